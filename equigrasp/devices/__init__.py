@@ -1,0 +1,1 @@
+"""Contracts of arm, gripper, camera and world, their limits, fakes and registry."""

@@ -1,0 +1,164 @@
+"""A robot cell: arm, gripper, camera and trays, grouped and configured."""
+
+from dataclasses import dataclass, field
+
+from equigrasp.devices.arm import Arm
+from equigrasp.devices.camera import Camera
+from equigrasp.devices.clock import Clock
+from equigrasp.devices.gripper import Gripper, GripperLimits
+from equigrasp.devices.limits import JointLimits
+from equigrasp.errors import ConfigError
+from equigrasp.geometry.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ArmConfig:
+    """An arm, as `config/arms/<name>.yaml` describes it.
+
+    Args:
+        name: Robot name, also the key of the registry.
+        urdf: Where the description lies: `package:relative/path` (see `simulation`), or a path
+            below `urdf/`.
+        joint_names: The n joints.
+        limits: Limits from the data sheet.
+        home_positions: Joint positions out of the camera's view [rad].
+        base_frame: Frame of the arm's foot in its URDF.
+        flange_frame: Frame that the gripper is mounted to in its URDF.
+    """
+
+    name: str
+    urdf: str
+    joint_names: tuple[str, ...]
+    limits: JointLimits
+    home_positions: tuple[float, ...]
+    base_frame: str
+    flange_frame: str
+
+
+@dataclass(frozen=True)
+class GripperConfig:
+    """A gripper, as `config/grippers/<name>.yaml` describes it.
+
+    Args:
+        name: Gripper name.
+        urdf: Path below `urdf/`.
+        joint_name: The driven joint.
+        limits: Ranges from the data sheet.
+        tcp_offset: Distance from flange to TCP along the flange's z axis [m].
+        finger_depth: How far the pads reach over an object's top in a grasp [m].
+        held_width: An opening above this after closing means that an object is held [m].
+    """
+
+    name: str
+    urdf: str
+    joint_name: str
+    limits: GripperLimits
+    tcp_offset: float
+    finger_depth: float = 0.04
+    held_width: float = 0.003
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """An overhead camera, as `config/cameras/<name>.yaml` describes it.
+
+    Args:
+        name: Camera name; its optical frame is `<name>_optical_frame`.
+        width_px: Image width.
+        height_px: Image height.
+        fov_y_deg: Vertical field of view.
+        near: Nearest depth [m].
+        far: Farthest depth [m].
+        position: Optical centre in base [m].
+        rpy: Fixed-axis angles of the optical frame in base [rad].
+        depth_noise: Noise model: `none`, or `realsense` (distance-squared noise, quantisation,
+            missing pixels at edges).
+    """
+
+    name: str
+    width_px: int
+    height_px: int
+    fov_y_deg: float
+    near: float
+    far: float
+    position: tuple[float, float, float]
+    rpy: tuple[float, float, float]
+    depth_noise: str = "none"
+
+
+@dataclass(frozen=True)
+class MotionConfig:
+    """How fast and how high the primitives move.
+
+    Args:
+        speed_scale: Share of the joint speed and acceleration limits that planned motion uses.
+        approach_height: TCP height above the grasp at which the straight descent begins [m].
+        approach_speed: TCP speed of descent and lift [m/s].
+        lift_height: How far the straight lift rises from the grasp [m].
+        place_height: TCP height above the tray floor at which an object is let go [m].
+        place_spread: Standard deviation of the drop position about the tray's centre [m].
+        grasp_force: Grip force [N].
+        grasp_speed: Speed of the fingers [m/s].
+        contact_force: Vertical force on the TCP at which a descent is stopped [N].
+        motion_timeout: Bound on one motion beyond its planned duration [s].
+    """
+
+    speed_scale: float = 0.8
+    approach_height: float = 0.10
+    approach_speed: float = 0.25
+    lift_height: float = 0.20
+    place_height: float = 0.15
+    place_spread: float = 0.042
+    grasp_force: float = 40.0
+    grasp_speed: float = 0.15
+    contact_force: float = 40.0
+    motion_timeout: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.speed_scale <= 1.0:
+            raise ConfigError(f"speed_scale must be in (0, 1], found {self.speed_scale}.")
+        for key in ("approach_height", "approach_speed", "lift_height", "motion_timeout"):
+            if getattr(self, key) <= 0.0:
+                raise ConfigError(f"{key} must be positive, found {getattr(self, key)}.")
+
+
+@dataclass(frozen=True)
+class SafetyBox:
+    """Box in the base frame that the TCP never leaves: lower and upper corner [m]."""
+
+    lower: tuple[float, float, float]
+    upper: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class CellConfig:
+    """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file."""
+
+    name: str
+    arm: str
+    gripper: str
+    camera: str
+    workspaces: tuple[Workspace, ...]
+    safety_box: SafetyBox
+    motion: MotionConfig = field(default_factory=MotionConfig)
+
+    def workspace(self, name: str) -> Workspace:
+        """Return a workspace by name; raise `ConfigError` that lists the known ones."""
+        for workspace in self.workspaces:
+            if workspace.name == name:
+                return workspace
+        known = ", ".join(w.name for w in self.workspaces)
+        raise ConfigError(f"Unknown workspace '{name}'. Workspaces of cell '{self.name}': {known}.")
+
+
+@dataclass(frozen=True, eq=False)
+class RobotCell:
+    """The live devices of a cell with what describes them; the same in simulation and hardware."""
+
+    config: CellConfig
+    arm_config: ArmConfig
+    gripper_config: GripperConfig
+    arm: Arm
+    gripper: Gripper
+    camera: Camera
+    clock: Clock

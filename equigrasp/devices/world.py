@@ -1,0 +1,64 @@
+"""Contract of a simulated world: what a simulation offers beyond the devices."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from equigrasp.geometry.transform import Transform
+from equigrasp.geometry.workspace import Workspace
+
+
+@dataclass(frozen=True, eq=False)
+class WorldObject:
+    """A graspable object: its handle, the name of its shape, and its pose in base."""
+
+    handle: int
+    name: str
+    pose: Transform
+
+
+class World(ABC):
+    """Scene control of a simulation, used to set experiments up and to tell the truth about them.
+
+    No policy, primitive or reward may read it, except the oracle and the measurement of how well
+    success detection agrees with the truth.
+    """
+
+    @abstractmethod
+    def reset(self, seed: int) -> None:
+        """Remove all objects, bring the arm home, and reseed; equal seeds give equal runs."""
+
+    @abstractmethod
+    def spawn_objects(self, names: list[str], workspace: Workspace) -> None:
+        """Drop objects of the named shapes into a tray, one by one, and let them settle."""
+
+    @abstractmethod
+    def objects(self) -> list[WorldObject]:
+        """Return all objects and where they are."""
+
+    @abstractmethod
+    def remove_object(self, handle: int) -> None:
+        """Take an object out of the world."""
+
+    @abstractmethod
+    def is_held(self, handle: int) -> bool:
+        """Tell whether both fingers touch the object and it touches nothing else but them."""
+
+    @abstractmethod
+    def snapshot(self) -> int:
+        """Keep the present state and return its handle."""
+
+    @abstractmethod
+    def restore(self, snapshot: int) -> None:
+        """Return to a kept state so that what follows is repeatable bit by bit."""
+
+    def object_names_in(self, workspace: Workspace) -> list[str]:
+        """Return the names of the objects whose centre lies over a workspace."""
+        half = workspace.size / 2.0
+        centre = np.array([workspace.center_x, workspace.center_y])
+        return [
+            o.name
+            for o in self.objects()
+            if bool((np.abs(o.pose.position[:2] - centre) <= half).all())
+        ]

@@ -1,0 +1,53 @@
+"""Every exception that equigrasp raises on purpose."""
+
+
+class EquigraspError(Exception):
+    """Base of all errors of this package."""
+
+
+class ConfigError(EquigraspError):
+    """A configuration file or value is unknown, missing or out of range."""
+
+
+class DeviceError(EquigraspError):
+    """A device misbehaved or could not be reached."""
+
+
+class NotConnectedError(DeviceError):
+    """A device was used before `connect()` or after `disconnect()`."""
+
+
+class CommandRejectedError(DeviceError):
+    """A command broke a limit or was malformed; nothing moved."""
+
+
+class DeviceTimeoutError(DeviceError):
+    """A device did not answer within its bounded wait."""
+
+
+class PlanningError(EquigraspError):
+    """No motion satisfies the request."""
+
+
+class UnreachableError(PlanningError):
+    """No joint positions reach the requested pose within the joint limits."""
+
+
+class CollisionError(PlanningError):
+    """The requested pose or path touches the scene or the robot itself."""
+
+
+class PerceptionError(EquigraspError):
+    """An image or heightmap is empty, not finite or of the wrong shape."""
+
+
+class CancelledError(EquigraspError):
+    """A motion ended because its caller asked for it."""
+
+
+class ReplayError(EquigraspError):
+    """A replay buffer or experience log was misused or is damaged."""
+
+
+class WeightsError(EquigraspError):
+    """A weight file is truncated, altered, or does not fit the network."""

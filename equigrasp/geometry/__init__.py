@@ -1,0 +1,1 @@
+"""Transforms, the workspace grid, grasp actions and angles (numpy and scipy only)."""

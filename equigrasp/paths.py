@@ -1,0 +1,43 @@
+"""Where the repository's data folders lie, installed or in a checkout."""
+
+from pathlib import Path
+
+from equigrasp.errors import ConfigError
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def share_dir() -> Path:
+    """Return the folder that holds `config/`, `launch/`, `urdf/` and `models/`.
+
+    A checkout (or an editable install) is used as it lies; otherwise the folder is the
+    `share/equigrasp` of the colcon or pip prefix that the package was installed to.
+
+    Raises:
+        ConfigError: if neither holds a `config/` folder.
+    """
+    if (_CHECKOUT / "config").is_dir() and (_CHECKOUT / "package.xml").is_file():
+        return _CHECKOUT
+    for prefix in Path(__file__).resolve().parents:
+        candidate = prefix / "share" / "equigrasp"
+        if (candidate / "config").is_dir():
+            return candidate
+    raise ConfigError(
+        f"No folder 'share/equigrasp/config' above {Path(__file__).parent}. "
+        "Reinstall the package: its data files are missing."
+    )
+
+
+def config_dir() -> Path:
+    """Return the folder of the YAML configuration."""
+    return share_dir() / "config"
+
+
+def urdf_dir() -> Path:
+    """Return the folder of the robot descriptions made by this project."""
+    return share_dir() / "urdf"
+
+
+def models_dir() -> Path:
+    """Return the folder of trained weights."""
+    return share_dir() / "models"
