@@ -1,0 +1,1 @@
+"""The ROS 2 graph: the only place that knows rclpy."""

@@ -1,0 +1,41 @@
+"""Every name of the ROS graph. All are relative, so a namespace makes a fleet."""
+
+# Nodes
+SIM_BRIDGE, ARM, GRIPPER, CAMERA = "sim_bridge", "arm", "gripper", "camera"
+POLICY, EXECUTOR, COLLECTOR, LEARNER = "policy", "executor", "collector", "learner"
+
+# Robot side, as ros2_control and realsense2_camera name them
+FOLLOW_JOINT_TRAJECTORY = "joint_trajectory_controller/follow_joint_trajectory"
+GRIPPER_COMMAND = "gripper_controller/gripper_cmd"
+JOINT_STATES = "joint_states"
+COLOR_IMAGE = "color/image_raw"
+DEPTH_IMAGE = "depth/image_rect_raw"
+CAMERA_INFO = "camera_info"
+TF, TF_STATIC = "tf", "tf_static"
+CLOCK = "/clock"  # the one absolute name: simulated time is shared by every namespace
+
+# Learning side
+PLAN_GRASP = "plan_grasp"
+EXPERIENCE = "experience"
+POLICY_UPDATE = "policy_update"
+LEARNER_STATUS = "learner_status"
+HEIGHTMAP = "heightmap"
+Q_MAP_IMAGE = "q_map/image"
+GRASP_MARKERS = "grasp_markers"
+
+# Actions of the executor and the collector
+EXECUTE_GRASP = "execute_grasp"
+PICK_OBJECT = "pick_object"
+COLLECT_EXPERIENCE = "collect_experience"
+
+# Simulation only, private to the bridge
+RESET_WORLD = "sim_bridge/reset"
+SPAWN_OBJECTS = "sim_bridge/spawn_objects"
+GET_OBJECTS = "sim_bridge/get_objects"
+
+# Everywhere
+DIAGNOSTICS = "/diagnostics"  # REP-107
+
+# Frames
+BASE_FRAME = "base"
+TCP_FRAME = "tcp"
