@@ -37,5 +37,5 @@ GET_OBJECTS = "sim_bridge/get_objects"
 DIAGNOSTICS = "/diagnostics"  # REP-107
 
 # Frames
-BASE_FRAME = "base"
+BASE_FRAME = "base_link"  # the arm foot as ROS drivers name it; "base" is UR's turned frame
 TCP_FRAME = "tcp"

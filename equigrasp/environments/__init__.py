@@ -1,0 +1,1 @@
+"""In-process tasks: a RobotCell that turns actions into outcomes."""

@@ -1,0 +1,1 @@
+"""Grasp learning methods, one package each."""

@@ -1,0 +1,1 @@
+"""Equivariant and plain network building blocks (torch, escnn)."""

@@ -1,0 +1,1 @@
+"""Kinematics, motion planning, collision checking and time parameterisation."""

@@ -1,0 +1,1 @@
+"""Motions on a RobotCell: grasp, place, home."""

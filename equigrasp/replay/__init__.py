@@ -1,0 +1,1 @@
+"""Transitions, buffers, augmentation and the experience log."""

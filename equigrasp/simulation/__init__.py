@@ -1,0 +1,1 @@
+"""PyBullet implementations of the device contracts, worlds and object sets."""

@@ -1,0 +1,166 @@
+"""A PyBullet arm that follows joint trajectories under the limits of the real one."""
+
+import numpy as np
+from scipy.interpolate import CubicHermiteSpline
+
+from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
+from equigrasp.devices.cell import ArmConfig
+from equigrasp.devices.limits import JointLimits
+from equigrasp.errors import NotConnectedError
+from equigrasp.simulation.bullet_robot import BulletRobot
+from equigrasp.simulation.physics import TIME_STEP
+
+_TRACKING_TOLERANCE = 0.12  # [rad] beyond this the arm is blocked: it stops with a fault
+_SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
+_SETTLE_SPEED = 0.02  # [rad/s]
+_SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
+
+
+class BulletArm(Arm):
+    """Joint position motors with velocity feed-forward and the data sheet's torques."""
+
+    def __init__(self, config: ArmConfig, robot: BulletRobot) -> None:
+        self._config = config
+        self._robot = robot
+        self._physics = robot.physics
+        self._indices = [robot.joints[name] for name in config.joint_names]
+        self._is_connected = False
+        self._spline: CubicHermiteSpline | None = None
+        self._start_time = 0.0
+        self._reference = np.array(config.home_positions)
+        self._reference_velocity = np.zeros(len(self._indices))
+        self._status = MotionStatus(MotionState.IDLE)
+        self._physics.add_step_hook(self._before_step)
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        return self._config.joint_names
+
+    @property
+    def limits(self) -> JointLimits:
+        return self._config.limits
+
+    def connect(self) -> None:
+        self._is_connected = True
+
+    def disconnect(self) -> None:
+        if self._is_connected:
+            self.stop()
+        self._is_connected = False
+
+    def teleport(self, positions: np.ndarray) -> None:
+        """Put the arm somewhere at once, at rest (simulation set-up only)."""
+        with self._physics.lock:
+            for index, position in zip(self._indices, positions, strict=True):
+                self._physics.client.resetJointState(self._robot.body, index, float(position))
+            self._reference = np.array(positions, dtype=float)
+            self._reference_velocity = np.zeros_like(self._reference)
+            self._spline = None
+            self._status = MotionStatus(MotionState.IDLE)
+
+    def joint_state(self) -> JointState:
+        self._require_connection()
+        with self._physics.lock:
+            states = self._physics.client.getJointStates(self._robot.body, self._indices)
+            stamp = self._physics.now()
+        return JointState(
+            stamp,
+            np.array([s[0] for s in states]),
+            np.array([s[1] for s in states]),
+            np.array([s[3] for s in states]),
+        )
+
+    def start_trajectory(self, trajectory: JointTrajectory) -> None:
+        self._require_connection()
+        with self._physics.lock:
+            present = self.joint_state().positions
+            self.limits.check_trajectory(trajectory, self.joint_names, present)
+            times = np.asarray(trajectory.times, dtype=float)
+            positions = np.asarray(trajectory.positions, dtype=float)
+            velocities = np.asarray(trajectory.velocities, dtype=float)
+            if times[0] > 0.0:  # the first point is reached from where the arm is
+                times = np.concatenate([[0.0], times])
+                positions = np.vstack([present, positions])
+                velocities = np.vstack([self._reference_velocity, velocities])
+            if times.size == 1:
+                times = np.array([0.0, TIME_STEP])
+                positions = np.repeat(positions, 2, axis=0)
+                velocities = np.repeat(velocities, 2, axis=0)
+            self._spline = CubicHermiteSpline(times, positions, velocities)
+            self._start_time = self._physics.now()
+            self._status = MotionStatus(MotionState.MOVING)
+
+    def motion_status(self) -> MotionStatus:
+        self._require_connection()
+        return self._status
+
+    def stop(self) -> None:
+        with self._physics.lock:
+            if self._status.state is MotionState.MOVING:
+                self._spline = None
+                self._status = MotionStatus(MotionState.STOPPING)
+
+    def _require_connection(self) -> None:
+        if not self._is_connected:
+            raise NotConnectedError(f"Arm '{self._config.name}' is not connected.")
+
+    def _before_step(self, now: float) -> None:
+        states = self._physics.client.getJointStates(self._robot.body, self._indices)
+        measured = np.array([s[0] for s in states])
+        if self._spline is not None:
+            self._follow(now, measured, np.array([s[1] for s in states]))
+        elif np.any(self._reference_velocity):
+            self._decelerate()
+        elif self._status.state is MotionState.STOPPING:
+            speeds = np.abs([s[1] for s in states])
+            if speeds.max() < _SETTLE_SPEED:
+                self._status = MotionStatus(MotionState.STOPPED)
+        self._command()
+
+    def _follow(self, now: float, measured: np.ndarray, velocities: np.ndarray) -> None:
+        assert self._spline is not None
+        end = float(self._spline.x[-1])
+        t = min(now - self._start_time, end)
+        error = np.abs(self._reference - measured)
+        if error.max() > _TRACKING_TOLERANCE:
+            self._fail(measured, error)
+            return
+        self._reference = self._spline(t)
+        self._reference_velocity = self._spline(t, 1) if t < end else np.zeros_like(measured)
+        if t < end:
+            return
+        if error.max() < _SETTLE_TOLERANCE and np.abs(velocities).max() < _SETTLE_SPEED:
+            self._spline = None
+            self._status = MotionStatus(MotionState.SUCCEEDED)
+        elif now - self._start_time > end + _SETTLE_TIME:
+            self._fail(measured, error)
+
+    def _fail(self, measured: np.ndarray, error: np.ndarray) -> None:
+        joint = self.joint_names[int(error.argmax())]
+        self._spline = None
+        self._reference = measured.copy()  # lets go of what blocks the arm
+        self._reference_velocity = np.zeros_like(measured)
+        self._status = MotionStatus(
+            MotionState.FAULT,
+            f"Joint '{joint}' is {error.max():.3f} rad from its reference: the arm is blocked.",
+        )
+
+    def _decelerate(self) -> None:
+        change = np.asarray(self.limits.stop_accelerations) * TIME_STEP
+        velocity = self._reference_velocity
+        slower = np.sign(velocity) * np.maximum(np.abs(velocity) - change, 0.0)
+        self._reference = self._reference + 0.5 * (velocity + slower) * TIME_STEP
+        self._reference_velocity = slower
+
+    def _command(self) -> None:
+        client = self._physics.client
+        client.setJointMotorControlArray(
+            self._robot.body,
+            self._indices,
+            client.POSITION_CONTROL,
+            targetPositions=self._reference.tolist(),
+            targetVelocities=self._reference_velocity.tolist(),
+            forces=list(self.limits.efforts),
+            positionGains=[0.3] * len(self._indices),
+            velocityGains=[1.0] * len(self._indices),
+        )

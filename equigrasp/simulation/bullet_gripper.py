@@ -1,0 +1,150 @@
+"""A PyBullet 2F-85: two coupled four-bar fingers, force-limited."""
+
+import numpy as np
+
+from equigrasp.devices.arm import MotionState, MotionStatus
+from equigrasp.devices.cell import GripperConfig
+from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
+from equigrasp.errors import NotConnectedError
+from equigrasp.simulation import four_bar
+from equigrasp.simulation.bullet_robot import BulletRobot
+from equigrasp.simulation.physics import TIME_STEP
+
+_PAD_FRICTION = 0.8  # rubber on plastic, as the paper's simulator has it
+_ARRIVED = 0.0015  # [m]
+_STALL_SPEED = 0.002  # [m/s] slower than this for _STALL_TIME: the fingers stand
+_STALL_TIME = 0.1  # [s]
+
+
+class BulletGripper(Gripper):
+    """The driver's reference moves at the commanded speed; its torque limits the grip force."""
+
+    def __init__(self, config: GripperConfig, robot: BulletRobot) -> None:
+        self._config = config
+        self._robot = robot
+        self._physics = robot.physics
+        names = ("left_knuckle", "right_knuckle", "left_finger_tip", "right_finger_tip")
+        self._driver, self._right, self._left_tip, self._right_tip = (
+            robot.joints[f"robotiq_85_{name}_joint"] for name in names
+        )
+        self._is_connected = False
+        self._reference = 0.0  # [rad] driver
+        self._target = 0.0
+        self._speed = config.limits.max_speed
+        self._force = config.limits.max_force
+        self._slow_time = 0.0
+        self._status = MotionStatus(MotionState.IDLE)
+        self._couple()
+        self._physics.add_step_hook(self._before_step)
+
+    @property
+    def limits(self) -> GripperLimits:
+        return self._config.limits
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        return (self._config.joint_name,)
+
+    def connect(self) -> None:
+        self._is_connected = True
+
+    def disconnect(self) -> None:
+        self._is_connected = False
+
+    def state(self) -> GripperState:
+        self._require_connection()
+        with self._physics.lock:
+            angle, velocity = self._measure()
+            stamp = self._physics.now()
+        speed = velocity / max(1e-9, four_bar.driver_speed_of(1.0, angle))
+        width = float(np.clip(four_bar.width_of(angle), 0.0, self.limits.stroke))
+        return GripperState(stamp, width, -speed, self._is_stalled(angle))
+
+    def start_move(self, width: float, speed: float, force: float) -> None:
+        self._require_connection()
+        self.limits.check(width, speed, force)
+        with self._physics.lock:
+            self._target = four_bar.driver_of(width)
+            self._reference = self._measure()[0]
+            self._speed, self._force, self._slow_time = speed, force, 0.0
+            self._status = MotionStatus(MotionState.MOVING)
+
+    def motion_status(self) -> MotionStatus:
+        self._require_connection()
+        return self._status
+
+    def stop(self) -> None:
+        with self._physics.lock:
+            if self._status.state is MotionState.MOVING:
+                is_closing = self._target > self._reference
+                if not (is_closing and self._slow_time > 0.0):  # a grip that has begun is kept
+                    self._target = self._reference = self._measure()[0]
+                self._status = MotionStatus(MotionState.STOPPED)
+
+    def teleport(self, width: float) -> None:
+        """Put the fingers somewhere at once (simulation set-up only)."""
+        with self._physics.lock:
+            angle = four_bar.driver_of(width)
+            for joint in (self._driver, self._right, self._left_tip, self._right_tip):
+                self._physics.client.resetJointState(self._robot.body, joint, angle)
+            self._reference = self._target = angle
+            self._status = MotionStatus(MotionState.IDLE)
+
+    def _require_connection(self) -> None:
+        if not self._is_connected:
+            raise NotConnectedError(f"Gripper '{self._config.name}' is not connected.")
+
+    def _measure(self) -> tuple[float, float]:
+        state = self._physics.client.getJointState(self._robot.body, self._driver)
+        return float(state[0]), float(state[1])
+
+    def _is_stalled(self, angle: float) -> bool:
+        gap = abs(four_bar.width_of(angle) - four_bar.width_of(self._target))
+        return self._slow_time >= _STALL_TIME and gap > _ARRIVED
+
+    def _couple(self) -> None:
+        """Tie the right knuckle and both tips to the driver: the linkage of the real gripper."""
+        client, body = self._physics.client, self._robot.body
+        for joint in (self._right, self._left_tip, self._right_tip):
+            gear = client.createConstraint(
+                body, self._driver, body, joint, client.JOINT_GEAR, [0, 1, 0], [0, 0, 0], [0, 0, 0]
+            )
+            # Bullet holds v_driver + ratio * v_joint = 0; all four angles grow while closing.
+            client.changeConstraint(gear, gearRatio=-1.0, maxForce=1000, erp=0.3)
+        for side in ("left", "right"):
+            client.changeDynamics(
+                body,
+                self._robot.links[f"robotiq_85_{side}_finger_tip_link"],
+                lateralFriction=_PAD_FRICTION,
+                spinningFriction=0.1,
+                rollingFriction=0.0,
+            )
+
+    def _before_step(self, now: float) -> None:
+        angle, velocity = self._measure()
+        step = four_bar.driver_speed_of(self._speed, angle) * TIME_STEP
+        self._reference += float(np.clip(self._target - self._reference, -step, step))
+        # The reference may not run far ahead of blocked fingers.
+        self._reference = float(np.clip(self._reference, angle - 0.1, angle + 0.1))
+        self._command(angle)
+        if self._status.state is not MotionState.MOVING:
+            return
+        width_speed = abs(velocity / max(1e-9, four_bar.driver_speed_of(1.0, angle)))
+        self._slow_time = self._slow_time + TIME_STEP if width_speed < _STALL_SPEED else 0.0
+        gap = abs(four_bar.width_of(angle) - four_bar.width_of(self._target))
+        if gap < _ARRIVED or self._slow_time >= _STALL_TIME:
+            self._status = MotionStatus(MotionState.SUCCEEDED)
+
+    def _command(self, angle: float) -> None:
+        client, body = self._physics.client, self._robot.body
+        torque = four_bar.torque_of(self._force, angle)
+        for joint in (self._driver, self._right):
+            client.setJointMotorControl2(
+                body, joint, client.POSITION_CONTROL, self._reference, 0.0,
+                force=torque, positionGain=0.5, velocityGain=1.0,
+            )  # fmt: skip
+        for joint in (self._left_tip, self._right_tip):
+            client.setJointMotorControl2(
+                body, joint, client.POSITION_CONTROL, angle, 0.0,
+                force=1000.0, positionGain=0.8, velocityGain=1.0,
+            )  # fmt: skip

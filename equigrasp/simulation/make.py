@@ -1,0 +1,71 @@
+"""Put a simulated cell together from its configuration."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from equigrasp.config import load_config
+from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.simulation.bullet_arm import BulletArm
+from equigrasp.simulation.bullet_camera import BulletCamera
+from equigrasp.simulation.bullet_gripper import BulletGripper
+from equigrasp.simulation.bullet_robot import BulletRobot
+from equigrasp.simulation.object_sets.object_set import make_object_set
+from equigrasp.simulation.physics import Physics
+from equigrasp.simulation.robot_description import assemble
+from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedCell:
+    """A robot cell in PyBullet, with the world that it stands in; a context manager."""
+
+    cell: RobotCell
+    world: TwoTrayWorld
+    physics: Physics
+
+    def __enter__(self) -> "SimulatedCell":
+        self.cell.arm.connect()
+        self.cell.gripper.connect()
+        self.cell.camera.connect()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.cell.camera.disconnect()
+        self.cell.gripper.disconnect()
+        self.cell.arm.disconnect()
+        self.physics.close()
+
+
+def make_simulated_cell(
+    cell_name: str, *, object_set: str = "household", seed: int = 0
+) -> SimulatedCell:
+    """Build the world, arm, gripper and camera of `config/cells/<cell_name>.yaml` in PyBullet.
+
+    Args:
+        cell_name: Name of a cell, or path to its YAML file.
+        object_set: `household`, `random_urdfs` or a folder of meshes.
+        seed: Seeds object drops and camera noise.
+
+    Raises:
+        ConfigError: if a configuration or the object set is unknown or invalid.
+    """
+    config = load_config(CellConfig, "cells", cell_name)
+    arm_config = load_config(ArmConfig, "arms", config.arm)
+    gripper_config = load_config(GripperConfig, "grippers", config.gripper)
+    camera_config = load_config(CameraConfig, "cameras", config.camera)
+    objects = make_object_set(object_set)
+    physics = Physics()
+    robot = BulletRobot(physics, assemble(arm_config, gripper_config))
+    arm = BulletArm(arm_config, robot)
+    gripper = BulletGripper(gripper_config, robot)
+    camera = BulletCamera(camera_config, physics, seed)
+
+    def bring_home() -> None:
+        arm.teleport(np.array(arm_config.home_positions))
+        gripper.teleport(gripper_config.limits.stroke)
+
+    bring_home()
+    world = TwoTrayWorld(physics, robot, config.workspaces, objects, bring_home, seed)
+    cell = RobotCell(config, arm_config, gripper_config, arm, gripper, camera, physics)
+    return SimulatedCell(cell, world, physics)

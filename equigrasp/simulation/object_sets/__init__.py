@@ -1,0 +1,1 @@
+"""Families of graspable objects, one file each."""

@@ -1,0 +1,59 @@
+"""One PyBullet client: the only place that advances simulated time."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pybullet
+from pybullet_utils.bullet_client import BulletClient
+
+TIME_STEP = 1.0 / 240.0  # [s]
+
+
+class Physics:
+    """A PyBullet world without a window.
+
+    All calls go through `client` while holding `lock`: a bridge may step in one thread while
+    drivers read in others. Devices add hooks that run before each step, in the order added.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.client: Any = BulletClient(connection_mode=pybullet.DIRECT)
+        self._hooks: list[Callable[[float], None]] = []
+        self._num_steps = 0
+        self.client.setGravity(0.0, 0.0, -9.81)
+        self.client.setPhysicsEngineParameter(
+            fixedTimeStep=TIME_STEP,
+            numSolverIterations=50,
+            deterministicOverlappingPairs=1,
+            solverResidualThreshold=1e-7,
+        )
+
+    def add_step_hook(self, hook: Callable[[float], None]) -> None:
+        """Have `hook(now)` called before every step, with the time [s] after that step."""
+        self._hooks.append(hook)
+
+    def now(self) -> float:
+        """Return simulated time [s]."""
+        return self._num_steps * TIME_STEP
+
+    def step(self) -> None:
+        """Advance by one `TIME_STEP`."""
+        with self.lock:
+            for hook in self._hooks:
+                hook((self._num_steps + 1) * TIME_STEP)
+            self.client.stepSimulation()
+            self._num_steps += 1
+
+    def sleep(self, duration: float) -> None:
+        """Step until `duration` [s] has passed; makes this object a `Clock`."""
+        for _ in range(max(1, round(duration / TIME_STEP))):
+            self.step()
+
+    def close(self) -> None:
+        """Free the engine; may be called twice."""
+        with self.lock:
+            if self.client is not None:
+                self.client.disconnect()
+                self.client = None

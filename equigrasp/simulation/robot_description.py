@@ -1,0 +1,120 @@
+"""One URDF of arm and gripper, put together from packages and the project's own files."""
+
+import hashlib
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.errors import ConfigError
+from equigrasp.paths import urdf_dir
+
+
+def find_description(urdf: str) -> Path:
+    """Return the path of a description named `package:relative/path` or relative to `urdf/`.
+
+    Raises:
+        ConfigError: if the package or the file is missing; names what to install.
+    """
+    package, _, relative = urdf.rpartition(":")
+    path = (_package_folder(package) if package else urdf_dir()) / relative
+    if not path.is_file():
+        raise ConfigError(f"Robot description '{urdf}' is missing: no file {path}.")
+    return path
+
+
+def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
+    """Write one URDF with the gripper fixed to the arm's flange, and return its path.
+
+    Mesh paths are made absolute and detailed visual meshes give way to the collision meshes, so
+    that rendering stays cheap. The file is named after its content and reused.
+    """
+    root = _load(find_description(arm.urdf))
+    tool = _load(find_description(gripper.urdf))
+    _simplify_visuals(root)
+    tool_root = _root_link(tool)
+    for element in list(tool):
+        if element.tag in ("link", "joint"):
+            root.append(element)
+    mount = ET.SubElement(root, "joint", name="gripper_mount_joint", type="fixed")
+    ET.SubElement(mount, "parent", link=arm.flange_frame)
+    ET.SubElement(mount, "child", link=tool_root)
+    ET.SubElement(mount, "origin", xyz=f"0 0 {_flange_length(arm)}", rpy="0 0 0")
+    _add_tcp(root, tool_root, gripper.tcp_offset)
+    text = ET.tostring(root, encoding="unicode")
+    folder = Path(tempfile.gettempdir()) / "equigrasp_urdf"
+    folder.mkdir(exist_ok=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = folder / f"{arm.name}_{gripper.name}_{digest}.urdf"
+    if not path.is_file():
+        partial = path.with_suffix(f".{id(root)}.part")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    return path
+
+
+def _flange_length(arm: ArmConfig) -> float:
+    # pybullet_data's iiwa ends at link 7, whose origin lies 45 mm below the media flange.
+    return 0.045 if arm.flange_frame == "lbr_iiwa_link_7" else 0.0
+
+
+def _add_tcp(root: ET.Element, parent: str, offset: float) -> None:
+    tcp = ET.SubElement(root, "link", name="tcp")
+    inertial = ET.SubElement(tcp, "inertial")
+    ET.SubElement(inertial, "mass", value="0.001")
+    ET.SubElement(
+        inertial, "inertia", ixx="1e-6", iyy="1e-6", izz="1e-6", ixy="0", ixz="0", iyz="0"
+    )
+    joint = ET.SubElement(root, "joint", name="tcp_joint", type="fixed")
+    ET.SubElement(joint, "parent", link=parent)
+    ET.SubElement(joint, "child", link="tcp")
+    ET.SubElement(joint, "origin", xyz=f"0 0 {offset}", rpy="0 0 0")
+
+
+def _package_folder(package: str) -> Path:
+    if package == "pybullet_data":
+        import pybullet_data
+
+        return Path(pybullet_data.getDataPath())
+    if package == "example-robot-data":
+        for base in [*sys.path, sys.prefix]:
+            folder = Path(base) / "cmeel.prefix" / "share" / "example-robot-data" / "robots"
+            if folder.is_dir():
+                return folder
+        raise ConfigError(
+            "The robot descriptions of 'example-robot-data' are missing. "
+            "Install them: pip install --no-deps example-robot-data==6.0.0"
+        )
+    raise ConfigError(
+        f"Unknown description package '{package}'. Known: example-robot-data, pybullet_data."
+    )
+
+
+def _load(path: Path) -> ET.Element:
+    root = ET.parse(path).getroot()
+    for mesh in root.iter("mesh"):
+        name = mesh.get("filename", "")
+        if name.startswith("package://example-robot-data/robots/"):
+            relative = name.removeprefix("package://example-robot-data/robots/")
+            mesh.set("filename", str(_package_folder("example-robot-data") / relative))
+        elif not Path(name).is_absolute():
+            mesh.set("filename", str((path.parent / name).resolve()))
+    return root
+
+
+def _simplify_visuals(root: ET.Element) -> None:
+    for link in root.iter("link"):
+        visual, collision = link.find("visual/geometry"), link.find("collision/geometry")
+        if visual is not None and collision is not None and visual.find("mesh") is not None:
+            for child in list(visual):
+                visual.remove(child)
+            visual.extend(list(collision))
+
+
+def _root_link(root: ET.Element) -> str:
+    children = {j.find("child").get("link") for j in root.iter("joint")}  # type: ignore[union-attr]
+    roots = [link.get("name") for link in root.findall("link") if link.get("name") not in children]
+    if len(roots) != 1 or roots[0] is None:
+        raise ConfigError(f"A gripper description needs one root link, found {roots}.")
+    return roots[0]

@@ -1,0 +1,124 @@
+"""Trays on a table beside the arm, and the objects in them."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from equigrasp.devices.world import World, WorldObject
+from equigrasp.errors import ConfigError
+from equigrasp.geometry.transform import Transform
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.paths import urdf_dir
+from equigrasp.simulation.bullet_robot import BulletRobot
+from equigrasp.simulation.object_sets.object_set import ObjectSet
+from equigrasp.simulation.physics import TIME_STEP, Physics
+
+_DROP_HEIGHT = 0.15  # [m] above the tray floor, raised where objects pile up
+_DROP_SPREAD = 0.06  # [m] half side of the square that objects are dropped over
+_STEPS_BETWEEN_DROPS = 60  # asr page, section 6
+_STEPS_TO_SETTLE = 240
+_FAR_AWAY = 50.0  # [m] where bodies are parked to empty the contact caches
+
+
+class TwoTrayWorld(World):
+    """One tray for each workspace; `reset_robot` brings the arm home at once."""
+
+    def __init__(
+        self,
+        physics: Physics,
+        robot: BulletRobot,
+        workspaces: tuple[Workspace, ...],
+        object_set: ObjectSet,
+        reset_robot: Callable[[], None],
+        seed: int,
+    ) -> None:
+        self._physics = physics
+        self._robot = robot
+        self._reset_robot = reset_robot
+        self.object_set = object_set
+        self._rng = np.random.default_rng(seed)
+        self._names: dict[int, str] = {}
+        with physics.lock:
+            self._load_table()
+            for workspace in workspaces:
+                self._load_tray(workspace)
+
+    def reset(self, seed: int) -> None:
+        with self._physics.lock:
+            for handle in list(self._names):
+                self.remove_object(handle)
+            self._reset_robot()
+            self._rng = np.random.default_rng(seed)
+
+    def spawn_objects(self, names: list[str], workspace: Workspace) -> None:
+        centre = np.array([workspace.center_x, workspace.center_y])
+        for i, name in enumerate(names):
+            xy = centre + self._rng.uniform(-_DROP_SPREAD, _DROP_SPREAD, 2)
+            z = workspace.floor_z + _DROP_HEIGHT + 0.004 * i
+            pose = Transform.from_rpy(np.array([*xy, z]), self._rng.uniform(0, 2 * np.pi, 3))
+            handle = self.object_set.load(self._physics, name, pose)
+            self._names[handle] = name
+            self._physics.sleep(_STEPS_BETWEEN_DROPS * TIME_STEP)
+        self._physics.sleep(_STEPS_TO_SETTLE * TIME_STEP)
+
+    def objects(self) -> list[WorldObject]:
+        with self._physics.lock:
+            result = []
+            for handle, name in self._names.items():
+                position, quat = self._physics.client.getBasePositionAndOrientation(handle)
+                pose = Transform(np.array(position), np.array(quat))
+                result.append(WorldObject(handle, name, pose))
+            return result
+
+    def remove_object(self, handle: int) -> None:
+        if handle not in self._names:
+            raise ConfigError(f"No object with handle {handle}.")
+        with self._physics.lock:
+            self._physics.client.removeBody(handle)
+            del self._names[handle]
+
+    def is_held(self, handle: int) -> bool:
+        with self._physics.lock:
+            contacts = self._physics.client.getContactPoints(bodyA=handle)
+        links = {c[4] for c in contacts if c[2] == self._robot.body}
+        fingers = {
+            self._robot.links[f"robotiq_85_{side}_finger_tip_link"] for side in ("left", "right")
+        }
+        return fingers <= links and all(c[2] == self._robot.body for c in contacts)
+
+    def snapshot(self) -> int:
+        with self._physics.lock:
+            return int(self._physics.client.saveState())
+
+    def restore(self, snapshot: int) -> None:
+        """Return to a kept state.
+
+        PyBullet's own `restoreState` keeps cached contacts, which changes what follows in the
+        last bits. Parking every object far away for three steps empties the caches first.
+        """
+        with self._physics.lock:
+            client = self._physics.client
+            for i, handle in enumerate(self._names):
+                place = [_FAR_AWAY, 5.0 * i, _FAR_AWAY]
+                client.resetBasePositionAndOrientation(handle, place, [0, 0, 0, 1])
+            for _ in range(3):
+                client.stepSimulation()
+            client.restoreState(stateId=snapshot)
+
+    def _load_table(self) -> None:
+        client = self._physics.client
+        half = [0.8, 0.8, 0.02]
+        shape = client.createCollisionShape(client.GEOM_BOX, halfExtents=half)
+        looks = client.createVisualShape(
+            client.GEOM_BOX, halfExtents=half, rgbaColor=[0.55, 0.45, 0.35, 1.0]
+        )
+        table = client.createMultiBody(0, shape, looks, [0.45, 0.0, -0.021])
+        client.changeDynamics(table, -1, lateralFriction=0.6)
+
+    def _load_tray(self, workspace: Workspace) -> None:
+        client = self._physics.client
+        position = [workspace.center_x, workspace.center_y, workspace.floor_z - 0.002]
+        tray = client.loadURDF(
+            str(urdf_dir() / "cells" / "tray" / "tray.urdf"), position, useFixedBase=True
+        )
+        client.changeDynamics(tray, -1, lateralFriction=0.5, rollingFriction=0.01)
