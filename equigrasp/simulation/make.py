@@ -6,13 +6,13 @@ import numpy as np
 
 from equigrasp.config import load_config
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.robot_description import assemble
 from equigrasp.simulation.bullet_arm import BulletArm
 from equigrasp.simulation.bullet_camera import BulletCamera
 from equigrasp.simulation.bullet_gripper import BulletGripper
 from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.object_sets.object_set import make_object_set
 from equigrasp.simulation.physics import Physics
-from equigrasp.simulation.robot_description import assemble
 from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
 
 

@@ -1,6 +1,7 @@
 """One URDF of arm and gripper, put together from packages and the project's own files."""
 
 import hashlib
+import importlib.util
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
@@ -74,9 +75,10 @@ def _add_tcp(root: ET.Element, parent: str, offset: float) -> None:
 
 def _package_folder(package: str) -> Path:
     if package == "pybullet_data":
-        import pybullet_data
-
-        return Path(pybullet_data.getDataPath())
+        spec = importlib.util.find_spec("pybullet_data")  # its data only: no simulator needed
+        if spec is None or spec.origin is None:
+            raise ConfigError("The package 'pybullet_data' is missing: pip install pybullet==3.2.7")
+        return Path(spec.origin).parent
     if package == "example-robot-data":
         for base in [*sys.path, sys.prefix]:
             folder = Path(base) / "cmeel.prefix" / "share" / "example-robot-data" / "robots"

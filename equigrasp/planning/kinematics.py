@@ -1,0 +1,113 @@
+"""Forward and inverse kinematics of an arm with its gripper, by Pinocchio."""
+
+import numpy as np
+import pinocchio as pin
+
+from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.devices.robot_description import assemble
+from equigrasp.errors import UnreachableError
+from equigrasp.geometry.transform import Transform
+
+_POSITION_TOLERANCE = 1e-5  # [m]
+_ROTATION_TOLERANCE = 1e-4  # [rad]
+_MAX_ITERATIONS = 60
+_MAX_STEP = 0.4  # [rad] per iteration
+_DAMPING = 1e-4
+_NUM_RANDOM_SEEDS = 24
+
+
+class Kinematics:
+    """Kinematic and dynamic model; the gripper's joints are locked."""
+
+    def __init__(self, arm: ArmConfig, gripper: GripperConfig) -> None:
+        self.arm = arm
+        urdf = str(assemble(arm, gripper))
+        model = pin.buildModelFromUrdf(urdf)
+        geometry = pin.buildGeomFromUrdf(model, urdf, pin.GeometryType.COLLISION)
+        locked = [model.getJointId(n) for n in model.names[1:] if n not in arm.joint_names]
+        self.model, self.geometry = pin.buildReducedModel(
+            model, geometry, locked, pin.neutral(model)
+        )
+        self.data = self.model.createData()
+        self._tcp = self.model.getFrameId("tcp")
+        self._lower = np.asarray(arm.limits.lower)
+        self._upper = np.asarray(arm.limits.upper)
+
+    def forward(self, positions: np.ndarray) -> Transform:
+        """Return `T_base_tcp` at joint positions (n,) [rad]."""
+        return Transform.from_matrix(self._placement(positions).homogeneous)
+
+    def solve(self, target: Transform, seed: np.ndarray) -> np.ndarray | None:
+        """Return joint positions (n,) within the limits that reach `target`, from one seed.
+
+        Damped least squares on the pose error in the TCP frame (Lynch and Park, Modern Robotics,
+        section 6.2); None where it does not converge.
+        """
+        goal = pin.SE3(target.matrix())
+        q = np.array(seed, dtype=float)
+        for _ in range(_MAX_ITERATIONS):
+            error = pin.log6(self._placement(q).actInv(goal)).vector
+            if (
+                np.linalg.norm(error[:3]) < _POSITION_TOLERANCE
+                and np.linalg.norm(error[3:]) < _ROTATION_TOLERANCE
+            ):
+                return q
+            jacobian = pin.computeFrameJacobian(
+                self.model, self.data, q, self._tcp, pin.ReferenceFrame.LOCAL
+            )
+            square = jacobian @ jacobian.T + _DAMPING * np.eye(6)
+            step = jacobian.T @ np.linalg.solve(square, error)
+            largest = float(np.abs(step).max())
+            q = np.clip(q + step * min(1.0, _MAX_STEP / max(largest, 1e-12)), self._lower, self._upper)
+        return None
+
+    def solutions(self, target: Transform, seed: np.ndarray) -> list[np.ndarray]:
+        """Return joint positions that reach `target`, nearest to `seed` first.
+
+        Raises:
+            UnreachableError: if there are none within the joint limits.
+        """
+        rng = np.random.default_rng(0)  # the same answer to the same question
+        seeds = [np.asarray(seed), np.asarray(self.arm.home_positions)]
+        found = [q for q in (self.solve(target, s) for s in seeds) if q is not None]
+        for _ in range(_NUM_RANDOM_SEEDS):
+            if found:
+                break
+            noise = rng.normal(scale=0.8, size=self._lower.size)
+            q = self.solve(target, np.clip(seeds[1] + noise, self._lower, self._upper))
+            if q is not None:
+                found.append(q)
+        if not found:
+            x, y, z = target.position
+            raise UnreachableError(
+                f"Arm '{self.arm.name}' cannot reach TCP position ({x:.3f}, {y:.3f}, {z:.3f}) m "
+                "with the gripper pointing down."
+            )
+        return sorted(found, key=lambda q: float(np.abs(q - seed).max()))
+
+    def tcp_speeds(self, positions: np.ndarray, velocities: np.ndarray) -> np.ndarray:
+        """Return the TCP's speed [m/s], shape (T,), along joint positions and velocities (T, n)."""
+        speeds = np.empty(len(positions))
+        for i, (q, v) in enumerate(zip(positions, velocities, strict=True)):
+            jacobian = pin.computeFrameJacobian(
+                self.model, self.data, q, self._tcp, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+            )
+            speeds[i] = np.linalg.norm(jacobian[:3] @ v)
+        return speeds
+
+    def external_force(
+        self, positions: np.ndarray, velocities: np.ndarray, efforts: np.ndarray
+    ) -> np.ndarray:
+        """See `MotionPlanner.external_force`."""
+        expected = pin.rnea(
+            self.model, self.data, positions, velocities, np.zeros_like(positions)
+        )
+        jacobian = pin.computeFrameJacobian(
+            self.model, self.data, positions, self._tcp, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+        )
+        wrench, *_ = np.linalg.lstsq(jacobian.T, expected - efforts, rcond=None)
+        return np.asarray(wrench[:3])
+
+    def _placement(self, positions: np.ndarray) -> "pin.SE3":
+        pin.forwardKinematics(self.model, self.data, np.asarray(positions, dtype=float))
+        return pin.updateFramePlacement(self.model, self.data, self._tcp)

@@ -1,0 +1,59 @@
+"""Contract of a motion planner."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from equigrasp.devices.arm import JointTrajectory
+from equigrasp.geometry.transform import Transform
+
+
+class MotionPlanner(ABC):
+    """Turns poses of the TCP into joint trajectories within the arm's limits.
+
+    `ompl_planner.OmplPlanner` is the implementation that needs nothing but pip; an adapter to
+    MoveIt would be another one, in `nodes/`, where ROS may be known.
+    """
+
+    @abstractmethod
+    def forward_kinematics(self, joint_positions: np.ndarray) -> Transform:
+        """Return `T_base_tcp` at joint positions, shape (n,) [rad]."""
+
+    @abstractmethod
+    def inverse_kinematics(self, t_base_tcp: Transform, seed: np.ndarray) -> np.ndarray:
+        """Return collision-free joint positions (n,) near `seed` that reach a TCP pose.
+
+        Raises:
+            UnreachableError: if no joint positions within the limits reach it.
+            CollisionError: if all that do touch the cell or the robot itself.
+        """
+
+    @abstractmethod
+    def check(self, joint_positions: np.ndarray, what: str) -> None:
+        """Raise `CollisionError` that names `what` if the arm touches something there."""
+
+    @abstractmethod
+    def plan_joints(self, start: np.ndarray, goal: np.ndarray) -> JointTrajectory:
+        """Plan a collision-free motion between joint positions, at rest at both ends.
+
+        Raises:
+            CollisionError: if the goal touches the scene.
+            PlanningError: if no path is found in bounded time.
+        """
+
+    @abstractmethod
+    def plan_line(self, start: np.ndarray, goal: Transform, speed: float) -> JointTrajectory:
+        """Plan a straight motion of the TCP with at most `speed` [m/s], at rest at both ends.
+
+        Raises:
+            UnreachableError: if the line leaves what the arm reaches without a jump.
+        """
+
+    @abstractmethod
+    def external_force(
+        self, positions: np.ndarray, velocities: np.ndarray, efforts: np.ndarray
+    ) -> np.ndarray:
+        """Estimate the force on the TCP in base, shape (3,) [N], from measured joint torques.
+
+        What gravity and motion explain is subtracted; accelerations are not known and left out.
+        """

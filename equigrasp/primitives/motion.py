@@ -1,0 +1,121 @@
+"""Run trajectories and finger motions with bounded waits and truthful cancels."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from equigrasp.devices.arm import JointTrajectory, MotionState
+from equigrasp.devices.cell import RobotCell
+from equigrasp.errors import CancelledError, DeviceError, DeviceTimeoutError
+
+_POLL = 0.004  # [s] robot clock
+_STOP_TIMEOUT = 1.0  # [s] within which a stopped arm must report to be at rest
+_GRIPPER_TIMEOUT = 3.0  # [s] beyond the time that the stroke takes at the commanded speed
+
+
+class Motion:
+    """Moves one cell; keeps account of the time in which something moved.
+
+    Args:
+        cell: The devices.
+        cancel: Set from any thread to stop; every wait ends within one poll.
+    """
+
+    def __init__(self, cell: RobotCell, cancel: threading.Event) -> None:
+        self.cell = cell
+        self.cancel = cancel
+        self.busy_time = 0.0
+
+    def check_cancel(self) -> None:
+        """Raise `CancelledError` if a cancel was asked for, with arm and fingers at rest."""
+        if self.cancel.is_set():
+            self.halt()
+            raise CancelledError("The motion was cancelled.")
+
+    def halt(self) -> None:
+        """Stop arm and fingers and wait, bounded, until the arm is at rest."""
+        self.cell.arm.stop()
+        self.cell.gripper.stop()
+        deadline = self.cell.clock.now() + _STOP_TIMEOUT
+        while self.cell.arm.motion_status().is_active and self.cell.clock.now() < deadline:
+            self.cell.clock.sleep(_POLL)
+
+    def follow(
+        self, trajectory: JointTrajectory, guard: Callable[[], bool] | None = None
+    ) -> MotionState:
+        """Follow a trajectory to its end.
+
+        Args:
+            trajectory: What to follow.
+            guard: Asked at every poll; True stops the arm.
+
+        Returns:
+            SUCCEEDED; or STOPPED or FAULT where a guard is given and the guard, or the device
+            itself because it was blocked, ended the motion.
+
+        Raises:
+            CancelledError: after the arm came to rest.
+            DeviceError: if the arm refused, failed or was stopped by someone else.
+            DeviceTimeoutError: if it is not done `motion_timeout` after its planned end.
+        """
+        arm, clock = self.cell.arm, self.cell.clock
+        self.check_cancel()
+        began = clock.now()
+        deadline = began + trajectory.duration + self.cell.config.motion.motion_timeout
+        arm.start_trajectory(trajectory)
+        is_guarded = False
+        while True:
+            clock.sleep(_POLL)
+            self.check_cancel()
+            status = arm.motion_status()
+            if not status.is_active:
+                break
+            if guard is not None and not is_guarded and guard():
+                is_guarded = True
+                arm.stop()
+            if clock.now() > deadline:
+                self.halt()
+                raise DeviceTimeoutError(
+                    f"The arm did not finish a motion of {trajectory.duration:.2f} s within "
+                    f"{self.cell.config.motion.motion_timeout:.1f} s beyond it."
+                )
+        self.busy_time += clock.now() - began
+        if status.state is MotionState.SUCCEEDED or guard is not None:
+            return status.state
+        raise DeviceError(f"The arm's motion ended as {status.state.value}: {status.message}")
+
+    def start_fingers(self, width: float, force: float | None = None) -> None:
+        """Begin to move the fingers to an opening [m]."""
+        motion = self.cell.config.motion
+        self.cell.gripper.start_move(width, motion.grasp_speed, force or motion.grasp_force)
+
+    def wait_for_fingers(self) -> None:
+        """Wait until the fingers have arrived or stalled on something.
+
+        Raises:
+            CancelledError: after arm and fingers came to rest.
+            DeviceError: if the gripper failed.
+            DeviceTimeoutError: if it does not answer in bounded time.
+        """
+        gripper, clock = self.cell.gripper, self.cell.clock
+        began = clock.now()
+        stroke_time = gripper.limits.stroke / self.cell.config.motion.grasp_speed
+        deadline = began + stroke_time + _GRIPPER_TIMEOUT
+        while True:
+            self.check_cancel()
+            status = gripper.motion_status()
+            if not status.is_active:
+                break
+            if clock.now() > deadline:
+                raise DeviceTimeoutError(
+                    f"The gripper did not finish within {deadline - began:.1f} s."
+                )
+            clock.sleep(_POLL)
+        self.busy_time += clock.now() - began
+        if status.state is MotionState.FAULT:
+            raise DeviceError(f"The gripper failed: {status.message}")
+
+    def joint_positions(self) -> np.ndarray:
+        """Return where the arm is, shape (n,) [rad]."""
+        return self.cell.arm.joint_state().positions

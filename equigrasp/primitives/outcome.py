@@ -1,0 +1,40 @@
+"""What a motion primitive reports."""
+
+import enum
+from dataclasses import dataclass, field
+
+
+class Phase(enum.IntEnum):
+    """Phases of a pick; the numbers are those of ExecuteGrasp.action."""
+
+    PLANNING = 0
+    PRE_GRASP = 1
+    DESCEND = 2
+    CLOSE = 3
+    LIFT = 4
+    VERIFY = 5
+    PLACE = 6
+    HOME = 7
+
+
+@dataclass(frozen=True)
+class GraspOutcome:
+    """Result of a grasp that was carried out to its end.
+
+    Args:
+        is_success: Whether an object was held after the lift.
+        is_object_held: Whether the fingers hold an object now.
+        finger_width: Opening measured after the lift [m].
+        duration: From the call to its end [s, robot clock].
+        idle_time: Part of it in which neither arm nor fingers moved [s, robot clock].
+        is_contact: Whether the descent was ended by a force on the TCP or a blocked arm.
+        phase_times: Time at which each phase began, since the call [s, robot clock].
+    """
+
+    is_success: bool
+    is_object_held: bool
+    finger_width: float
+    duration: float
+    idle_time: float
+    is_contact: bool = False
+    phase_times: dict[str, float] = field(default_factory=dict)

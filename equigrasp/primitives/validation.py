@@ -1,0 +1,41 @@
+"""Refuse goals that cannot or must not be carried out, before anything moves."""
+
+import math
+
+from equigrasp.devices.cell import RobotCell
+from equigrasp.errors import CommandRejectedError
+from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.workspace import Workspace
+
+
+def check_grasp(grasp: GraspAction, workspace: Workspace, cell: RobotCell) -> None:
+    """Raise `CommandRejectedError` unless a grasp lies in its workspace and suits the gripper."""
+    half = workspace.action_size_px * workspace.pixel_size / 2.0
+    if not workspace.contains_xy(grasp.x, grasp.y):
+        raise CommandRejectedError(
+            f"Grasp position ({grasp.x:.3f}, {grasp.y:.3f}) m is outside workspace "
+            f"'{workspace.name}': x in [{workspace.center_x - half:.3f}, "
+            f"{workspace.center_x + half:.3f}], y in [{workspace.center_y - half:.3f}, "
+            f"{workspace.center_y + half:.3f}] m."
+        )
+    if not workspace.floor_z <= grasp.z <= workspace.ceiling_z:
+        raise CommandRejectedError(
+            f"Grasp height {grasp.z:.3f} m is outside workspace '{workspace.name}': "
+            f"[{workspace.floor_z:.3f}, {workspace.ceiling_z:.3f}] m."
+        )
+    stroke = cell.gripper_config.limits.stroke
+    if not 0.0 < grasp.width <= stroke + 1e-9:
+        raise CommandRejectedError(
+            f"Grasp width {grasp.width:.4f} m is not in (0, {stroke}] m, the gripper's stroke."
+        )
+    check_position(grasp.x, grasp.y, grasp.z, cell)
+
+
+def check_position(x: float, y: float, z: float, cell: RobotCell) -> None:
+    """Raise `CommandRejectedError` unless a TCP position [m] is finite and in the safety box."""
+    box = cell.config.safety_box
+    for axis, value, low, high in zip("xyz", (x, y, z), box.lower, box.upper, strict=True):
+        if not math.isfinite(value) or not low <= value <= high:
+            raise CommandRejectedError(
+                f"TCP {axis} = {value:.3f} m is outside the safety box [{low}, {high}] m."
+            )
