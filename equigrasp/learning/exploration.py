@@ -1,0 +1,30 @@
+"""Boltzmann selection over masked values."""
+
+import numpy as np
+
+
+def boltzmann_probabilities(
+    values: np.ndarray, temperature: float, mask: np.ndarray | None = None
+) -> np.ndarray:
+    """Return softmax(values / temperature) over the allowed entries; the others get 0.
+
+    Args:
+        values: Any shape.
+        temperature: Greater than 0; small is greedy.
+        mask: Same shape, True where an entry is allowed; at least one.
+    """
+    if mask is not None and not mask.any():
+        raise ValueError("Boltzmann selection needs at least one allowed entry.")
+    logits = np.asarray(values, dtype=np.float64) / temperature
+    if mask is not None:
+        logits = np.where(mask, logits, -np.inf)
+    weights = np.exp(logits - logits.max())
+    return np.asarray(weights / weights.sum())
+
+
+def sample_index(probabilities: np.ndarray, rng: np.random.Generator) -> tuple[int, ...]:
+    """Draw an index of an array of probabilities that sum to 1."""
+    cumulative = np.cumsum(probabilities.ravel())
+    flat = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+    flat = min(flat, cumulative.size - 1)
+    return tuple(int(i) for i in np.unravel_index(flat, probabilities.shape))

@@ -1,0 +1,148 @@
+"""Versioned weights on disk: whole or not at all, never unpickled."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from equigrasp.errors import WeightsError
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A complete weight file."""
+
+    version: int
+    path: Path
+    sha256: str
+
+
+class WeightStore:
+    """Keeps the newest `num_kept` versions in a folder as `<prefix>_<version>.safetensors`."""
+
+    def __init__(self, folder: Path, prefix: str = "policy", num_kept: int = 8) -> None:
+        self.folder = folder
+        self._prefix = prefix
+        self._num_kept = num_kept
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(
+        self, version: int, tensors: dict[str, torch.Tensor], metadata: dict[str, str]
+    ) -> WeightFile:
+        """Write a version: new file, flushed to disk, then renamed into place.
+
+        Raises:
+            WeightsError: if the disk takes no more; earlier versions are untouched.
+        """
+        contiguous = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        data = save(contiguous, metadata | {"version": str(version)})
+        path = self.folder / f"{self._prefix}_{version:08d}.safetensors"
+        partial = path.with_suffix(".part")
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+            _sync_folder(self.folder)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise WeightsError(f"Cannot write {path}: {error.strerror}.") from error
+        for old in self.versions()[: -self._num_kept]:
+            self._path(old).unlink(missing_ok=True)
+        return WeightFile(version, path, hashlib.sha256(data).hexdigest())
+
+    def versions(self) -> list[int]:
+        """Return the stored versions, oldest first."""
+        names = self.folder.glob(f"{self._prefix}_*.safetensors")
+        return sorted(int(p.stem.rpartition("_")[2]) for p in names)
+
+    def _path(self, version: int) -> Path:
+        return self.folder / f"{self._prefix}_{version:08d}.safetensors"
+
+    def newest(self) -> tuple[dict[str, torch.Tensor], dict[str, str]] | None:
+        """Return tensors and metadata of the newest sound version, or None."""
+        for version in reversed(self.versions()):
+            try:
+                return load_weights(self._path(version))
+            except WeightsError:
+                continue
+        return None
+
+
+def load_weights(
+    path: Path, sha256: str | None = None
+) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Read a safetensors file.
+
+    Args:
+        path: The file.
+        sha256: What its checksum must be, in hexadecimal; None: not checked.
+
+    Raises:
+        WeightsError: if it is missing, truncated, not safetensors, or has another checksum.
+    """
+    try:
+        if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            raise WeightsError(f"{path}: the checksum is not the announced {sha256[:12]}…")
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            metadata = dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: not a readable weight file: {error}") from error
+    return tensors, metadata
+
+
+def fill_parameters(
+    modules: dict[str, torch.nn.Module], tensors: dict[str, torch.Tensor], source: str
+) -> None:
+    """Copy tensors named `<module>.<parameter>` into modules in place, all or nothing.
+
+    Raises:
+        WeightsError: if a tensor is missing, left over, misshapen or not finite.
+    """
+    targets = {
+        f"{name}.{key}": parameter
+        for name, module in modules.items()
+        for key, parameter in module.named_parameters()
+    }
+    missing = sorted(set(targets) - set(tensors))
+    extra = sorted(set(tensors) - set(targets))
+    if missing or extra:
+        raise WeightsError(
+            f"{source}: does not fit the network: "
+            f"{len(missing)} tensors missing, {len(extra)} left over "
+            f"(first: '{(missing + extra)[0]}'). Were they trained with another configuration?"
+        )
+    for key, parameter in targets.items():
+        if tensors[key].shape != parameter.shape:
+            raise WeightsError(
+                f"{source}: tensor '{key}' has shape {tuple(tensors[key].shape)}, "
+                f"the network needs {tuple(parameter.shape)}."
+            )
+        if not bool(torch.isfinite(tensors[key]).all()):
+            raise WeightsError(f"{source}: tensor '{key}' holds values that are not finite.")
+    with torch.no_grad():
+        for key, parameter in targets.items():
+            parameter.copy_(tensors[key])
+
+
+def read_parameters(modules: dict[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
+    """Return copies of all parameters, named `<module>.<parameter>`."""
+    return {
+        f"{name}.{key}": parameter.detach().clone()
+        for name, module in modules.items()
+        for key, parameter in module.named_parameters()
+    }
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,73 @@
+"""q2: from a heightmap patch to the success probability of each grasp yaw, over C2n/C2."""
+
+import torch
+
+from equigrasp.networks.steerable_blocks import (
+    ResidualBlock,
+    convolution,
+    cyclic,
+    enn,
+    regular,
+    trivial,
+)
+
+
+class EquivariantEncoder(torch.nn.Module):
+    """Values of the n yaws in [0, pi); turning the patch by one bin shifts them by one.
+
+    Hidden features are regular fields of C2n; only the output is of the quotient C2n/C2, because
+    a parallel gripper turned by pi is the same gripper (paper, section 5.1).
+
+    Args:
+        fields: Numbers of regular fields of the four stages.
+        kernel_sizes: Kernel sizes of the three residual blocks.
+        num_rotations: n.
+        is_stem_pooled: Pool after the first layer too (compact size).
+    """
+
+    patch_size_px = 32
+
+    def __init__(
+        self,
+        fields: tuple[int, int, int, int],
+        kernel_sizes: tuple[int, int, int],
+        num_rotations: int,
+        is_stem_pooled: bool = False,
+    ) -> None:
+        super().__init__()
+        self.num_rotations = num_rotations
+        space = cyclic(2 * num_rotations)
+        types = [regular(space, n) for n in fields]
+        self.input_type = trivial(space, 1)
+        self.stem = convolution(self.input_type, types[0], 7, 3)
+        self.stem_relu = enn.ReLU(types[0])
+        self.stem_pool = enn.PointwiseMaxPool2D(types[0], 2) if is_stem_pooled else None
+        self.blocks = torch.nn.ModuleList(
+            ResidualBlock(a, b, k)
+            for a, b, k in zip(types[:-1], types[1:], kernel_sizes, strict=True)
+        )
+        # With a pooled stem the last block keeps its size, so that 4 x 4 features remain.
+        self.pools = torch.nn.ModuleList(
+            enn.PointwiseMaxPool2D(t, 2) for t in types[1 : None if not is_stem_pooled else -1]
+        )
+        quotient = enn.FieldType(space, [space.quotient_repr(2)] * 2)
+        self.output = convolution(types[-1], quotient, 4, 0)
+
+    def forward(self, patch: torch.Tensor) -> torch.Tensor:
+        """Return logits of {failure, success} for each yaw.
+
+        Args:
+            patch: Shape (B, 1, 32, 32), heights less their reference [m].
+
+        Returns:
+            Shape (B, 2, n).
+        """
+        x = self.stem_relu(self.stem(enn.GeometricTensor(patch, self.input_type)))
+        if self.stem_pool is not None:
+            x = self.stem_pool(x)
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i < len(self.pools):
+                x = self.pools[i](x)
+        logits = self.output(x).tensor  # (B, 2 n, 1, 1)
+        return logits.reshape(len(patch), 2, self.num_rotations)  # type: ignore[no-any-return]

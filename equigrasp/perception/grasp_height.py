@@ -1,0 +1,63 @@
+"""The height of a top-down grasp, from the heights under the gripper."""
+
+import math
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+_STRIP_WIDTH_PX = 8  # across the opening: 25 mm, a finger pad
+_STRIP_LENGTH_PX = 32  # along the opening: 100 mm
+_FINGER_THICKNESS = 0.012  # [m]
+_MIN_CLEARANCE = 0.010  # [m] lowest TCP above the floor
+
+
+def grasp_height(
+    heightmap: np.ndarray,
+    row: int,
+    col: int,
+    theta: float,
+    *,
+    pixel_size: float,
+    finger_depth: float,
+    width: float,
+    edge_depth: float,
+) -> float:
+    """Return the TCP height above the workspace floor [m] for a grasp.
+
+    The fingers reach `finger_depth` below what lies between them, but no more than `edge_depth`
+    below what lies under the opened fingertips, and never into the floor (paper, appendix D;
+    constants: asr page, section 6). "Top" is the mean of the 3rd to 12th highest sample, which
+    single wild pixels do not move.
+
+    Args:
+        heightmap: Heights above the floor, shape (S, S) [m].
+        row: Row of the grasp.
+        col: Column of the grasp.
+        theta: Yaw [rad]; at 0 the fingers open along rows.
+        pixel_size: Side of a cell [m].
+        finger_depth: How far the pads reach over an object's top [m].
+        width: Opening of the fingers on the way down [m].
+        edge_depth: How far the opened fingertips may go below what is under them [m]; the tips
+            of a 2F-85 stand 13.7 mm above the TCP when open.
+    """
+    along = np.arange(_STRIP_LENGTH_PX) - (_STRIP_LENGTH_PX - 1) / 2.0
+    between = _top(_sample(heightmap, row, col, theta, along))
+    inner, outer = width / 2.0 / pixel_size, (width / 2.0 + _FINGER_THICKNESS) / pixel_size
+    landing = np.arange(math.floor(inner), math.ceil(outer) + 1, dtype=float)
+    edges = max(_top(_sample(heightmap, row, col, theta, s * landing)) for s in (-1.0, 1.0))
+    return max(between - finger_depth, edges - edge_depth, _MIN_CLEARANCE)
+
+
+def _sample(
+    heightmap: np.ndarray, row: int, col: int, theta: float, along: np.ndarray
+) -> np.ndarray:
+    """Return heights on a strip: `along` [px] in the opening direction, pad width across."""
+    across = np.arange(_STRIP_WIDTH_PX) - (_STRIP_WIDTH_PX - 1) / 2.0
+    u, v = np.meshgrid(along, across, indexing="ij")
+    cos, sin = math.cos(theta), math.sin(theta)
+    coordinates = np.stack([row + u * cos - v * sin, col + u * sin + v * cos])
+    return np.asarray(map_coordinates(heightmap, coordinates, order=1, mode="nearest"))
+
+
+def _top(samples: np.ndarray) -> float:
+    return float(np.sort(samples, axis=None)[::-1][2:12].mean())

@@ -1,0 +1,138 @@
+"""Append-only log of attempts on disk, written before anything is learned from them."""
+
+import json
+import logging
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from equigrasp.errors import ReplayError
+from equigrasp.replay.transition import GraspTransition
+
+_LOGGER = logging.getLogger(__name__)
+_MAGIC = b"EGX1"
+_FRAME = struct.Struct("<4sII")  # magic, payload length, CRC-32 of the payload
+_HEADER_LENGTH = struct.Struct("<I")
+Extras = dict[str, float | int | str]
+
+
+class LogFullError(ReplayError):
+    """The disk took no more; the log is as it was before the record."""
+
+
+class ExperienceLog:
+    """Records of (transition, extras), each with its length and checksum.
+
+    A record that a crash left half-written at the end is cut off when the log is opened. Nothing
+    in it is ever executed: a record is JSON and a zlib-packed array.
+
+    Raises:
+        ReplayError: if a record before the last one is damaged; names file and offset.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._count = 0
+        self._size = self._recover()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, transition: GraspTransition, extras: Extras) -> None:
+        """Write one record and wait until it is on the disk.
+
+        Raises:
+            LogFullError: if the disk is full; the log is unchanged and may be tried again.
+        """
+        payload = _pack(transition, extras)
+        record = _FRAME.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+        try:
+            written = 0
+            while written < len(record):
+                written += os.write(self._fd, record[written:])
+            os.fsync(self._fd)
+        except OSError as error:
+            os.ftruncate(self._fd, self._size)
+            raise LogFullError(f"Cannot write to {self.path}: {error.strerror}.") from error
+        self._size += len(record)
+        self._count += 1
+
+    def __iter__(self) -> Iterator[tuple[GraspTransition, Extras]]:
+        with self.path.open("rb") as file:
+            while file.tell() < self._size:
+                _, length, _ = _FRAME.unpack(file.read(_FRAME.size))
+                yield _unpack(file.read(length))
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _recover(self) -> int:
+        """Count the sound records and cut off a half-written last one; return the length."""
+        total = self.path.stat().st_size
+        with self.path.open("rb") as file:
+            offset = 0
+            while offset < total:
+                frame = file.read(_FRAME.size)
+                is_whole = len(frame) == _FRAME.size
+                magic, length, crc = _FRAME.unpack(frame) if is_whole else (_MAGIC, 0, 0)
+                payload = file.read(length)
+                end = offset + _FRAME.size + length
+                if is_whole and magic == _MAGIC and len(payload) == length:
+                    if zlib.crc32(payload) == crc:
+                        offset = end
+                        self._count += 1
+                        continue
+                elif is_whole and magic == _MAGIC or not is_whole:
+                    end = total  # the record runs past the end of the file
+                if end < total:
+                    raise ReplayError(
+                        f"{self.path}: the record at byte {offset} is damaged. Restore the file, "
+                        "or cut it there and lose what follows."
+                    )
+                break
+        if offset < total:
+            _LOGGER.warning("%s: cut off a half-written record at byte %d.", self.path, offset)
+            os.ftruncate(self._fd, offset)
+            os.fsync(self._fd)
+        return offset
+
+
+def _pack(transition: GraspTransition, extras: Extras) -> bytes:
+    header = {
+        "attempt": transition.attempt,
+        "row": transition.row,
+        "col": transition.col,
+        "rotation_bin": transition.rotation_bin,
+        "reward": transition.reward,
+        "size_px": int(transition.heightmap.shape[0]),
+        "extras": extras,
+    }
+    text = json.dumps(header, sort_keys=True).encode()
+    pixels = zlib.compress(transition.heightmap.astype("<u2").tobytes(), 1)
+    return _HEADER_LENGTH.pack(len(text)) + text + pixels
+
+
+def _unpack(payload: bytes) -> tuple[GraspTransition, Extras]:
+    (length,) = _HEADER_LENGTH.unpack_from(payload)
+    start = _HEADER_LENGTH.size
+    header = json.loads(payload[start : start + length])
+    pixels = np.frombuffer(zlib.decompress(payload[start + length :]), dtype="<u2")
+    size = header["size_px"]
+    transition = GraspTransition(
+        pixels.reshape(size, size).astype(np.uint16),
+        header["row"],
+        header["col"],
+        header["rotation_bin"],
+        header["reward"],
+        header["attempt"],
+    )
+    return transition, header["extras"]

@@ -1,0 +1,96 @@
+"""Replay buffer that keeps one observation an attempt and augments on read."""
+
+import numpy as np
+
+from equigrasp.errors import ReplayError
+from equigrasp.replay.augment import AugmentedGrasp, apply_transform, draw_transform
+from equigrasp.replay.transition import GraspTransition
+
+
+class UniformBuffer:
+    """The newest `capacity` attempts, each read as one of `num_copies` fixed SE(2) copies.
+
+    Memory is 2 bytes a cell: 33 kB an attempt of 128 × 128, where the published code holds 8
+    warped copies of two float images, 1.05 MB. A copy's transform is a pure function of (seed,
+    attempt, copy), so a buffer that is rebuilt from the log reads the same.
+
+    Args:
+        capacity: Attempts to keep.
+        num_copies: Copies of each attempt; 0 reads the attempt as it was.
+        num_rotations: Yaw bins.
+        action_size_px: Side of the square that the grasp must stay in.
+        seed: Seed of the copies.
+    """
+
+    def __init__(
+        self, capacity: int, num_copies: int, num_rotations: int, action_size_px: int, seed: int
+    ) -> None:
+        if capacity <= 0 or num_copies < 0:
+            raise ReplayError(f"Bad buffer: capacity {capacity}, num_copies {num_copies}.")
+        self.capacity = capacity
+        self.num_copies = num_copies
+        self._num_rotations = num_rotations
+        self._action_size_px = action_size_px
+        self._seed = seed
+        self._transitions: dict[int, GraspTransition] = {}
+
+    def __len__(self) -> int:
+        return len(self._transitions)
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory of the stored heightmaps [bytes]."""
+        return sum(t.heightmap.nbytes for t in self._transitions.values())
+
+    def add(self, transition: GraspTransition) -> None:
+        """Store an attempt; the attempts of a run come in order, without gaps."""
+        self._transitions[transition.attempt] = transition
+        self._transitions.pop(transition.attempt - self.capacity, None)
+
+    def get(self, attempt: int) -> GraspTransition:
+        """Return a stored attempt; raise `ReplayError` if it is not in the buffer."""
+        if attempt not in self._transitions:
+            raise ReplayError(f"Attempt {attempt} is not in the replay buffer.")
+        return self._transitions[attempt]
+
+    def read(self, attempt: int, copy: int) -> AugmentedGrasp:
+        """Return one of the fixed copies of an attempt."""
+        t = self.get(attempt)
+        if self.num_copies == 0:
+            return AugmentedGrasp(t.heightmap, t.row, t.col, t.rotation_bin)
+        transform = draw_transform(
+            t.row,
+            t.col,
+            t.heightmap.shape[0],
+            self._action_size_px,
+            self._num_rotations,
+            np.random.default_rng([self._seed, attempt, copy]),
+        )
+        return apply_transform(
+            t.heightmap, t.row, t.col, t.rotation_bin, self._num_rotations, transform
+        )
+
+    def sample(
+        self,
+        newest: int,
+        batch_size: int,
+        num_failure_slots: int,
+        rng: np.random.Generator,
+    ) -> list[tuple[int, int]]:
+        """Draw (attempt, copy) pairs, with replacement, from the attempts up to `newest`.
+
+        If attempt `newest` failed, the last `num_failure_slots` pairs are copies of it, so that
+        the same mistake is not made again (paper, section 5.2).
+
+        Raises:
+            ReplayError: if `newest` is not stored.
+        """
+        is_failure = self.get(newest).reward == 0.0
+        oldest = max(0, newest + 1 - self.capacity)
+        copies = max(1, self.num_copies)
+        attempts = rng.integers(oldest, newest + 1, batch_size)
+        pairs = [(int(a), int(rng.integers(copies))) for a in attempts]
+        if is_failure:
+            for i in range(min(num_failure_slots, batch_size)):
+                pairs[batch_size - 1 - i] = (newest, (copies - 1 - i) % copies)
+        return pairs
