@@ -26,6 +26,7 @@ GRASP_MARKERS = "grasp_markers"
 # Actions of the executor and the collector
 EXECUTE_GRASP = "execute_grasp"
 PICK_OBJECT = "pick_object"
+MOVE_HOME = "move_home"
 COLLECT_EXPERIENCE = "collect_experience"
 
 # Simulation only, private to the bridge

@@ -20,14 +20,16 @@ def grasp_height(
     pixel_size: float,
     finger_depth: float,
     width: float,
+    border_px: int,
     edge_depth: float,
+    wall_depth: float,
 ) -> float:
     """Return the TCP height above the workspace floor [m] for a grasp.
 
     The fingers reach `finger_depth` below what lies between them, but no more than `edge_depth`
-    below what lies under the opened fingertips, and never into the floor (paper, appendix D;
-    constants: asr page, section 6). "Top" is the mean of the 3rd to 12th highest sample, which
-    single wild pixels do not move.
+    below objects under the opened fingertips or `wall_depth` below a wall of the tray, and never
+    into the floor (paper, appendix D; constants: asr page, section 6). "Top" is the mean of the
+    3rd to 12th highest sample, which single wild pixels do not move.
 
     Args:
         heightmap: Heights above the floor, shape (S, S) [m].
@@ -37,15 +39,26 @@ def grasp_height(
         pixel_size: Side of a cell [m].
         finger_depth: How far the pads reach over an object's top [m].
         width: Opening of the fingers on the way down [m].
-        edge_depth: How far the opened fingertips may go below what is under them [m]; the tips
-            of a 2F-85 stand 13.7 mm above the TCP when open.
+        border_px: Cells between the map's edge and the action square; what lies there is wall.
+        edge_depth: How far opened fingertips may push into objects, measured at the TCP [m]; the
+            tips of a 2F-85 stand 13.7 mm above the TCP when open.
+        wall_depth: The same for walls, which do not give way [m].
     """
     along = np.arange(_STRIP_LENGTH_PX) - (_STRIP_LENGTH_PX - 1) / 2.0
     between = _top(_sample(heightmap, row, col, theta, along))
     inner, outer = width / 2.0 / pixel_size, (width / 2.0 + _FINGER_THICKNESS) / pixel_size
     landing = np.arange(math.floor(inner), math.ceil(outer) + 1, dtype=float)
-    edges = max(_top(_sample(heightmap, row, col, theta, s * landing)) for s in (-1.0, 1.0))
-    return max(between - finger_depth, edges - edge_depth, _MIN_CLEARANCE)
+    objects = heightmap.copy()
+    walls = heightmap.copy()
+    inside = slice(border_px, heightmap.shape[0] - border_px)
+    walls[inside, inside] = 0.0
+    objects[:border_px] = objects[-border_px:] = 0.0
+    objects[:, :border_px] = objects[:, -border_px:] = 0.0
+    lowest = [between - finger_depth, _MIN_CLEARANCE]
+    for side in (-1.0, 1.0):
+        lowest.append(_top(_sample(objects, row, col, theta, side * landing)) - edge_depth)
+        lowest.append(float(_sample(walls, row, col, theta, side * landing).max()) - wall_depth)
+    return max(lowest)
 
 
 def _sample(

@@ -1,5 +1,7 @@
 """A PyBullet 2F-85: two coupled four-bar fingers, force-limited."""
 
+from collections import deque
+
 import numpy as np
 
 from equigrasp.devices.arm import MotionState, MotionStatus
@@ -12,8 +14,8 @@ from equigrasp.simulation.physics import TIME_STEP
 
 _PAD_FRICTION = 0.8  # rubber on plastic, as the paper's simulator has it
 _ARRIVED = 0.0015  # [m]
-_STALL_SPEED = 0.002  # [m/s] slower than this for _STALL_TIME: the fingers stand
-_STALL_TIME = 0.1  # [s]
+_STALL_TIME = 0.15  # [s] fingers that move less than _STALL_TRAVEL in this time stand still
+_STALL_TRAVEL = 0.001  # [m]
 
 
 class BulletGripper(Gripper):
@@ -32,7 +34,7 @@ class BulletGripper(Gripper):
         self._target = 0.0
         self._speed = config.limits.max_speed
         self._force = config.limits.max_force
-        self._slow_time = 0.0
+        self._recent: deque[float] = deque(maxlen=round(_STALL_TIME / TIME_STEP))  # widths [m]
         self._status = MotionStatus(MotionState.IDLE)
         self._couple()
         self._physics.add_step_hook(self._before_step)
@@ -66,7 +68,8 @@ class BulletGripper(Gripper):
         with self._physics.lock:
             self._target = four_bar.driver_of(width)
             self._reference = self._measure()[0]
-            self._speed, self._force, self._slow_time = speed, force, 0.0
+            self._speed, self._force = speed, force
+            self._recent.clear()
             self._status = MotionStatus(MotionState.MOVING)
 
     def motion_status(self) -> MotionStatus:
@@ -77,7 +80,7 @@ class BulletGripper(Gripper):
         with self._physics.lock:
             if self._status.state is MotionState.MOVING:
                 is_closing = self._target > self._reference
-                if not (is_closing and self._slow_time > 0.0):  # a grip that has begun is kept
+                if not (is_closing and self._has_stalled()):  # a grip that has begun is kept
                     self._target = self._reference = self._measure()[0]
                 self._status = MotionStatus(MotionState.STOPPED)
 
@@ -100,7 +103,11 @@ class BulletGripper(Gripper):
 
     def _is_stalled(self, angle: float) -> bool:
         gap = abs(four_bar.width_of(angle) - four_bar.width_of(self._target))
-        return self._slow_time >= _STALL_TIME and gap > _ARRIVED
+        return self._has_stalled() and gap > _ARRIVED
+
+    def _has_stalled(self) -> bool:
+        is_full = len(self._recent) == self._recent.maxlen
+        return is_full and max(self._recent) - min(self._recent) < _STALL_TRAVEL
 
     def _couple(self) -> None:
         """Tie the right knuckle and both tips to the driver: the linkage of the real gripper."""
@@ -121,7 +128,7 @@ class BulletGripper(Gripper):
             )
 
     def _before_step(self, now: float) -> None:
-        angle, velocity = self._measure()
+        angle, _ = self._measure()
         step = four_bar.driver_speed_of(self._speed, angle) * TIME_STEP
         self._reference += float(np.clip(self._target - self._reference, -step, step))
         # The reference may not run far ahead of blocked fingers.
@@ -129,10 +136,9 @@ class BulletGripper(Gripper):
         self._command(angle)
         if self._status.state is not MotionState.MOVING:
             return
-        width_speed = abs(velocity / max(1e-9, four_bar.driver_speed_of(1.0, angle)))
-        self._slow_time = self._slow_time + TIME_STEP if width_speed < _STALL_SPEED else 0.0
-        gap = abs(four_bar.width_of(angle) - four_bar.width_of(self._target))
-        if gap < _ARRIVED or self._slow_time >= _STALL_TIME:
+        width = four_bar.width_of(angle)
+        self._recent.append(width)
+        if abs(width - four_bar.width_of(self._target)) < _ARRIVED or self._has_stalled():
             self._status = MotionStatus(MotionState.SUCCEEDED)
 
     def _command(self, angle: float) -> None:

@@ -1,0 +1,88 @@
+"""Grasp attempts on a cell in one process, without ROS."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from equigrasp.devices.cell import RobotCell
+from equigrasp.devices.world import World
+from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.perception.heightmap import heightmap_from_depth
+from equigrasp.perception.observation import Observation
+from equigrasp.planning.motion_planner import MotionPlanner
+from equigrasp.primitives.outcome import GraspOutcome
+from equigrasp.primitives.pick import PickPrimitive, sample_place
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trays:
+    """Where objects are picked from and put into."""
+
+    pick: Workspace
+    place: Workspace
+
+    def swapped(self) -> "Trays":
+        """Return the trays with their roles exchanged."""
+        return Trays(self.place, self.pick)
+
+
+def observe(cell: RobotCell, workspace: Workspace) -> Observation:
+    """Take a picture and look at one workspace from straight above."""
+    frame = cell.camera.capture()
+    heightmap = heightmap_from_depth(
+        frame.depth, cell.camera.model, cell.camera.T_base_camera, workspace
+    )
+    return Observation(heightmap, workspace, frame.stamp)
+
+
+class OpenLoopGraspEnv:
+    """Two trays: pick from one, put into the other, swap when the first is empty.
+
+    This is the protocol of the on-robot experiments (paper, section 6.2). The camera looks while
+    the arm is over the other tray; after a swap the arm goes home first.
+    """
+
+    def __init__(self, cell: RobotCell, planner: MotionPlanner, rng: np.random.Generator) -> None:
+        self.cell = cell
+        self.pick = PickPrimitive(cell, planner)
+        self.trays = Trays(*cell.config.workspaces[:2])
+        self._rng = rng
+        self.num_swaps = 0
+
+    def observe(self) -> Observation:
+        """Look at the tray that is picked from."""
+        return observe(self.cell, self.trays.pick)
+
+    def swap(self) -> None:
+        """Exchange the trays' roles and clear the view of the new pick tray."""
+        self.trays = self.trays.swapped()
+        self.num_swaps += 1
+        self.pick.go_home()
+
+    def step(self, grasp: GraspAction) -> GraspOutcome:
+        """Carry out one attempt; errors as `PickPrimitive.execute`."""
+        spread = self.cell.config.motion.place_spread
+        place = sample_place(self.trays.place, spread, self._rng)
+        return self.pick.execute(grasp, self.trays.pick, place)
+
+
+def return_strays(world: World, workspaces: tuple[Workspace, ...], into: Workspace) -> int:
+    """Put objects that left the trays back into one, as an attendant would; return how many."""
+    strays = [
+        o
+        for o in world.objects()
+        if not any(
+            w.contains_xy(float(o.pose.position[0]), float(o.pose.position[1]))
+            for w in workspaces
+        )
+    ]
+    for stray in strays:
+        world.remove_object(stray.handle)
+    if strays:
+        _LOGGER.info("Put %d stray objects back into tray '%s'.", len(strays), into.name)
+        world.spawn_objects([s.name for s in strays], into)
+    return len(strays)

@@ -1,0 +1,194 @@
+"""A learner whose weights are a pure function of the experience log, seed and configuration."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from equigrasp.errors import ReplayError, WeightsError
+from equigrasp.learning.checkpoint import load_optimizer_state, optimizer_tensors
+from equigrasp.learning.interfaces import GraspBatch, Learner
+from equigrasp.learning.seeding import derive_seed
+from equigrasp.learning.weight_store import (
+    WeightFile,
+    WeightStore,
+    fill_parameters,
+    read_parameters,
+)
+from equigrasp.replay.experience_log import ExperienceLog, Extras
+from equigrasp.replay.transition import GraspTransition, dequantize
+from equigrasp.replay.uniform_buffer import UniformBuffer
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one SGD step did: the attempt that called for it, its losses, and its time [s]."""
+
+    step: int
+    attempt: int
+    losses: dict[str, float]
+    sgd_time: float
+
+
+class AsyncLearner:
+    """Writes attempts to disk, then learns from them at a fixed number of steps an attempt.
+
+    Step s belongs to one attempt and draws only from the attempts up to it, with randomness
+    seeded by s alone. So it does not matter when attempts arrive, how far the learner lags
+    behind, or how often it is killed: the same log gives the same weights, bit for bit, on the
+    same machine.
+
+    Args:
+        folder: Run folder; continues what lies in it.
+        package: The method's package.
+        config: The method's configuration.
+        seed: Seed of the run.
+        heightmap_size_px: Side of the heightmaps.
+        action_size_px: Side of the action square.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        package: ModuleType,
+        config: Any,
+        seed: int,
+        heightmap_size_px: int = 128,
+        action_size_px: int = 96,
+    ) -> None:
+        torch.set_num_threads(config.training.num_threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        self._config = config.training
+        self._seed = seed
+        self._size = heightmap_size_px
+        self.method = str(config.method)
+        self.learner: Learner = package.make_learner(
+            config, package.make_networks(config, seed), action_size_px
+        )
+        self.buffer = UniformBuffer(
+            self._config.buffer_capacity,
+            self._config.num_copies,
+            config.network.num_rotations,
+            action_size_px,
+            derive_seed(seed, 2),
+        )
+        self.num_steps = 0
+        self.num_successes = 0
+        self._weights = WeightStore(folder / "weights")
+        self._checkpoints = WeightStore(folder / "checkpoints", "checkpoint", num_kept=2)
+        self.log = ExperienceLog(folder / "experience.log")
+        for transition, _ in self.log:
+            self._remember(transition)
+        self._restore()
+
+    @property
+    def num_attempts(self) -> int:
+        """Attempts on disk; the next one has this number."""
+        return len(self.log)
+
+    @property
+    def num_pending_steps(self) -> int:
+        """Steps that the attempts on disk still call for."""
+        return max(0, self._steps_due(self.num_attempts) - self.num_steps)
+
+    def add(self, transition: GraspTransition, extras: Extras) -> bool:
+        """Write an attempt to disk and into the buffer; False if it is there already.
+
+        Raises:
+            LogFullError: if the disk is full; nothing changed.
+            ReplayError: if an attempt before this one is missing, or the heightmap has another
+                size.
+        """
+        if transition.attempt < self.num_attempts:
+            return False
+        if transition.attempt > self.num_attempts:
+            raise ReplayError(
+                f"Attempt {transition.attempt} came before attempt {self.num_attempts}."
+            )
+        if transition.heightmap.shape[0] != self._size:
+            raise ReplayError(
+                f"Heightmaps of this run have {self._size} px, found {transition.heightmap.shape}."
+            )
+        self.log.append(transition, extras)
+        self._remember(transition)
+        return True
+
+    def train_pending(self, max_steps: int) -> list[StepReport]:
+        """Take up to `max_steps` of the pending steps and report on each."""
+        return [self._step() for _ in range(min(max_steps, self.num_pending_steps))]
+
+    def publish(self) -> WeightFile:
+        """Write the present weights as the version that counts the steps; see `WeightStore`."""
+        tensors = read_parameters(self.learner.modules)
+        return self._weights.save(self.num_steps, tensors, {"method": self.method})
+
+    def save_checkpoint(self) -> None:
+        """Write weights and optimiser state, whole or not at all."""
+        tensors = read_parameters(self.learner.modules)
+        tensors |= optimizer_tensors(self.learner)
+        self._checkpoints.save(self.num_steps, tensors, {"seed": str(self._seed)})
+
+    def close(self) -> None:
+        """Save a checkpoint and close the log; may be called twice."""
+        try:
+            self.save_checkpoint()
+        except WeightsError as error:  # the log alone brings everything back
+            _LOGGER.warning("No last checkpoint: %s", error)
+        self.log.close()
+
+    def _steps_due(self, num_attempts: int) -> int:
+        first = self._config.first_training_attempt
+        return max(0, num_attempts - first + 1) * self._config.steps_per_attempt
+
+    def _remember(self, transition: GraspTransition) -> None:
+        self.buffer.add(transition)
+        self.num_successes += int(transition.reward)
+
+    def _restore(self) -> None:
+        newest = self._checkpoints.newest()
+        if newest is None:
+            return
+        tensors, metadata = newest
+        step = int(metadata["version"])
+        if metadata.get("seed") != str(self._seed) or step > self._steps_due(self.num_attempts):
+            raise WeightsError(
+                f"The checkpoint of step {step} does not belong to this log and seed "
+                f"{self._seed}. Resume with the run's own seed, or choose a new folder."
+            )
+        parameters = {k: v for k, v in tensors.items() if not k.startswith("adam.")}
+        fill_parameters(self.learner.modules, parameters, "checkpoint")
+        load_optimizer_state(self.learner, tensors)
+        self.num_steps = step
+        _LOGGER.info("Continuing at step %d of %d.", step, self._steps_due(self.num_attempts))
+
+    def _step(self) -> StepReport:
+        began = time.perf_counter()
+        step = self.num_steps
+        attempt = self._config.first_training_attempt - 1 + step // self._config.steps_per_attempt
+        rng = np.random.default_rng([derive_seed(self._seed, 3), step])
+        pairs = self.buffer.sample(
+            attempt, self._config.batch_size, self._config.num_failure_slots, rng
+        )
+        losses = self.learner.train_step(self._batch(pairs), derive_seed(self._seed, 4, step))
+        self.num_steps += 1
+        if self.num_steps % self._config.checkpoint_every == 0:
+            self.save_checkpoint()
+        return StepReport(step, attempt, losses, time.perf_counter() - began)
+
+    def _batch(self, pairs: list[tuple[int, int]]) -> GraspBatch:
+        copies = [self.buffer.read(attempt, copy) for attempt, copy in pairs]
+        rewards = [self.buffer.get(attempt).reward for attempt, _ in pairs]
+        return GraspBatch(
+            heightmaps=torch.from_numpy(np.stack([dequantize(c.heightmap) for c in copies])[:, None]),
+            rows=torch.tensor([c.row for c in copies]),
+            cols=torch.tensor([c.col for c in copies]),
+            rotation_bins=torch.tensor([c.rotation_bin for c in copies]),
+            rewards=torch.tensor(rewards, dtype=torch.float32),
+        )

@@ -1,0 +1,95 @@
+"""One SGD step of the method."""
+
+import torch
+
+from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.methods.asr.config import AsrConfig
+from equigrasp.methods.asr.losses import (
+    off_policy_loss,
+    on_policy_loss,
+    on_policy_target,
+    rotation_loss,
+)
+from equigrasp.methods.asr.networks import extract_patches, success_probability
+
+
+class AsrLearner:
+    """Adam on L1' + L1'' + L2 over both networks together.
+
+    Args:
+        config: The method.
+        modules: `q1` and `q2`.
+        action_size_px: Side of the square in which off-policy pixels are drawn.
+    """
+
+    def __init__(
+        self, config: AsrConfig, modules: dict[str, torch.nn.Module], action_size_px: int
+    ) -> None:
+        self._config = config.training
+        self.modules = modules
+        self._q1, self._q2 = modules["q1"], modules["q2"]
+        self._num_rotations = config.network.num_rotations
+        self._action_size_px = action_size_px
+        self._parameters = [p for m in modules.values() for p in m.parameters()]
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            self._parameters,
+            lr=self._config.learning_rate,
+            weight_decay=self._config.weight_decay,
+        )
+
+    def train_step(self, batch: GraspBatch, seed: int) -> dict[str, float]:
+        """Take one SGD step; `seed` draws the off-policy pixels.
+
+        Returns:
+            `loss`, `loss_q1_on_policy`, `loss_q1_off_policy` and `loss_q2`.
+        """
+        for module in self.modules.values():
+            module.train()
+        q_map = success_probability(self._q1(batch.heightmaps))  # (B, S, S)
+        samples = torch.arange(len(q_map))
+        patches = extract_patches(batch.heightmaps, batch.rows[:, None], batch.cols[:, None])
+        rotation_values = success_probability(self._q2(patches))  # (B, n)
+        tried = rotation_values.gather(1, batch.rotation_bins[:, None])[:, 0]
+        loss_q2 = rotation_loss(tried, batch.rewards)
+        targets = on_policy_target(batch.rewards, batch.rotation_bins, rotation_values.detach())
+        loss_on = on_policy_loss(q_map[samples, batch.rows, batch.cols], targets, batch.rewards)
+        loss_off = self._off_policy(batch, q_map, seed)
+        loss = loss_on + loss_off + loss_q2
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(self._parameters, self._config.gradient_clip)
+        self.optimizer.step()
+        return {
+            "loss": float(loss.detach()),
+            "loss_q1_on_policy": float(loss_on.detach()),
+            "loss_q1_off_policy": float(loss_off.detach()),
+            "loss_q2": float(loss_q2.detach()),
+        }
+
+    def _off_policy(self, batch: GraspBatch, q_map: torch.Tensor, seed: int) -> torch.Tensor:
+        count = self._config.num_off_policy_pixels
+        if count == 0:
+            return q_map.new_zeros(())
+        border = (q_map.shape[-1] - self._action_size_px) // 2
+        inner = slice(border, border + self._action_size_px)
+        weights = torch.softmax(
+            q_map.detach()[:, inner, inner].flatten(1) / self._config.off_policy_temperature, 1
+        )
+        generator = torch.Generator().manual_seed(seed)
+        flat = torch.multinomial(weights, count, generator=generator)  # (B, k)
+        rows = flat // self._action_size_px + border
+        cols = flat % self._action_size_px + border
+        with torch.no_grad():
+            patches = extract_patches(batch.heightmaps, rows, cols)
+            rotation_values = success_probability(self._q2(patches))
+        samples = torch.arange(len(q_map))[:, None]
+        return off_policy_loss(
+            q_map[samples, rows, cols], rotation_values.reshape(len(q_map), count, -1)
+        )
+
+
+def make_learner(
+    config: AsrConfig, modules: dict[str, torch.nn.Module], action_size_px: int
+) -> AsrLearner:
+    """Return the learner of a configuration."""
+    return AsrLearner(config, modules, action_size_px)

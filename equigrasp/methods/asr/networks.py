@@ -1,0 +1,63 @@
+"""q1 and q2 of one configuration, and the patches that q2 sees."""
+
+import torch
+
+from equigrasp.learning.seeding import derive_seed
+from equigrasp.methods.asr.config import AsrConfig
+from equigrasp.networks.equivariant_encoder import EquivariantEncoder
+from equigrasp.networks.equivariant_unet import EquivariantUNet
+
+PATCH_SIZE_PX = EquivariantEncoder.patch_size_px
+_CENTRE_PX = 8  # side of the patch centre that the height reference is taken from
+_FINGER_DEPTH = 0.04  # [m]
+_MIN_HEIGHT = 0.01  # [m]
+
+
+def make_networks(config: AsrConfig, seed: int) -> dict[str, torch.nn.Module]:
+    """Build `q1` and `q2` with weights that depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, 1))
+        network = config.network
+        q1 = EquivariantUNet(network.q1_fields, network.is_stem_pooled)
+        q2 = EquivariantEncoder(
+            network.q2_fields,
+            network.q2_kernel_sizes,
+            network.num_rotations,
+            network.is_stem_pooled,
+        )
+    return {"q1": q1, "q2": q2}
+
+
+def extract_patches(
+    heightmaps: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor
+) -> torch.Tensor:
+    """Cut out what q2 sees: patches centred on pixels, less a reference height each.
+
+    The reference is taken sample by sample (the published code took it from the whole batch).
+
+    Args:
+        heightmaps: Shape (B, 1, S, S) [m].
+        rows: Shape (B, K), int64.
+        cols: Shape (B, K), int64.
+
+    Returns:
+        Shape (B * K, 1, 32, 32) [m]; pixels beyond the map repeat its border.
+    """
+    size = heightmaps.shape[-1]
+    offsets = torch.arange(PATCH_SIZE_PX) - PATCH_SIZE_PX // 2
+    patch_rows = (rows[..., None] + offsets).clamp(0, size - 1)  # (B, K, 32)
+    patch_cols = (cols[..., None] + offsets).clamp(0, size - 1)
+    batch = torch.arange(len(heightmaps))[:, None, None, None]
+    patches = heightmaps[batch, 0, patch_rows[..., :, None], patch_cols[..., None, :]]
+    patches = patches.reshape(-1, 1, PATCH_SIZE_PX, PATCH_SIZE_PX)
+    low = (PATCH_SIZE_PX - _CENTRE_PX) // 2
+    centre = patches[:, :, low : low + _CENTRE_PX, low : low + _CENTRE_PX].flatten(1)
+    reference = torch.maximum(
+        centre.amax(1) - _FINGER_DEPTH, (centre.amin(1) + _MIN_HEIGHT).clamp(min=_MIN_HEIGHT)
+    )
+    return patches - reference[:, None, None, None]
+
+
+def success_probability(logits: torch.Tensor) -> torch.Tensor:
+    """Return P(success) from {failure, success} logits in dimension 1 (two-way softmax)."""
+    return torch.softmax(logits, dim=1)[:, 1]
