@@ -1,6 +1,7 @@
 """Grasp attempts on a cell in one process, without ROS."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +71,25 @@ class OpenLoopGraspEnv:
         return self.pick.execute(grasp, self.trays.pick, place)
 
 
-def return_strays(world: World, workspaces: tuple[Workspace, ...], into: Workspace) -> int:
-    """Put objects that left the trays back into one, as an attendant would; return how many."""
+def return_strays(
+    world: World,
+    workspaces: tuple[Workspace, ...],
+    into: Workspace,
+    is_stray: Callable[[np.ndarray], bool] = lambda position: True,
+) -> int:
+    """Put objects that left the trays back into one, as an attendant would; return how many.
+
+    Args:
+        world: Where the objects are.
+        workspaces: The trays.
+        into: Tray to put them into.
+        is_stray: Asked with the position (3,) [m] of each object outside the trays.
+    """
     strays = [
         o
         for o in world.objects()
-        if not any(
+        if is_stray(o.pose.position)
+        and not any(
             w.contains_xy(float(o.pose.position[0]), float(o.pose.position[1]))
             for w in workspaces
         )

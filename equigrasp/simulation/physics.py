@@ -22,6 +22,7 @@ class Physics:
         self.client: Any = BulletClient(connection_mode=pybullet.DIRECT)
         self._hooks: list[Callable[[float], None]] = []
         self._num_steps = 0
+        self.start_time = 0.0  # [s] of simulated time at the first step
         self.client.setGravity(0.0, 0.0, -9.81)
         self.client.setPhysicsEngineParameter(
             fixedTimeStep=TIME_STEP,
@@ -36,13 +37,13 @@ class Physics:
 
     def now(self) -> float:
         """Return simulated time [s]."""
-        return self._num_steps * TIME_STEP
+        return self.start_time + self._num_steps * TIME_STEP
 
     def step(self) -> None:
         """Advance by one `TIME_STEP`."""
         with self.lock:
             for hook in self._hooks:
-                hook((self._num_steps + 1) * TIME_STEP)
+                hook(self.now() + TIME_STEP)
             self.client.stepSimulation()
             self._num_steps += 1
 

@@ -1,0 +1,118 @@
+"""Pictures of decisions and curves of runs."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from equigrasp.experiments.metrics_file import WINDOW
+from equigrasp.learning.interfaces import Decision
+from equigrasp.perception.observation import Observation
+
+_SCALE = 4  # picture pixels a cell
+_TOP = 0.12  # [m] height that is drawn brightest
+_BAND_PX = 34
+
+
+def draw_decision(observation: Observation, decision: Decision) -> np.ndarray:
+    """Draw heightmap, Q-map and yaw values with the chosen grasp.
+
+    Returns:
+        RGB picture, uint8; base +x points down and base +y right, as in the arrays.
+    """
+    size, border = observation.heightmap.shape[0], observation.workspace.border_px
+    heights = _colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS)
+    q_map = np.zeros((size, size), np.float32)
+    q_map[border : size - border, border : size - border] = decision.q_map
+    values = _colorize(q_map, cv2.COLORMAP_INFERNO)
+    panels = [_enlarge(p) for p in (heights, values)]
+    for panel in panels:
+        low, high = border * _SCALE, (size - border) * _SCALE
+        cv2.rectangle(panel, (low, low), (high, high), (200, 200, 200), 1)
+        _draw_gripper(panel, decision, observation.workspace.pixel_size)
+    panels.append(_draw_yaws(decision, size * _SCALE))
+    picture = np.hstack(panels)
+    band = np.full((_BAND_PX, picture.shape[1], 3), 255, np.uint8)
+    is_random = bool(np.isnan(decision.q_value))
+    chosen = "random" if is_random else f"P(success) {decision.q_value:.2f}"
+    texts = ("heightmap (bright: 12 cm)", "q1: P(success) of each pixel", "q2: of each yaw")
+    for text, x in zip(texts, (8, size * _SCALE + 8, 2 * size * _SCALE + 8), strict=True):
+        cv2.putText(band, text, (x, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
+    label = f"chosen: {chosen}, version {decision.policy_version}"
+    cv2.putText(
+        picture, label, (8, size * _SCALE - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1,
+        cv2.LINE_AA,
+    )  # fmt: skip
+    return np.vstack([band, picture])
+
+
+def save_picture(path: Path, picture: np.ndarray) -> None:
+    """Write an RGB picture as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def draw_learning_curve(path: Path, rows: list[dict[str, str]], title: str) -> None:
+    """Draw success, loss and idle share over attempts from rows of `metrics.csv`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    attempts = np.array([int(r["attempt"]) + 1 for r in rows])
+    success = np.array([float(r["success"]) for r in rows])
+    rate = np.array([float(r["running_success_rate"]) for r in rows])
+    figure = Figure(figsize=(8.0, 6.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    top.plot(attempts, 100 * rate, color="tab:blue", label=f"mean of the last {WINDOW} attempts")
+    top.scatter(attempts, np.where(success > 0, 102, -2), s=4, c=success, cmap="RdYlGn", vmin=0, vmax=1)
+    top.set(ylabel="success [%]", ylim=(-5, 105), title=title)
+    top.grid(alpha=0.3)
+    top.legend(loc="lower right")
+    known = [(int(r["attempt"]) + 1, float(r["loss"])) for r in rows if r["loss"]]
+    if known:
+        bottom.plot(*zip(*known, strict=True), color="tab:gray", lw=0.8)
+    bottom.set(xlabel="grasp attempts", ylabel="loss")
+    bottom.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def _colorize(values: np.ndarray, color_map: int) -> np.ndarray:
+    bytes_ = (np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
+    return cv2.cvtColor(cv2.applyColorMap(bytes_, color_map), cv2.COLOR_BGR2RGB)
+
+
+def _enlarge(image: np.ndarray) -> np.ndarray:
+    return cv2.resize(image, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_NEAREST)
+
+
+def _draw_gripper(panel: np.ndarray, decision: Decision, pixel_size: float) -> None:
+    """Draw both finger pads and the line between them."""
+    centre = np.array([decision.pixel.col + 0.5, decision.pixel.row + 0.5]) * _SCALE
+    theta, half = decision.grasp.theta, decision.grasp.width / 2 / pixel_size * _SCALE
+    opening = np.array([np.sin(theta), np.cos(theta)])  # (col, row): yaw turns rows into columns
+    across = np.array([opening[1], -opening[0]])
+    pad = 0.011 / pixel_size * _SCALE
+    ends = [centre - half * opening, centre + half * opening]
+    cv2.line(panel, _point(ends[0]), _point(ends[1]), (255, 255, 255), 1, cv2.LINE_AA)
+    for end in ends:
+        corners = _point(end - pad * across), _point(end + pad * across)
+        cv2.line(panel, *corners, (255, 80, 80), 4, cv2.LINE_AA)
+    cv2.circle(panel, _point(centre), 4, (80, 255, 80), -1, cv2.LINE_AA)
+
+
+def _draw_yaws(decision: Decision, side: int) -> np.ndarray:
+    panel = np.full((side, side // 2, 3), 245, np.uint8)
+    centre = np.array([side / 4, side / 2])
+    for k, value in enumerate(decision.rotation_values):
+        theta = k * np.pi / len(decision.rotation_values)
+        arm = np.array([np.sin(theta), np.cos(theta)]) * float(value) * side / 4.4
+        is_chosen = k == decision.pixel.rotation_bin
+        color, width = ((220, 50, 50), 4) if is_chosen else ((90, 90, 160), 2)
+        cv2.line(panel, _point(centre - arm), _point(centre + arm), color, width, cv2.LINE_AA)
+    cv2.circle(panel, _point(centre), int(side / 4.4), (200, 200, 200), 1, cv2.LINE_AA)
+    return panel
+
+
+def _point(position: np.ndarray) -> tuple[int, int]:
+    return round(float(position[0])), round(float(position[1]))

@@ -1,0 +1,77 @@
+"""Driver node of a camera: depth, colour, intrinsics and tf, for any `Camera` device."""
+
+from dataclasses import dataclass
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+
+from equigrasp.devices.camera import Camera
+from equigrasp.errors import DeviceError
+from equigrasp.nodes import names, qos
+from equigrasp.nodes.conversions import (
+    to_camera_info_msg,
+    to_color_msg,
+    to_depth_msg,
+    to_transform_msg,
+)
+from equigrasp.nodes.managed_node import ManagedNode
+from equigrasp.nodes.parameters import declare, parameter
+
+
+@dataclass(frozen=True)
+class CameraNodeConfig:
+    """Parameters of the node."""
+
+    rate: float = parameter(5.0, "Frames per second [Hz, node clock].", 0.1, 60.0)
+    name: str = parameter("overhead", "Camera name; its frame is <name>_optical_frame.")
+    has_color: bool = parameter(True, "Whether colour is published.")
+
+
+class CameraNode(ManagedNode):
+    """Names and encodings of realsense2_camera; depth aligned to colour, 32FC1 metres."""
+
+    def __init__(self, camera: Camera) -> None:
+        super().__init__(names.CAMERA)
+        self._camera = camera
+        self._config = declare(self, CameraNodeConfig)
+        self._frame_id = f"{self._config.name}_optical_frame"
+        self._last_error = ""
+        self.report_health_with(lambda: (not self._last_error, self._last_error, {}))
+
+    def set_up(self) -> None:
+        """Connect the camera and announce where it is."""
+        self._camera.connect()
+        self._depth = self.create_publisher(Image, names.DEPTH_IMAGE, qos.reliable(2))
+        self._color = self.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
+        self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))
+        self._tf = self.create_publisher(TFMessage, names.TF_STATIC, qos.latched())
+        pose = to_transform_msg(
+            self._camera.T_base_camera, 0.0, names.BASE_FRAME, self._frame_id
+        )
+        self._tf.publish(TFMessage(transforms=[pose]))
+        self._timer = self.create_timer(
+            1.0 / self._config.rate,
+            self._publish,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
+
+    def tear_down(self) -> None:
+        """Let go of the camera."""
+        self._camera.disconnect()
+
+    def _publish(self) -> None:
+        if not self.is_active:
+            return
+        try:
+            frame = self._camera.capture()
+        except DeviceError as error:
+            self._last_error = str(error)
+            self.get_logger().error(self._last_error, throttle_duration_sec=5.0)
+            return
+        self._last_error = ""
+        info = to_camera_info_msg(self._camera.model, frame.stamp, self._frame_id)
+        self._info.publish(info)
+        self._depth.publish(to_depth_msg(frame.depth, frame.stamp, self._frame_id))
+        if self._config.has_color and self._color.get_subscription_count():
+            self._color.publish(to_color_msg(frame.color, frame.stamp, self._frame_id))

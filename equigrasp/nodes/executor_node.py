@@ -1,0 +1,269 @@
+"""Carries out grasps: the actions execute_grasp, pick_object and move_home."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from equigrasp_interfaces.action import ExecuteGrasp, MoveHome, PickObject
+from equigrasp_interfaces.srv import PlanGrasp
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+
+from equigrasp.config import load_config
+from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.errors import (
+    CancelledError,
+    CollisionError,
+    CommandRejectedError,
+    ConfigError,
+    EquigraspError,
+    PlanningError,
+)
+from equigrasp.geometry.actions import GraspAction
+from equigrasp.nodes import names
+from equigrasp.nodes.conversions import from_grasp_msg, to_time
+from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled
+from equigrasp.nodes.managed_node import ManagedNode, run
+from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.remote_devices import RemoteArm, RemoteGripper, RosClock
+from equigrasp.planning.ompl_planner import OmplPlanner
+from equigrasp.primitives.outcome import GraspOutcome, Phase
+from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
+
+_CODES = ExecuteGrasp.Result
+_PLAN_CODES = {
+    PlanGrasp.Response.UNKNOWN_WORKSPACE: _CODES.INVALID_GOAL,
+    PlanGrasp.Response.NO_IMAGE: _CODES.CAMERA_FAILED,
+    PlanGrasp.Response.BAD_IMAGE: _CODES.CAMERA_FAILED,
+    PlanGrasp.Response.EMPTY_WORKSPACE: _CODES.EMPTY_WORKSPACE,
+    PlanGrasp.Response.NOT_ACTIVE: _CODES.POLICY_FAILED,
+}
+
+
+@dataclass(frozen=True)
+class ExecutorNodeConfig:
+    """Parameters of the node."""
+
+    cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
+    policy_timeout: float = parameter(
+        8.0, "Longest wait for plan_grasp [s, wall clock].", 0.1, 120.0
+    )
+
+
+class _GoalError(EquigraspError):
+    """A goal ends with an error code of its own."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ExecutorNode(ManagedNode):
+    """One goal at a time over all three actions; see `GoalSlot` for what a newer goal does."""
+
+    def __init__(self) -> None:
+        super().__init__(names.EXECUTOR)
+        self._config = declare(self, ExecutorNodeConfig)
+        self._slot = GoalSlot()
+        self._motion_ended = 0.0  # robot time when the arm last stopped moving for a goal
+
+    def set_up(self) -> None:
+        """Build planner and primitive, and offer the actions."""
+        config = load_config(CellConfig, "cells", self._config.cell)
+        arm_config = load_config(ArmConfig, "arms", config.arm)
+        gripper_config = load_config(GripperConfig, "grippers", config.gripper)
+        self._robot_clock = RosClock(self)
+        self._arm = RemoteArm(self, arm_config)
+        self._gripper = RemoteGripper(self, gripper_config)
+        self._cell = RobotCell(
+            config, arm_config, gripper_config, self._arm, self._gripper, None, self._robot_clock  # type: ignore[arg-type]
+        )
+        self._primitive = PickPrimitive(self._cell, OmplPlanner(self._cell))
+        self._plan_client = self.create_client(
+            PlanGrasp, names.PLAN_GRASP, callback_group=self.callbacks
+        )
+        self._servers = [
+            self._serve(ExecuteGrasp, names.EXECUTE_GRASP, self._execute_grasp),
+            self._serve(PickObject, names.PICK_OBJECT, self._pick_object),
+            self._serve(MoveHome, names.MOVE_HOME, self._move_home),
+        ]
+
+    def halt(self) -> None:
+        """Stop all motion."""
+        self._slot.cancel_all()
+        if hasattr(self, "_arm"):
+            self._arm.stop()
+
+    def _serve(self, action: Any, name: str, work: Callable[..., None]) -> ActionServer:
+        def cancel(goal_handle: ServerGoalHandle) -> CancelResponse:
+            self._slot.cancel(goal_handle)
+            return CancelResponse.ACCEPT
+
+        return ActionServer(
+            self,
+            action,
+            name,
+            execute_callback=lambda handle: self._execute(handle, action, work),
+            goal_callback=lambda goal: GoalResponse.ACCEPT,
+            cancel_callback=cancel,
+            callback_group=self.callbacks,
+        )
+
+    def _execute(self, handle: ServerGoalHandle, action: Any, work: Callable[..., None]) -> Any:
+        """Run one goal and turn every way it can end into a result."""
+        result = action.Result()
+        began = self._robot_clock.now()
+        with self._slot.occupy(handle) as cancel:
+            try:
+                if not self.is_active:
+                    raise _GoalError(_CODES.NOT_ACTIVE, "The executor node is not active.")
+                if cancel is None:
+                    raise CancelledError("A newer goal overtook this one.")
+                work(handle, action, result, cancel, began)
+            except CancelledError as error:
+                result.error_code, result.error_msg = _CODES.PREEMPTED, str(error)
+            except EquigraspError as error:
+                result.error_code, result.error_msg = self._code(error), str(error)
+                self.get_logger().warning(f"Goal ended: {error}")
+            self._motion_ended = self._robot_clock.now()
+            self._finish(handle, result, began)
+        return result
+
+    def _finish(self, handle: ServerGoalHandle, result: Any, began: float) -> None:
+        result.is_object_held = self._is_holding()
+        if hasattr(result, "duration"):
+            result.duration = self._robot_clock.now() - began
+        if result.error_code == _CODES.NONE:
+            handle.succeed()
+        elif result.error_code == _CODES.PREEMPTED and was_cancelled(handle, time.sleep):
+            result.error_code, result.error_msg = _CODES.CANCELLED, "The client cancelled the goal."
+            handle.canceled()
+        else:
+            handle.abort()
+
+    def _code(self, error: EquigraspError) -> int:
+        if isinstance(error, _GoalError):
+            return error.code
+        if isinstance(error, (CommandRejectedError, ConfigError)):
+            return int(_CODES.INVALID_GOAL)
+        if isinstance(error, CollisionError):
+            return int(_CODES.IN_COLLISION)
+        if isinstance(error, PlanningError):
+            return int(_CODES.UNREACHABLE)
+        is_gripper = "gripper" in str(error).lower()
+        return int(_CODES.GRIPPER_FAILED if is_gripper else _CODES.ARM_FAILED)
+
+    def _is_holding(self) -> bool:
+        try:
+            state = self._gripper.state()
+        except EquigraspError:
+            return False
+        return state.is_stalled and state.width > self._cell.gripper_config.held_width
+
+    def _on_phase(self, handle: ServerGoalHandle, action: Any, began: float) -> Callable[[Phase], None]:
+        def publish(phase: Phase) -> None:
+            feedback = action.Feedback(phase=int(phase), elapsed=self._robot_clock.now() - began)
+            handle.publish_feedback(feedback)
+
+        return publish
+
+    def _run(
+        self,
+        grasp: GraspAction,
+        pick: str,
+        place: str,
+        seed: int,
+        cancel: threading.Event,
+        on_phase: Callable[[Phase], None],
+    ) -> GraspOutcome:
+        workspace = self._cell.config.workspace(pick)
+        target: PlaceTarget | None = None
+        if place:
+            spread = self._cell.config.motion.place_spread
+            rng = np.random.default_rng(seed)
+            target = sample_place(self._cell.config.workspace(place), spread, rng)
+        return self._primitive.execute(
+            grasp, workspace, target, on_phase=on_phase, cancel=cancel
+        )
+
+    def _execute_grasp(
+        self, handle: ServerGoalHandle, action: Any, result: Any, cancel: threading.Event, began: float
+    ) -> None:
+        goal = handle.request
+        on_phase = self._on_phase(handle, action, began)
+        grasp = from_grasp_msg(goal.grasp)
+        outcome = self._run(
+            grasp, goal.grasp.workspace, goal.place_workspace, goal.seed, cancel, on_phase
+        )
+        _fill(result, outcome)
+
+    def _pick_object(
+        self, handle: ServerGoalHandle, action: Any, result: Any, cancel: threading.Event, began: float
+    ) -> None:
+        goal = handle.request
+        on_phase = self._on_phase(handle, action, began)
+        on_phase(Phase.PLANNING)
+        self._cell.config.workspace(goal.pick_workspace)  # an unknown name is refused first
+        self._primitive.go_home(on_phase=on_phase, cancel=cancel)  # the camera sees every tray
+        plan = self._plan_grasp(goal, cancel)
+        result.grasp, result.heightmap = plan.grasp, plan.heightmap
+        result.decision_time = plan.decision_time
+        outcome = self._run(
+            from_grasp_msg(plan.grasp),
+            goal.pick_workspace,
+            goal.place_workspace,
+            goal.seed,
+            cancel,
+            on_phase,
+        )
+        _fill(result, outcome)
+
+    def _move_home(
+        self, handle: ServerGoalHandle, action: Any, result: Any, cancel: threading.Event, began: float
+    ) -> None:
+        self._primitive.go_home(on_phase=self._on_phase(handle, action, began), cancel=cancel)
+
+    def _plan_grasp(self, goal: PickObject.Goal, cancel: threading.Event) -> PlanGrasp.Response:
+        if not self._plan_client.wait_for_service(1.0):
+            raise _GoalError(_CODES.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'.")
+        request = PlanGrasp.Request(
+            workspace=goal.pick_workspace,
+            mode=goal.mode,
+            seed=goal.seed,
+            num_consecutive_failures=goal.num_consecutive_failures,
+            not_before=to_time(self._robot_clock.now()),
+        )
+        answered = threading.Event()
+        future = self._plan_client.call_async(request)
+        future.add_done_callback(lambda _: answered.set())
+        deadline = time.monotonic() + self._config.policy_timeout
+        while not answered.wait(0.01):
+            if cancel.is_set():
+                raise CancelledError("The goal was cancelled while a grasp was planned.")
+            if time.monotonic() > deadline:
+                raise _GoalError(
+                    _CODES.POLICY_FAILED,
+                    f"'{names.PLAN_GRASP}' gave no answer within {self._config.policy_timeout} s.",
+                )
+        response = future.result()
+        if response.error_code:
+            raise _GoalError(_PLAN_CODES[response.error_code], response.error_msg)
+        return response
+
+
+def _fill(result: Any, outcome: GraspOutcome) -> None:
+    result.is_success = outcome.is_success
+    result.finger_width = outcome.finger_width
+    result.idle_time = outcome.idle_time
+
+
+def main() -> int:
+    """Run the node."""
+    return run(lambda: [ExecutorNode()], num_threads=8)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

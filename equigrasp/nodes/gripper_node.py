@@ -1,0 +1,128 @@
+"""Driver node of a gripper: GripperCommand and joint states, for any `Gripper` device."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from control_msgs.action import GripperCommand
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.clock import Clock, ClockType
+from sensor_msgs.msg import JointState as JointStateMsg
+
+from equigrasp.devices.arm import MotionState
+from equigrasp.devices.gripper import Gripper
+from equigrasp.errors import DeviceError
+from equigrasp.nodes import names, qos
+from equigrasp.nodes.conversions import to_time
+from equigrasp.nodes.managed_node import ManagedNode
+from equigrasp.nodes.parameters import declare, parameter
+
+_POLL = 0.003  # [s] wall clock
+
+
+@dataclass(frozen=True)
+class GripperNodeConfig:
+    """Parameters of the node."""
+
+    state_rate: float = parameter(30.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
+    speed: float = parameter(0.15, "Speed of the opening [m/s].", 0.02, 0.15)
+    default_force: float = parameter(40.0, "Force where a goal names none [N].", 20.0, 235.0)
+
+
+class GripperNode(ManagedNode):
+    """Openings travel in metres; the joint state holds the opening, in metres, as its position.
+
+    Args:
+        gripper: The device.
+        publish_hook: Called with each measured state, for tests and recorders.
+    """
+
+    def __init__(self, gripper: Gripper, publish_hook: Callable[[float], None] | None = None) -> None:
+        super().__init__(names.GRIPPER)
+        self._gripper = gripper
+        self._config = declare(self, GripperNodeConfig)
+        self._publish_hook = publish_hook
+        self._owner = 0
+        self._lock = threading.Lock()
+
+    def set_up(self) -> None:
+        """Connect the gripper and offer the action."""
+        self._gripper.connect()
+        self._states = self.create_publisher(JointStateMsg, names.JOINT_STATES, qos.reliable())
+        self._server = ActionServer(
+            self,
+            GripperCommand,
+            names.GRIPPER_COMMAND,
+            execute_callback=self._execute,
+            goal_callback=self._accept,
+            cancel_callback=self._cancel,
+            callback_group=self.callbacks,
+        )
+        self._timer = self.create_timer(
+            1.0 / self._config.state_rate,
+            self._publish_state,
+            callback_group=self.callbacks,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+
+    def halt(self) -> None:
+        """Hold the fingers where they are."""
+        self._gripper.stop()
+
+    def tear_down(self) -> None:
+        """Let go of the gripper."""
+        self._gripper.disconnect()
+
+    def _publish_state(self) -> None:
+        if not self.is_active:
+            return
+        state = self._gripper.state()
+        message = JointStateMsg(
+            name=list(self._gripper.joint_names), position=[state.width], velocity=[state.speed]
+        )
+        message.header.stamp = to_time(state.stamp)
+        self._states.publish(message)
+        if self._publish_hook is not None:
+            self._publish_hook(state.width)
+
+    def _accept(self, goal: GripperCommand.Goal) -> GoalResponse:
+        return GoalResponse.ACCEPT if self.is_active else GoalResponse.REJECT
+
+    def _cancel(self, goal_handle: ServerGoalHandle) -> CancelResponse:
+        self._gripper.stop()
+        return CancelResponse.ACCEPT
+
+    def _execute(self, goal_handle: ServerGoalHandle) -> GripperCommand.Result:
+        command = goal_handle.request.command
+        force = command.max_effort or self._config.default_force
+        with self._lock:
+            self._owner += 1
+            number = self._owner
+            try:
+                self._gripper.start_move(command.position, self._config.speed, force)
+            except DeviceError as error:
+                self.get_logger().error(f"Goal refused: {error}")
+                goal_handle.abort()
+                return self._result(False)
+        idle = threading.Event()
+        while number == self._owner and self._gripper.motion_status().is_active:
+            idle.wait(_POLL)
+        state = self._gripper.motion_status().state
+        if number != self._owner or state is MotionState.FAULT:
+            goal_handle.abort()
+        elif goal_handle.is_cancel_requested:
+            goal_handle.canceled()
+        elif state is MotionState.SUCCEEDED:
+            goal_handle.succeed()
+        else:
+            goal_handle.abort()
+        return self._result(state is MotionState.SUCCEEDED)
+
+    def _result(self, is_done: bool) -> GripperCommand.Result:
+        state = self._gripper.state()
+        return GripperCommand.Result(
+            position=state.width,
+            stalled=state.is_stalled,
+            reached_goal=is_done and not state.is_stalled,
+        )

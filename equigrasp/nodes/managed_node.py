@@ -1,0 +1,165 @@
+"""Base of every node: lifecycle, diagnostics, autostart, and an orderly end."""
+
+import contextlib
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+
+from equigrasp.errors import EquigraspError
+from equigrasp.nodes import names, qos
+
+_DIAGNOSTICS_PERIOD = 1.0  # [s]
+
+
+class ManagedNode(LifecycleNode):
+    """A lifecycle node whose subclass says what to set up, start, stop and tear down.
+
+    Nothing moves, plans or learns unless the node is active. With `autostart` (the default) it
+    configures and activates itself.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.is_active = False
+        self.callbacks = ReentrantCallbackGroup()
+        self._health: Callable[[], tuple[bool, str, dict[str, str]]] = lambda: (True, "", {})
+        self._autostart = bool(self.declare_parameter("autostart", True).value)
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, names.DIAGNOSTICS, qos.reliable()
+        )
+        self._diagnostics_timer = self.create_timer(
+            _DIAGNOSTICS_PERIOD,
+            self._report,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+
+    def set_up(self) -> None:
+        """Create what the node offers; raise `EquigraspError` if that fails."""
+
+    def start(self) -> None:
+        """Begin to work."""
+
+    def halt(self) -> None:
+        """Stop all motion and work; called on deactivation and at every end."""
+
+    def tear_down(self) -> None:
+        """Release devices and files; called once at every end."""
+
+    def report_health_with(self, health: Callable[[], tuple[bool, str, dict[str, str]]]) -> None:
+        """Have `/diagnostics` filled by a function that returns (is_ok, message, values)."""
+        self._health = health
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter says so.
+
+        Raises:
+            EquigraspError: if a transition fails.
+        """
+        if not self._autostart:
+            return
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() is not TransitionCallbackReturn.SUCCESS:
+                raise EquigraspError(f"Node '{self.get_name()}' could not start; see its log.")
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Set up; a failure leaves the node unconfigured."""
+        return self._guarded(self.set_up)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start working."""
+        result = self._guarded(self.start)
+        self.is_active = result is TransitionCallbackReturn.SUCCESS
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop all motion, then idle."""
+        self.is_active = False
+        return self._guarded(self.halt)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop all motion and release everything."""
+        self.is_active = False
+        self._guarded(self.halt)
+        return self._guarded(self.tear_down)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything."""
+        return self._guarded(self.tear_down)
+
+    def end(self) -> None:
+        """Stop and release, whatever state the node is in."""
+        self.is_active = False
+        for step in (self.halt, self.tear_down):
+            self._guarded(step)
+
+    def _guarded(self, step: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            step()
+        except (EquigraspError, ImportError) as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception:  # rclpy would swallow it without a word
+            self.get_logger().error(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+
+    def _report(self) -> None:
+        is_ok, message, values = self._health()
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.OK if is_ok else DiagnosticStatus.ERROR,
+            name=f"{self.get_name()}: status",
+            message=message or ("active" if self.is_active else "not active"),
+            hardware_id=self.get_namespace(),
+            values=[KeyValue(key=k, value=v) for k, v in values.items()],
+        )
+        message_array = DiagnosticArray(status=[status])
+        message_array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message_array)
+
+
+def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -> int:
+    """Spin nodes in one process until SIGINT or SIGTERM, then end them in order.
+
+    Returns:
+        0 after an orderly end; 1 if a node could not start.
+    """
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    executor = MultiThreadedExecutor(num_threads)
+    nodes: Sequence[ManagedNode] = ()
+    exit_code = 0
+    try:
+        nodes = make_nodes()
+        for node in nodes:
+            executor.add_node(node)
+        spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
+        spinner.start()
+        for node in nodes:
+            node.autostart()
+        stop.wait()
+    except EquigraspError as error:
+        rclpy.logging.get_logger("equigrasp").fatal(str(error))
+        exit_code = 1
+    finally:
+        for node in reversed(nodes):
+            node.end()
+        executor.shutdown(timeout_sec=1.0)
+        rclpy.try_shutdown()
+    return exit_code
+
+
+def _spin(executor: MultiThreadedExecutor) -> None:
+    with contextlib.suppress(ExternalShutdownException, rclpy.executors.ShutdownException):
+        executor.spin()

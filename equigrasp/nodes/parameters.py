@@ -1,0 +1,52 @@
+"""ROS parameters from a dataclass: declared, described, ranged, read-only."""
+
+import dataclasses
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+
+T = TypeVar("T")
+
+
+def parameter(
+    default: Any,
+    description: str,
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """Return a dataclass field that `declare` turns into a ROS parameter.
+
+    Args:
+        default: Value where none is given; its type is the parameter's type.
+        description: What it means, with unit and choices.
+        low: Smallest value of a number.
+        high: Largest value of a number.
+    """
+    metadata = {"description": description, "range": None if low is None else (low, high)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def declare(node: Node, cls: type[T]) -> T:
+    """Declare the fields of `cls` as read-only parameters and return their values.
+
+    A value outside its range, or of another type, makes rclpy raise while the node starts.
+    """
+    values = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        descriptor = ParameterDescriptor(
+            description=field.metadata.get("description", field.name), read_only=True
+        )
+        bounds = field.metadata.get("range")
+        if bounds and isinstance(field.default, bool) is False:
+            low, high = bounds
+            if isinstance(field.default, float):
+                descriptor.floating_point_range = [
+                    FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)
+                ]
+            elif isinstance(field.default, int):
+                descriptor.integer_range = [
+                    IntegerRange(from_value=int(low), to_value=int(high), step=0)
+                ]
+        values[field.name] = node.declare_parameter(field.name, field.default, descriptor).value
+    return cls(**values)

@@ -1,0 +1,253 @@
+"""Arm and gripper behind ROS: ours or any driver that speaks ros2_control's actions."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from control_msgs.action import FollowJointTrajectory, GripperCommand
+from rclpy.action import ActionClient
+from rclpy.node import Node
+from sensor_msgs.msg import JointState as JointStateMsg
+
+from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
+from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
+from equigrasp.devices.limits import JointLimits
+from equigrasp.errors import DeviceTimeoutError, NotConnectedError
+from equigrasp.nodes import names, qos
+from equigrasp.nodes.conversions import from_joint_state_msg, to_trajectory_msg
+
+_ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
+_STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
+_CLOCK_TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
+_AT_REST = 0.01  # [rad/s]
+
+
+class RosClock:
+    """The node's clock; notices when simulated time stands still."""
+
+    def __init__(self, node: Node) -> None:
+        self._clock = node.get_clock()
+        self._wake = threading.Event()
+        self._last, self._last_change = self.now(), time.monotonic()
+
+    def now(self) -> float:
+        """Return ROS time [s]."""
+        return float(self._clock.now().nanoseconds * 1e-9)
+
+    def sleep(self, duration: float) -> None:
+        """Wait `duration` [s] of wall time at most 5 ms, for polling.
+
+        Raises:
+            DeviceTimeoutError: if ROS time has not moved for a while: its source is gone.
+        """
+        self._wake.wait(min(duration, 0.005))
+        now = self.now()
+        if now != self._last:
+            self._last, self._last_change = now, time.monotonic()
+        elif time.monotonic() - self._last_change > _CLOCK_TIMEOUT:
+            self._last_change = time.monotonic()
+            raise DeviceTimeoutError(
+                f"Robot time stood still for {_CLOCK_TIMEOUT} s; is the simulation gone?"
+            )
+
+
+class _RemoteGoal:
+    """One goal at an action server: its state, kept up by callbacks."""
+
+    def __init__(self, client: ActionClient, goal: Any, on_result: Callable[[Any], MotionStatus]):
+        self._on_result = on_result
+        self._handle: Any = None
+        self._is_cancelled = False
+        self._sent = time.monotonic()
+        self._lock = threading.Lock()
+        self._status = MotionStatus(MotionState.MOVING)
+        if not client.server_is_ready() and not client.wait_for_server(_ANSWER_TIMEOUT):
+            self._status = MotionStatus(MotionState.FAULT, "no controller offers the action")
+            return
+        client.send_goal_async(goal).add_done_callback(self._answered)
+
+    def status(self) -> MotionStatus:
+        with self._lock:
+            is_silent = self._handle is None and self._status.is_active
+            if is_silent and time.monotonic() - self._sent > _ANSWER_TIMEOUT:
+                self._status = MotionStatus(
+                    MotionState.FAULT, f"the controller gave no answer within {_ANSWER_TIMEOUT} s"
+                )
+            return self._status
+
+    def cancel(self) -> None:
+        with self._lock:
+            if not self._status.is_active or self._is_cancelled:
+                return
+            self._is_cancelled = True
+            self._status = MotionStatus(MotionState.STOPPING)
+            if self._handle is not None:
+                self._handle.cancel_goal_async()
+
+    def _answered(self, future: Any) -> None:
+        handle = future.result()
+        with self._lock:
+            if not handle.accepted:
+                self._status = MotionStatus(MotionState.FAULT, "the controller refused the goal")
+                return
+            self._handle = handle
+            if self._is_cancelled:
+                handle.cancel_goal_async()
+        handle.get_result_async().add_done_callback(self._finished)
+
+    def _finished(self, future: Any) -> None:
+        status = self._on_result(future.result().result)
+        with self._lock:
+            is_ours = self._is_cancelled and status.state is not MotionState.SUCCEEDED
+            self._status = MotionStatus(MotionState.STOPPED) if is_ours else status
+
+
+class RemoteArm(Arm):
+    """An arm behind FollowJointTrajectory and joint_states."""
+
+    def __init__(self, node: Node, config: ArmConfig) -> None:
+        self._config = config
+        self._state: JointState | None = None
+        self._received = 0.0
+        self._goal: _RemoteGoal | None = None
+        self._client = ActionClient(
+            node, FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY,
+            callback_group=node.callbacks,  # type: ignore[attr-defined]
+        )  # fmt: skip
+        self._subscription = node.create_subscription(
+            JointStateMsg, names.JOINT_STATES, self._on_state, qos.sensor_data(10),
+            callback_group=node.callbacks,  # type: ignore[attr-defined]
+        )  # fmt: skip
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        return self._config.joint_names
+
+    @property
+    def limits(self) -> JointLimits:
+        return self._config.limits
+
+    def connect(self) -> None:
+        """Nothing to do: controllers may come and go, every wait is bounded."""
+
+    def disconnect(self) -> None:
+        self.stop()
+
+    def joint_state(self) -> JointState:
+        state, age = self._state, time.monotonic() - self._received
+        if state is None:
+            raise NotConnectedError(f"No joint states of arm '{self._config.name}' so far.")
+        if age > _STATE_TIMEOUT:
+            raise DeviceTimeoutError(f"The newest joint state is {age:.1f} s old; is the arm gone?")
+        return state
+
+    def start_trajectory(self, trajectory: JointTrajectory) -> None:
+        self.limits.check_trajectory(trajectory, self.joint_names, self.joint_state().positions)
+        goal = FollowJointTrajectory.Goal(
+            trajectory=to_trajectory_msg(trajectory, self.joint_names)
+        )
+        self._goal = _RemoteGoal(self._client, goal, _trajectory_status)
+
+    def motion_status(self) -> MotionStatus:
+        if self._goal is None:
+            return MotionStatus(MotionState.IDLE)
+        status = self._goal.status()
+        if status.is_active:
+            self.joint_state()  # raises when the arm fell silent
+        return status
+
+    def stop(self) -> None:
+        if self._goal is not None:
+            self._goal.cancel()
+
+    def is_at_rest(self) -> bool:
+        """Tell whether the newest joint speeds are practically zero."""
+        state = self._state
+        return state is not None and bool(np.abs(state.velocities).max() < _AT_REST)
+
+    def _on_state(self, message: JointStateMsg) -> None:
+        state = from_joint_state_msg(message, self.joint_names)
+        if state is not None:
+            self._state, self._received = state, time.monotonic()
+
+
+class RemoteGripper(Gripper):
+    """A gripper behind GripperCommand and joint_states (position: the opening in metres)."""
+
+    def __init__(self, node: Node, config: GripperConfig) -> None:
+        self._config = config
+        self._state: GripperState | None = None
+        self._received = 0.0
+        self._is_stalled = False
+        self._goal: _RemoteGoal | None = None
+        self._client = ActionClient(
+            node, GripperCommand, names.GRIPPER_COMMAND,
+            callback_group=node.callbacks,  # type: ignore[attr-defined]
+        )  # fmt: skip
+        self._subscription = node.create_subscription(
+            JointStateMsg, names.JOINT_STATES, self._on_state, qos.sensor_data(10),
+            callback_group=node.callbacks,  # type: ignore[attr-defined]
+        )  # fmt: skip
+
+    @property
+    def limits(self) -> GripperLimits:
+        return self._config.limits
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        return (self._config.joint_name,)
+
+    def connect(self) -> None:
+        """Nothing to do: controllers may come and go, every wait is bounded."""
+
+    def disconnect(self) -> None:
+        self.stop()
+
+    def state(self) -> GripperState:
+        state, age = self._state, time.monotonic() - self._received
+        if state is None:
+            raise NotConnectedError(f"No joint states of gripper '{self._config.name}' so far.")
+        if age > _STATE_TIMEOUT:
+            raise DeviceTimeoutError(f"The newest gripper state is {age:.1f} s old.")
+        return state
+
+    def start_move(self, width: float, speed: float, force: float) -> None:
+        """See `Gripper.start_move`; GripperCommand has no speed: the driver's own is used."""
+        self.limits.check(width, speed, force)
+        goal = GripperCommand.Goal()
+        goal.command.position, goal.command.max_effort = width, force
+        self._goal = _RemoteGoal(self._client, goal, self._gripper_status)
+
+    def motion_status(self) -> MotionStatus:
+        return MotionStatus(MotionState.IDLE) if self._goal is None else self._goal.status()
+
+    def stop(self) -> None:
+        if self._goal is not None:
+            self._goal.cancel()
+
+    def _gripper_status(self, result: GripperCommand.Result) -> MotionStatus:
+        self._is_stalled = result.stalled
+        if result.reached_goal or result.stalled:
+            return MotionStatus(MotionState.SUCCEEDED)
+        return MotionStatus(MotionState.FAULT, "the gripper did not reach its goal")
+
+    def _on_state(self, message: JointStateMsg) -> None:
+        if self._config.joint_name in message.name:
+            i = list(message.name).index(self._config.joint_name)
+            speed = message.velocity[i] if len(message.velocity) > i else 0.0
+            self._state = GripperState(
+                message.header.stamp.sec + message.header.stamp.nanosec * 1e-9,
+                float(message.position[i]),
+                float(speed),
+                self._is_stalled,
+            )
+            self._received = time.monotonic()
+
+
+def _trajectory_status(result: FollowJointTrajectory.Result) -> MotionStatus:
+    if result.error_code == FollowJointTrajectory.Result.SUCCESSFUL and not result.error_string:
+        return MotionStatus(MotionState.SUCCEEDED)
+    return MotionStatus(MotionState.FAULT, result.error_string or f"code {result.error_code}")
