@@ -1,6 +1,7 @@
 """What the arm must not touch: the table, the trays and itself."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 
 import hppfcl
 import numpy as np
@@ -14,17 +15,33 @@ from equigrasp.planning.kinematics import Kinematics
 _MARGIN = 0.002  # [m] kept from everything
 
 
-class CollisionScene:
-    """Robot links against table and trays, and against each other."""
+@dataclass(frozen=True)
+class Obstacle:
+    """An upright box in the base frame: edge lengths and centre [m]."""
 
-    def __init__(self, kinematics: Kinematics, workspaces: tuple[Workspace, ...]) -> None:
+    name: str
+    size: tuple[float, float, float]
+    center: tuple[float, float, float]
+
+
+class CollisionScene:
+    """Robot links against table, trays and further obstacles, and against each other."""
+
+    def __init__(
+        self,
+        kinematics: Kinematics,
+        workspaces: tuple[Workspace, ...],
+        obstacles: tuple[Obstacle, ...] = (),
+    ) -> None:
         self._model = kinematics.model
         self._geometry = kinematics.geometry.copy()
         self._data = self._model.createData()
         links = list(range(self._geometry.ngeoms))
-        self._add_box("table", np.array([1.6, 1.6, 0.04]), pin.SE3(np.eye(3), np.array([0.45, 0.0, -0.022])))
+        self._add_box("table", np.array([1.6, 1.6, 0.04]), np.array([0.45, 0.0, -0.022]))
         for workspace in workspaces:
             self._add_tray(workspace)
+        for obstacle in obstacles:
+            self._add_box(obstacle.name, np.array(obstacle.size), np.array(obstacle.center))
         fixed = range(len(links), self._geometry.ngeoms)
         for i in links:
             if self._geometry.geometryObjects[i].parentJoint > 1:  # the foot stands on the table
@@ -54,9 +71,13 @@ class CollisionScene:
         if contact is not None:
             raise CollisionError(f"{what} would bring {contact} into contact.")
 
-    def _add_box(self, name: str, size: np.ndarray, pose: "pin.SE3") -> None:
+    def _add_box(
+        self, name: str, size: np.ndarray, center: np.ndarray, rpy: np.ndarray | None = None
+    ) -> None:
+        rotation = np.eye(3) if rpy is None else pin.rpy.rpyToMatrix(rpy)
         box = hppfcl.Box(*[float(s) for s in size])
-        self._geometry.addGeometryObject(pin.GeometryObject(name, 0, box, pose))
+        placed = pin.GeometryObject(name, 0, box, pin.SE3(rotation, center))
+        self._geometry.addGeometryObject(placed)
 
     def _add_tray(self, workspace: Workspace) -> None:
         root = ET.parse(urdf_dir() / "cells" / "tray" / "tray.urdf").getroot()
@@ -64,16 +85,15 @@ class CollisionScene:
         for k, collision in enumerate(root.iter("collision")):
             place, box = collision.find("origin"), collision.find("geometry/box")
             assert place is not None and box is not None
-            xyz = np.fromstring(place.get("xyz", "0 0 0"), sep=" ")
-            rpy = np.fromstring(place.get("rpy", "0 0 0"), sep=" ")
-            pose = pin.SE3(pin.rpy.rpyToMatrix(rpy), origin + xyz)
-            size = np.fromstring(box.get("size", ""), sep=" ")
-            self._add_box(f"tray {workspace.name} part {k}", size, pose)
+            xyz = np.array(place.get("xyz", "0 0 0").split(), dtype=float)
+            rpy = np.array(place.get("rpy", "0 0 0").split(), dtype=float)
+            size = np.array(box.get("size", "").split(), dtype=float)
+            self._add_box(f"tray {workspace.name} part {k}", size, origin + xyz, rpy)
 
     def _add_self_pairs(self, links: list[int]) -> None:
         objects = self._geometry.geometryObjects
         for i in links:
-            for j in links[: i]:
+            for j in links[:i]:
                 apart = abs(objects[i].parentJoint - objects[j].parentJoint)
                 if apart > 2:  # neighbours touch by construction
                     self._geometry.addCollisionPair(pin.CollisionPair(j, i))

@@ -1,5 +1,8 @@
 """Forward and inverse kinematics of an arm with its gripper, by Pinocchio."""
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
 import pinocchio as pin
 
@@ -58,25 +61,22 @@ class Kinematics:
             square = jacobian @ jacobian.T + _DAMPING * np.eye(6)
             step = jacobian.T @ np.linalg.solve(square, error)
             largest = float(np.abs(step).max())
-            q = np.clip(q + step * min(1.0, _MAX_STEP / max(largest, 1e-12)), self._lower, self._upper)
+            step *= min(1.0, _MAX_STEP / max(largest, 1e-12))
+            q = np.clip(q + step, self._lower, self._upper)
         return None
 
     def solutions(self, target: Transform, seed: np.ndarray) -> list[np.ndarray]:
         """Return joint positions that reach `target`, nearest to `seed` first.
 
+        The seed and the home position are tried; random seeds only if both fail.
+
         Raises:
             UnreachableError: if there are none within the joint limits.
         """
-        rng = np.random.default_rng(0)  # the same answer to the same question
         seeds = [np.asarray(seed), np.asarray(self.arm.home_positions)]
         found = [q for q in (self.solve(target, s) for s in seeds) if q is not None]
-        for _ in range(_NUM_RANDOM_SEEDS):
-            if found:
-                break
-            noise = rng.normal(scale=0.8, size=self._lower.size)
-            q = self.solve(target, np.clip(seeds[1] + noise, self._lower, self._upper))
-            if q is not None:
-                found.append(q)
+        if not found:
+            found = list(itertools.islice(self.more_solutions(target), 1))
         if not found:
             x, y, z = target.position
             raise UnreachableError(
@@ -85,27 +85,34 @@ class Kinematics:
             )
         return sorted(found, key=lambda q: float(np.abs(q - seed).max()))
 
-    def tcp_speeds(self, positions: np.ndarray, velocities: np.ndarray) -> np.ndarray:
-        """Return the TCP's speed [m/s], shape (T,), along joint positions and velocities (T, n)."""
-        speeds = np.empty(len(positions))
-        for i, (q, v) in enumerate(zip(positions, velocities, strict=True)):
-            jacobian = pin.computeFrameJacobian(
-                self.model, self.data, q, self._tcp, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+    def more_solutions(self, target: Transform) -> Iterator[np.ndarray]:
+        """Yield joint positions (n,) that reach `target` from random seeds about home."""
+        rng = np.random.default_rng(0)  # the same answer to the same question
+        home = np.asarray(self.arm.home_positions)
+        for _ in range(_NUM_RANDOM_SEEDS):
+            noise = rng.normal(scale=0.8, size=self._lower.size)
+            q = self.solve(target, np.clip(home + noise, self._lower, self._upper))
+            if q is not None:
+                yield q
+
+    def jacobian(self, positions: np.ndarray) -> np.ndarray:
+        """Return the TCP's Jacobian, shape (6, n): linear over angular velocity, axes of base."""
+        return np.asarray(
+            pin.computeFrameJacobian(
+                self.model,
+                self.data,
+                np.asarray(positions, dtype=float),
+                self._tcp,
+                pin.ReferenceFrame.LOCAL_WORLD_ALIGNED,
             )
-            speeds[i] = np.linalg.norm(jacobian[:3] @ v)
-        return speeds
+        )
 
     def external_force(
         self, positions: np.ndarray, velocities: np.ndarray, efforts: np.ndarray
     ) -> np.ndarray:
         """See `MotionPlanner.external_force`."""
-        expected = pin.rnea(
-            self.model, self.data, positions, velocities, np.zeros_like(positions)
-        )
-        jacobian = pin.computeFrameJacobian(
-            self.model, self.data, positions, self._tcp, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
-        )
-        wrench, *_ = np.linalg.lstsq(jacobian.T, expected - efforts, rcond=None)
+        expected = pin.rnea(self.model, self.data, positions, velocities, np.zeros_like(positions))
+        wrench, *_ = np.linalg.lstsq(self.jacobian(positions).T, expected - efforts, rcond=None)
         return np.asarray(wrench[:3])
 
     def _placement(self, positions: np.ndarray) -> "pin.SE3":

@@ -6,6 +6,7 @@ import numpy as np
 
 from equigrasp.devices.arm import JointTrajectory
 from equigrasp.geometry.transform import Transform
+from equigrasp.geometry.workspace import Workspace
 
 
 class MotionPlanner(ABC):
@@ -41,6 +42,16 @@ class MotionPlanner(ABC):
             PlanningError: if no path is found in bounded time.
         """
 
+    def plan_pose(self, start: np.ndarray, goal: Transform) -> JointTrajectory:
+        """Plan a collision-free motion, straight in joint space where that is free, to a TCP pose.
+
+        Raises:
+            UnreachableError: if no joint positions within the limits reach it.
+            CollisionError: if all that do touch the cell or the robot itself.
+            PlanningError: if no path is found in bounded time.
+        """
+        return self.plan_joints(start, self.inverse_kinematics(goal, start))
+
     @abstractmethod
     def plan_line(self, start: np.ndarray, goal: Transform, speed: float) -> JointTrajectory:
         """Plan a straight motion of the TCP with at most `speed` [m/s], at rest at both ends.
@@ -48,6 +59,10 @@ class MotionPlanner(ABC):
         Raises:
             UnreachableError: if the line leaves what the arm reaches without a jump.
         """
+
+    @abstractmethod
+    def is_in_view(self, workspace: Workspace, joint_positions: np.ndarray) -> bool:
+        """Tell whether the camera sees all of a workspace past the arm at joint positions (n,)."""
 
     @abstractmethod
     def external_force(

@@ -1,6 +1,8 @@
 """Give a joint path its fastest timing within speed and acceleration limits, by TOPP-RA."""
 
 import logging
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import toppra
@@ -17,8 +19,28 @@ _MARGIN = 0.97  # of the limits: cubic interpolation between points overshoots a
 _MIN_GRID_POINTS = 40
 
 
-def parameterize(path: np.ndarray, limits: JointLimits, speed_scale: float) -> JointTrajectory:
+@dataclass(frozen=True, eq=False)
+class TcpLimit:
+    """Bounds on the motion of the TCP along a path.
+
+    Args:
+        distances: Length that the TCP has travelled at each waypoint, shape (K,) [m].
+        speed: Largest speed of the TCP [m/s].
+        acceleration: Largest acceleration of the TCP along its path [m/s²].
+    """
+
+    distances: np.ndarray
+    speed: float
+    acceleration: float
+
+
+def parameterize(
+    path: np.ndarray, limits: JointLimits, speed_scale: float, tcp: TcpLimit | None = None
+) -> JointTrajectory:
     """Time a path through waypoints, at rest at both ends.
+
+    A limit on the TCP is one more coordinate of the path, the distance travelled, with limits of
+    its own: so only those stretches are slowed down that need it.
 
     TOPP-RA: Pham and Pham, "A New Approach to Time-Optimal Path Parameterization Based on
     Reachability Analysis", T-RO 2018.
@@ -28,23 +50,38 @@ def parameterize(path: np.ndarray, limits: JointLimits, speed_scale: float) -> J
             line where there are two.
         limits: The arm's limits.
         speed_scale: Share of the speed and acceleration limits to use, in (0, 1].
+        tcp: Bounds on the TCP, for straight lines.
 
     Raises:
         PlanningError: if no timing exists (a path with a corner or of no length).
     """
-    path = _without_repeats(np.asarray(path, dtype=float))
-    if len(path) < 2:
-        still = np.repeat(path[:1], 2, axis=0)
-        return JointTrajectory(np.array([0.0, _SAMPLE_TIME]), still, np.zeros_like(still))
-    lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    knots = np.concatenate([[0.0], np.cumsum(lengths)])
-    spline = toppra.SplineInterpolator(knots, path, bc_type="natural" if len(path) > 2 else "clamped")
-    if len(path) == 2:
-        spline = toppra.SplineInterpolator(
-            np.linspace(0, knots[-1], 3), np.linspace(path[0], path[1], 3), bc_type="natural"
-        )
+    path = np.asarray(path, dtype=float)
+    count = path.shape[1]
     speed = _MARGIN * speed_scale * np.asarray(limits.velocities)
     acceleration = _MARGIN * speed_scale * np.asarray(limits.accelerations)
+    if tcp is not None:
+        path = np.column_stack([path, tcp.distances])
+        speed = np.append(speed, _MARGIN * tcp.speed)
+        acceleration = np.append(acceleration, _MARGIN * tcp.acceleration)
+    path = _without_repeats(path)
+    if len(path) < 2:
+        still = np.repeat(path[:1, :count], 2, axis=0)
+        return JointTrajectory(np.array([0.0, _SAMPLE_TIME]), still, np.zeros_like(still))
+    timed = _time(path, speed, acceleration)
+    num_points = max(2, int(np.ceil(timed.duration / _SAMPLE_TIME)) + 1)
+    times = np.linspace(0.0, timed.duration, num_points)
+    positions, velocities = timed(times)[:, :count], timed(times, 1)[:, :count]
+    velocities[0] = velocities[-1] = 0.0
+    return JointTrajectory(times, positions, velocities)
+
+
+def _time(path: np.ndarray, speed: np.ndarray, acceleration: np.ndarray) -> Any:
+    """Return toppra's time-parameterised path within `speed` and `acceleration`, shape (n,)."""
+    lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    knots = np.concatenate([[0.0], np.cumsum(lengths)])
+    if len(path) == 2:  # a spline needs a third point
+        knots, path = np.linspace(0.0, knots[-1], 3), np.linspace(path[0], path[1], 3)
+    spline = toppra.SplineInterpolator(knots, path, bc_type="natural")
     bounds = [
         constraint.JointVelocityConstraint(np.stack([-speed, speed], axis=1)),
         constraint.JointAccelerationConstraint(np.stack([-acceleration, acceleration], axis=1)),
@@ -54,18 +91,7 @@ def parameterize(path: np.ndarray, limits: JointLimits, speed_scale: float) -> J
     timed = instance.compute_trajectory(0.0, 0.0)
     if timed is None:
         raise PlanningError("The path has no timing within the joint limits (a corner in it?).")
-    count = max(2, int(np.ceil(timed.duration / _SAMPLE_TIME)) + 1)
-    times = np.linspace(0.0, timed.duration, count)
-    positions, velocities = timed(times), timed(times, 1)
-    velocities[0] = velocities[-1] = 0.0
-    return JointTrajectory(times, positions, velocities)
-
-
-def slow_down(trajectory: JointTrajectory, factor: float) -> JointTrajectory:
-    """Stretch a trajectory in time by `factor` ≥ 1; the path stays the same."""
-    return JointTrajectory(
-        trajectory.times * factor, trajectory.positions, trajectory.velocities / factor
-    )
+    return timed
 
 
 def _without_repeats(path: np.ndarray) -> np.ndarray:
