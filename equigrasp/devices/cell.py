@@ -148,7 +148,9 @@ class CellConfig:
             if workspace.name == name:
                 return workspace
         known = ", ".join(w.name for w in self.workspaces)
-        raise ConfigError(f"Unknown workspace '{name}'. Workspaces of cell '{self.name}': {known}.")
+        raise ConfigError(
+            f"Unknown workspace '{name}'. Workspaces of cell '{self.name}': {known}."
+        )
 
 
 @dataclass(frozen=True, eq=False)

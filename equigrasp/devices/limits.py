@@ -84,7 +84,10 @@ class JointLimits:
         velocities = np.asarray(trajectory.velocities, dtype=float)
         if times.ndim != 1 or times.size == 0:
             raise CommandRejectedError("The trajectory has no points.")
-        if positions.shape != (times.size, len(joint_names)) or velocities.shape != positions.shape:
+        if (
+            positions.shape != (times.size, len(joint_names))
+            or velocities.shape != positions.shape
+        ):
             raise CommandRejectedError(
                 f"Trajectory of {times.size} points needs positions and velocities of shape "
                 f"({times.size}, {len(joint_names)}), found {positions.shape}, {velocities.shape}."

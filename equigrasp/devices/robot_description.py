@@ -77,7 +77,9 @@ def _package_folder(package: str) -> Path:
     if package == "pybullet_data":
         spec = importlib.util.find_spec("pybullet_data")  # its data only: no simulator needed
         if spec is None or spec.origin is None:
-            raise ConfigError("The package 'pybullet_data' is missing: pip install pybullet==3.2.7")
+            raise ConfigError(
+                "The package 'pybullet_data' is missing: pip install pybullet==3.2.7"
+            )
         return Path(spec.origin).parent
     if package == "example-robot-data":
         for base in [*sys.path, sys.prefix]:

@@ -90,8 +90,7 @@ def return_strays(
         for o in world.objects()
         if is_stray(o.pose.position)
         and not any(
-            w.contains_xy(float(o.pose.position[0]), float(o.pose.position[1]))
-            for w in workspaces
+            w.contains_xy(float(o.pose.position[0]), float(o.pose.position[1])) for w in workspaces
         )
     ]
     for stray in strays:

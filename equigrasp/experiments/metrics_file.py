@@ -116,4 +116,6 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return [r for r in rows if all(r.get(c) is not None for c in COLUMNS) and r["attempt"].isdigit()]
+    return [
+        r for r in rows if all(r.get(c) is not None for c in COLUMNS) and r["attempt"].isdigit()
+    ]

@@ -37,7 +37,9 @@ def draw_decision(observation: Observation, decision: Decision) -> np.ndarray:
     chosen = "random" if is_random else f"P(success) {decision.q_value:.2f}"
     texts = ("heightmap (bright: 12 cm)", "q1: P(success) of each pixel", "q2: of each yaw")
     for text, x in zip(texts, (8, size * _SCALE + 8, 2 * size * _SCALE + 8), strict=True):
-        cv2.putText(band, text, (x, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
+        cv2.putText(
+            band, text, (x, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA
+        )
     label = f"chosen: {chosen}, version {decision.policy_version}"
     cv2.putText(
         picture, label, (8, size * _SCALE - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1,
@@ -64,7 +66,9 @@ def draw_learning_curve(path: Path, rows: list[dict[str, str]], title: str) -> N
     FigureCanvasAgg(figure)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     top.plot(attempts, 100 * rate, color="tab:blue", label=f"mean of the last {WINDOW} attempts")
-    top.scatter(attempts, np.where(success > 0, 102, -2), s=4, c=success, cmap="RdYlGn", vmin=0, vmax=1)
+    top.scatter(
+        attempts, np.where(success > 0, 102, -2), s=4, c=success, cmap="RdYlGn", vmin=0, vmax=1
+    )
     top.set(ylabel="success [%]", ylim=(-5, 105), title=title)
     top.grid(alpha=0.3)
     top.legend(loc="lower right")

@@ -186,7 +186,9 @@ class AsyncLearner:
         copies = [self.buffer.read(attempt, copy) for attempt, copy in pairs]
         rewards = [self.buffer.get(attempt).reward for attempt, _ in pairs]
         return GraspBatch(
-            heightmaps=torch.from_numpy(np.stack([dequantize(c.heightmap) for c in copies])[:, None]),
+            heightmaps=torch.from_numpy(
+                np.stack([dequantize(c.heightmap) for c in copies])[:, None]
+            ),
             rows=torch.tensor([c.row for c in copies]),
             cols=torch.tensor([c.col for c in copies]),
             rotation_bins=torch.tensor([c.rotation_bin for c in copies]),

@@ -17,7 +17,9 @@ def method_package(name: str) -> ModuleType:
         ConfigError: if the method is unknown; lists the known ones.
     """
     if name not in _METHODS:
-        raise ConfigError(f"Unknown method '{name}'. Known methods: {', '.join(sorted(_METHODS))}.")
+        raise ConfigError(
+            f"Unknown method '{name}'. Known methods: {', '.join(sorted(_METHODS))}."
+        )
     return importlib.import_module(_METHODS[name])
 
 

@@ -55,9 +55,7 @@ class ResidualBlock(torch.nn.Module):
         self.relu = enn.ReLU(out_type)
         self.second = convolution(out_type, out_type, kernel_size, padding)
         self.skip = (
-            None
-            if in_type == out_type
-            else convolution(in_type, out_type, kernel_size, padding)
+            None if in_type == out_type else convolution(in_type, out_type, kernel_size, padding)
         )
 
     def forward(self, x: "enn.GeometricTensor") -> "enn.GeometricTensor":

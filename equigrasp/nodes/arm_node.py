@@ -31,7 +31,7 @@ _WATCHDOG = 120.0  # [s] wall clock that one trajectory may take
 class ArmNodeConfig:
     """Parameters of the node."""
 
-    state_rate: float = parameter(60.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
+    state_rate: float = parameter(50.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
 
 
 class ArmNode(ManagedNode):

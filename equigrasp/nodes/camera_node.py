@@ -23,7 +23,7 @@ from equigrasp.nodes.parameters import declare, parameter
 class CameraNodeConfig:
     """Parameters of the node."""
 
-    rate: float = parameter(5.0, "Frames per second [Hz, node clock].", 0.1, 60.0)
+    rate: float = parameter(4.0, "Frames per second [Hz, node clock].", 0.1, 60.0)
     name: str = parameter("overhead", "Camera name; its frame is <name>_optical_frame.")
     has_color: bool = parameter(True, "Whether colour is published.")
 
@@ -46,9 +46,7 @@ class CameraNode(ManagedNode):
         self._color = self.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
         self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))
         self._tf = self.create_publisher(TFMessage, names.TF_STATIC, qos.latched())
-        pose = to_transform_msg(
-            self._camera.T_base_camera, 0.0, names.BASE_FRAME, self._frame_id
-        )
+        pose = to_transform_msg(self._camera.T_base_camera, 0.0, names.BASE_FRAME, self._frame_id)
         self._tf.publish(TFMessage(transforms=[pose]))
         self._timer = self.create_timer(
             1.0 / self._config.rate,

@@ -62,12 +62,18 @@ class CollectorNode(ManagedNode):
         cell = load_config(CellConfig, "cells", self._config.cell)
         self._trays = deque(w.name for w in cell.workspaces[:2])
         group = self.callbacks
-        self._execute_client = ActionClient(self, ExecuteGrasp, names.EXECUTE_GRASP, callback_group=group)
+        self._execute_client = ActionClient(
+            self, ExecuteGrasp, names.EXECUTE_GRASP, callback_group=group
+        )
         self._home_client = ActionClient(self, MoveHome, names.MOVE_HOME, callback_group=group)
         self._plan_client = self.create_client(PlanGrasp, names.PLAN_GRASP, callback_group=group)
         self._experience = self.create_publisher(Experience, names.EXPERIENCE, qos.experience())
         self._subscription = self.create_subscription(
-            LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched(), callback_group=group
+            LearnerStatus,
+            names.LEARNER_STATUS,
+            self._on_status,
+            qos.latched(),
+            callback_group=group,
         )
         self._server = ActionServer(
             self,
@@ -218,11 +224,17 @@ class _Collection:
             self._caller.check()
         outcome = pending.result()
         if outcome.error_code:
-            if outcome.error_code not in (ExecuteGrasp.Result.INVALID_GOAL, ExecuteGrasp.Result.IN_COLLISION,
-                                          ExecuteGrasp.Result.UNREACHABLE):
+            if outcome.error_code not in (
+                ExecuteGrasp.Result.INVALID_GOAL,
+                ExecuteGrasp.Result.IN_COLLISION,
+                ExecuteGrasp.Result.UNREACHABLE,
+            ):
                 self._move_home()
             raise _Fault(f"error {outcome.error_code}: {outcome.error_msg}")
-        if next_plan is not None and next_plan.error_code in (0, PlanGrasp.Response.EMPTY_WORKSPACE):
+        if next_plan is not None and next_plan.error_code in (
+            0,
+            PlanGrasp.Response.EMPTY_WORKSPACE,
+        ):
             self._plan = next_plan
         return outcome
 

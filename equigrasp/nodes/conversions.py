@@ -22,6 +22,9 @@ from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.observation import Observation
 
 
+_NO_PIXEL = PixelGrasp(-1, -1, -1)  # of a grasp that was not chosen on a grid
+
+
 def to_time(seconds: float) -> Time:
     """Return a time message."""
     nanoseconds = round(seconds * 1e9)
@@ -75,7 +78,7 @@ def to_grasp_msg(
     grasp: GraspAction,
     workspace: str,
     stamp: float,
-    pixel: PixelGrasp = PixelGrasp(-1, -1, -1),
+    pixel: PixelGrasp = _NO_PIXEL,
     q_value: float = float("nan"),
     policy_version: int = 0,
 ) -> GraspMsg:
@@ -122,7 +125,9 @@ def to_joint_state_msg(state: JointState, joint_names: tuple[str, ...]) -> Joint
     return message
 
 
-def from_joint_state_msg(message: JointStateMsg, joint_names: tuple[str, ...]) -> JointState | None:
+def from_joint_state_msg(
+    message: JointStateMsg, joint_names: tuple[str, ...]
+) -> JointState | None:
     """Return the named joints in their order, or None if the message is about others."""
     index = {name: i for i, name in enumerate(message.name)}
     if not all(name in index for name in joint_names):
@@ -174,9 +179,13 @@ def from_trajectory_msg(
     count = len(joint_names)
     if not message.points:
         raise CommandRejectedError("The trajectory has no points.")
-    if any(len(p.positions) != count or len(p.velocities) not in (0, count) for p in message.points):
+    if any(
+        len(p.positions) != count or len(p.velocities) not in (0, count) for p in message.points
+    ):
         raise CommandRejectedError(f"Every trajectory point needs {count} positions.")
-    times = np.array([p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points])
+    times = np.array(
+        [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points]
+    )
     positions = np.array([list(p.positions) for p in message.points])[:, order]
     if all(len(p.velocities) for p in message.points):
         velocities = np.array([list(p.velocities) for p in message.points])[:, order]

@@ -79,7 +79,13 @@ class ExecutorNode(ManagedNode):
         self._arm = RemoteArm(self, arm_config)
         self._gripper = RemoteGripper(self, gripper_config)
         self._cell = RobotCell(
-            config, arm_config, gripper_config, self._arm, self._gripper, None, self._robot_clock  # type: ignore[arg-type]
+            config,
+            arm_config,
+            gripper_config,
+            self._arm,
+            self._gripper,
+            None,
+            self._robot_clock,  # type: ignore[arg-type]
         )
         self._primitive = PickPrimitive(self._cell, OmplPlanner(self._cell))
         self._plan_client = self.create_client(
@@ -139,7 +145,10 @@ class ExecutorNode(ManagedNode):
         if result.error_code == _CODES.NONE:
             handle.succeed()
         elif result.error_code == _CODES.PREEMPTED and was_cancelled(handle, time.sleep):
-            result.error_code, result.error_msg = _CODES.CANCELLED, "The client cancelled the goal."
+            result.error_code, result.error_msg = (
+                _CODES.CANCELLED,
+                "The client cancelled the goal.",
+            )
             handle.canceled()
         else:
             handle.abort()
@@ -163,7 +172,9 @@ class ExecutorNode(ManagedNode):
             return False
         return state.is_stalled and state.width > self._cell.gripper_config.held_width
 
-    def _on_phase(self, handle: ServerGoalHandle, action: Any, began: float) -> Callable[[Phase], None]:
+    def _on_phase(
+        self, handle: ServerGoalHandle, action: Any, began: float
+    ) -> Callable[[Phase], None]:
         def publish(phase: Phase) -> None:
             feedback = action.Feedback(phase=int(phase), elapsed=self._robot_clock.now() - began)
             handle.publish_feedback(feedback)
@@ -185,12 +196,15 @@ class ExecutorNode(ManagedNode):
             spread = self._cell.config.motion.place_spread
             rng = np.random.default_rng(seed)
             target = sample_place(self._cell.config.workspace(place), spread, rng)
-        return self._primitive.execute(
-            grasp, workspace, target, on_phase=on_phase, cancel=cancel
-        )
+        return self._primitive.execute(grasp, workspace, target, on_phase=on_phase, cancel=cancel)
 
     def _execute_grasp(
-        self, handle: ServerGoalHandle, action: Any, result: Any, cancel: threading.Event, began: float
+        self,
+        handle: ServerGoalHandle,
+        action: Any,
+        result: Any,
+        cancel: threading.Event,
+        began: float,
     ) -> None:
         goal = handle.request
         on_phase = self._on_phase(handle, action, began)
@@ -201,7 +215,12 @@ class ExecutorNode(ManagedNode):
         _fill(result, outcome)
 
     def _pick_object(
-        self, handle: ServerGoalHandle, action: Any, result: Any, cancel: threading.Event, began: float
+        self,
+        handle: ServerGoalHandle,
+        action: Any,
+        result: Any,
+        cancel: threading.Event,
+        began: float,
     ) -> None:
         goal = handle.request
         on_phase = self._on_phase(handle, action, began)
@@ -222,7 +241,12 @@ class ExecutorNode(ManagedNode):
         _fill(result, outcome)
 
     def _move_home(
-        self, handle: ServerGoalHandle, action: Any, result: Any, cancel: threading.Event, began: float
+        self,
+        handle: ServerGoalHandle,
+        action: Any,
+        result: Any,
+        cancel: threading.Event,
+        began: float,
     ) -> None:
         self._primitive.go_home(on_phase=self._on_phase(handle, action, began), cancel=cancel)
 

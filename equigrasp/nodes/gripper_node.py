@@ -25,7 +25,7 @@ _POLL = 0.003  # [s] wall clock
 class GripperNodeConfig:
     """Parameters of the node."""
 
-    state_rate: float = parameter(30.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
+    state_rate: float = parameter(20.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
     speed: float = parameter(0.15, "Speed of the opening [m/s].", 0.02, 0.15)
     default_force: float = parameter(40.0, "Force where a goal names none [N].", 20.0, 235.0)
 
@@ -38,7 +38,9 @@ class GripperNode(ManagedNode):
         publish_hook: Called with each measured state, for tests and recorders.
     """
 
-    def __init__(self, gripper: Gripper, publish_hook: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self, gripper: Gripper, publish_hook: Callable[[float], None] | None = None
+    ) -> None:
         super().__init__(names.GRIPPER)
         self._gripper = gripper
         self._config = declare(self, GripperNodeConfig)

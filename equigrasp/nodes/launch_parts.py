@@ -23,7 +23,9 @@ class Argument:
 ARGUMENTS = (
     Argument("cell", "ur5", "Robot cell: a name below config/cells, or a YAML file."),
     Argument("method", "asr_compact", "Method: a name below config/methods, or a YAML file."),
-    Argument("objects", "household", "Object set: household, random_urdfs, or a folder of meshes."),
+    Argument(
+        "objects", "household", "Object set: household, random_urdfs, or a folder of meshes."
+    ),
     Argument("split", "train", "Part of the object set.", ("train", "test", "all")),
     Argument("seed", "0", "Seed of everything random."),
     Argument("weights", "", "safetensors file to begin with; empty: knows nothing."),
@@ -80,9 +82,7 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
         ),
         _node(names.EXECUTOR, cell | sim_time),
         _node(names.COLLECTOR, cell | seed | sim_time),
-        _node(
-            names.LEARNER, seed | sim_time | {"method": values["method"], "out": values["out"]}
-        ),
+        _node(names.LEARNER, seed | sim_time | {"method": values["method"], "out": values["out"]}),
     ]
 
 

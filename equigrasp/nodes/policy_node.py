@@ -12,6 +12,7 @@ from equigrasp_interfaces.msg import Experience, PolicyUpdate
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
 from equigrasp_interfaces.srv import PlanGrasp
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
@@ -66,6 +67,7 @@ class PolicyNode(ManagedNode):
         super().__init__(names.POLICY)
         self._config = declare(self, PolicyNodeConfig)
         self._image_arrived = threading.Condition()
+        self._newest_image: bytes | None = None
         self._depth: Image | None = None
         self._model: CameraModel | None = None
         self._pose: Transform | None = None
@@ -85,7 +87,7 @@ class PolicyNode(ManagedNode):
         group = MutuallyExclusiveCallbackGroup()
         listen = self.create_subscription
         self._subscriptions_ = [
-            listen(Image, names.DEPTH_IMAGE, self._on_depth, qos.sensor_data(), callback_group=group),
+            listen(Image, names.DEPTH_IMAGE, self._on_depth, qos.sensor_data(), callback_group=group, raw=True),
             listen(CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data(), callback_group=group),
             listen(TFMessage, names.TF_STATIC, self._on_tf, qos.latched(10), callback_group=group),
             listen(PolicyUpdate, names.POLICY_UPDATE, self._on_update, qos.latched(), callback_group=group),
@@ -93,12 +95,16 @@ class PolicyNode(ManagedNode):
         self._heightmaps = self.create_publisher(HeightmapMsg, names.HEIGHTMAP, qos.reliable(2))
         self._pictures = self.create_publisher(Image, names.Q_MAP_IMAGE, qos.reliable(2))
         self._service = self.create_service(
-            PlanGrasp, names.PLAN_GRASP, self._plan, callback_group=MutuallyExclusiveCallbackGroup()
+            PlanGrasp,
+            names.PLAN_GRASP,
+            self._plan,
+            callback_group=MutuallyExclusiveCallbackGroup(),
         )
 
-    def _on_depth(self, message: Image) -> None:
+    def _on_depth(self, serialized: bytes) -> None:
+        """Keep the newest image as it came; only one that is asked for is decoded."""
         with self._image_arrived:
-            self._depth = message
+            self._newest_image = serialized
             self._image_arrived.notify_all()
 
     def _on_info(self, message: CameraInfo) -> None:
@@ -112,7 +118,9 @@ class PolicyNode(ManagedNode):
     def _on_update(self, message: PolicyUpdate) -> None:
         self._update = message
 
-    def _plan(self, request: PlanGrasp.Request, response: PlanGrasp.Response) -> PlanGrasp.Response:
+    def _plan(
+        self, request: PlanGrasp.Request, response: PlanGrasp.Response
+    ) -> PlanGrasp.Response:
         code = PlanGrasp.Response
         try:
             if not self.is_active:
@@ -174,12 +182,18 @@ class PolicyNode(ManagedNode):
         deadline = time.monotonic() + self._config.image_timeout
         with self._image_arrived:
             while time.monotonic() < deadline:
-                newest = self._depth
+                newest = self._decode_newest()
                 if newest is not None and from_time(newest.header.stamp) >= not_before:
                     if self._model is not None and self._pose is not None:
                         return newest
                 self._image_arrived.wait(0.1)
         return None
+
+    def _decode_newest(self) -> Image | None:
+        serialized, self._newest_image = self._newest_image, None
+        if serialized is not None:
+            self._depth = deserialize_message(serialized, Image)
+        return self._depth
 
     def _why_no_image(self) -> str:
         age = math.inf if self._depth is None else from_time(self._depth.header.stamp)

@@ -141,7 +141,9 @@ class RemoteArm(Arm):
         if state is None:
             raise NotConnectedError(f"No joint states of arm '{self._config.name}' so far.")
         if age > _STATE_TIMEOUT:
-            raise DeviceTimeoutError(f"The newest joint state is {age:.1f} s old; is the arm gone?")
+            raise DeviceTimeoutError(
+                f"The newest joint state is {age:.1f} s old; is the arm gone?"
+            )
         return state
 
     def start_trajectory(self, trajectory: JointTrajectory) -> None:

@@ -1,5 +1,6 @@
 """The simulation that stands in for the hardware: one world, three driver nodes, /clock."""
 
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from equigrasp.planning.kinematics import Kinematics
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.physics import TIME_STEP
 
-_STEPS_A_TICK = 4  # physics steps between two /clock messages
+_STEPS_A_TICK = 12  # physics steps between two /clock messages
 _ATTENDANT_PERIOD = 2.0  # [s, wall clock] between looks for objects beside the trays
+_SWITCH_INTERVAL = 2e-4  # [s] the physics thread gives way to the drivers at least this often
 _MAX_FACTOR = 10.0  # fastest real-time factor; see `_start_time`
 
 
@@ -102,7 +104,9 @@ class SimBridgeNode(ManagedNode):
                 self._attend()
                 next_look = time.monotonic() + _ATTENDANT_PERIOD
             passed = physics.now() - began_sim
-            ahead = passed / factor - (now - began) if factor else passed / _MAX_FACTOR - (now - began)
+            ahead = (
+                passed / factor - (now - began) if factor else passed / _MAX_FACTOR - (now - began)
+            )
             if ahead < -1.0 or now - began > 10.0:  # do not race to make up for a stall
                 self._factor = passed / max(1e-6, now - began)
                 began, began_sim = now, physics.now()
@@ -119,9 +123,13 @@ class SimBridgeNode(ManagedNode):
             return_strays(world, workspaces, workspaces[0], self._is_stray)
 
     def _is_stray(self, position: np.ndarray) -> bool:
-        return float(position[2]) < 0.12  # what flies or hangs higher may still come down in a tray
+        return (
+            float(position[2]) < 0.12
+        )  # what flies or hangs higher may still come down in a tray
 
-    def _reset(self, request: ResetWorld.Request, response: ResetWorld.Response) -> ResetWorld.Response:
+    def _reset(
+        self, request: ResetWorld.Request, response: ResetWorld.Response
+    ) -> ResetWorld.Response:
         self.simulation.world.reset(request.seed)
         return response
 
@@ -179,13 +187,15 @@ def make_nodes() -> list[ManagedNode]:
         GripperNode(cell.gripper),
         CameraNode(cell.camera),
     ]
-    for node in drivers:
-        node.set_parameters([Parameter("use_sim_time", value=True)])
+    drivers[-1].set_parameters(
+        [Parameter("use_sim_time", value=True)]
+    )  # frames a simulated second
     return [bridge, *drivers]
 
 
 def main() -> int:
     """Run the bridge with its drivers."""
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     return run(make_nodes, num_threads=8)
 
 

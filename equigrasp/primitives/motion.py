@@ -34,25 +34,39 @@ class Motion:
             raise CancelledError("The motion was cancelled.")
 
     def halt(self) -> None:
-        """Stop arm and fingers and wait, bounded, until the arm is at rest."""
+        """Stop arm and fingers and wait until the arm is at rest.
+
+        Raises:
+            DeviceTimeoutError: if the arm does not come to rest in bounded time.
+        """
         self.cell.arm.stop()
         self.cell.gripper.stop()
         deadline = self.cell.clock.now() + _STOP_TIMEOUT
-        while self.cell.arm.motion_status().is_active and self.cell.clock.now() < deadline:
+        while self.cell.arm.motion_status().is_active:
+            if self.cell.clock.now() > deadline:
+                raise DeviceTimeoutError(
+                    f"The arm was told to stop and still moves after {_STOP_TIMEOUT} s."
+                )
             self.cell.clock.sleep(_POLL)
 
     def follow(
-        self, trajectory: JointTrajectory, guard: Callable[[], bool] | None = None
+        self,
+        trajectory: JointTrajectory,
+        *,
+        guard: Callable[[], bool] | None = None,
+        watch: Callable[[], None] = lambda: None,
     ) -> MotionState:
         """Follow a trajectory to its end.
 
         Args:
             trajectory: What to follow.
-            guard: Asked at every poll; True stops the arm.
+            guard: Asked at every poll; True stops the arm. With a guard, running into something
+                is an end that the caller deals with.
+            watch: Called at every poll.
 
         Returns:
-            SUCCEEDED; or STOPPED or FAULT where a guard is given and the guard, or the device
-            itself because it was blocked, ended the motion.
+            SUCCEEDED; with a guard also STOPPED, by the guard, or FAULT: the device ended the
+            motion itself because something blocked it.
 
         Raises:
             CancelledError: after the arm came to rest.
@@ -71,6 +85,7 @@ class Motion:
             status = arm.motion_status()
             if not status.is_active:
                 break
+            watch()
             if guard is not None and not is_guarded and guard():
                 is_guarded = True
                 arm.stop()
@@ -81,7 +96,9 @@ class Motion:
                     f"{self.cell.config.motion.motion_timeout:.1f} s beyond it."
                 )
         self.busy_time += clock.now() - began
-        if status.state is MotionState.SUCCEEDED or guard is not None:
+        is_blocked = guard is not None and status.state is MotionState.FAULT
+        is_stopped_here = is_guarded and status.state is MotionState.STOPPED
+        if status.state is MotionState.SUCCEEDED or is_blocked or is_stopped_here:
             return status.state
         raise DeviceError(f"The arm's motion ended as {status.state.value}: {status.message}")
 
@@ -108,13 +125,14 @@ class Motion:
             if not status.is_active:
                 break
             if clock.now() > deadline:
+                self.halt()
                 raise DeviceTimeoutError(
                     f"The gripper did not finish within {deadline - began:.1f} s."
                 )
             clock.sleep(_POLL)
         self.busy_time += clock.now() - began
-        if status.state is MotionState.FAULT:
-            raise DeviceError(f"The gripper failed: {status.message}")
+        if status.state is not MotionState.SUCCEEDED:
+            raise DeviceError(f"The gripper ended as {status.state.value}: {status.message}")
 
     def joint_positions(self) -> np.ndarray:
         """Return where the arm is, shape (n,) [rad]."""

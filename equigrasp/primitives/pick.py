@@ -242,5 +242,6 @@ class PickPrimitive:
 def _is_outside(position: np.ndarray, workspace: Workspace) -> bool:
     half = workspace.size / 2.0 + _VIEW_MARGIN - 0.05
     return bool(
-        abs(position[0] - workspace.center_x) > half or abs(position[1] - workspace.center_y) > half
+        abs(position[0] - workspace.center_x) > half
+        or abs(position[1] - workspace.center_y) > half
     )

@@ -1,6 +1,6 @@
 """PyBullet's 1000 random shapes, at a size that an 85 mm gripper can hold."""
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ class RandomUrdfSet(ObjectSet):
         return int(body)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _graspable_scale(mesh: Path) -> float:
     rows = [line.split()[1:4] for line in mesh.read_text().splitlines() if line.startswith("v ")]
     extents = np.sort(np.ptp(np.array(rows, dtype=float), axis=0))

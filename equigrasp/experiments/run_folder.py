@@ -1,0 +1,96 @@
+"""A run's folder: everything that is needed to understand and to repeat it."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from equigrasp.config import read_yaml, to_mapping
+from equigrasp.errors import ConfigError
+from equigrasp.paths import share_dir
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files in a run folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Resolved configuration, arguments, seed and commit."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """A row an attempt."""
+        return self.path / "metrics.csv"
+
+    @property
+    def log(self) -> Path:
+        """The experience log."""
+        return self.path / "experience.log"
+
+    @property
+    def weights(self) -> Path:
+        """Folder of policy weights."""
+        return self.path / "weights"
+
+    def newest_weights(self) -> Path:
+        """Return the newest weight file; raise `ConfigError` if there is none."""
+        files = sorted(self.weights.glob("policy_*.safetensors"))
+        if not files:
+            raise ConfigError(f"Run folder '{self.path}' holds no weights yet.")
+        return files[-1]
+
+    def begin(self, arguments: dict[str, str], method: Any, is_resume: bool | None) -> None:
+        """Create the folder, or check that it is the same run.
+
+        Args:
+            arguments: Options of the run, by name.
+            method: The method's configuration.
+            is_resume: True: there must be a run; False: there must be none; None: either.
+
+        Raises:
+            ConfigError: if the folder's run has another seed, cell, method or objects.
+        """
+        values = {"arguments": arguments, "method": to_mapping(method), "commit": commit()}
+        if self.config.is_file():
+            if is_resume is False:
+                raise ConfigError(
+                    f"'{self.path}' already holds a run. Carry it on with --resume, "
+                    "or choose another folder with --out."
+                )
+            before = read_yaml(self.config)
+            for key in ("seed", "cell", "method"):
+                old, new = before["arguments"].get(key), arguments.get(key)
+                if old != new:
+                    raise ConfigError(
+                        f"'{self.path}' holds a run with {key} '{old}', not '{new}'. "
+                        "Choose another folder with --out."
+                    )
+            return
+        if is_resume:
+            raise ConfigError(f"There is no run in '{self.path}' to resume.")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def commit() -> str:
+    """Return the commit of the checkout, with `+` where files differ from it, or 'unknown'."""
+    git = ["git", "-C", str(share_dir())]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")

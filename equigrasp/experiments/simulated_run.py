@@ -1,0 +1,202 @@
+"""Train and evaluate in one process, without ROS."""
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_strays
+from equigrasp.errors import DeviceError, PlanningError
+from equigrasp.experiments.metrics_file import AttemptRow, MetricsFile
+from equigrasp.experiments.run_folder import RunFolder
+from equigrasp.learning.async_learner import AsyncLearner
+from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode, Policy
+from equigrasp.learning.seeding import derive_seed
+from equigrasp.learning.weight_store import load_weights, read_parameters
+from equigrasp.methods.registry import load_method
+from equigrasp.perception.observation import Observation
+from equigrasp.planning.ompl_planner import OmplPlanner
+from equigrasp.primitives.outcome import GraspOutcome
+from equigrasp.replay.transition import GraspTransition, quantize
+from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
+
+NUM_OBJECTS = 15
+_REPORT_WINDOW = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """An attempt that was carried out."""
+
+    observation: Observation
+    decision: Decision
+    outcome: GraspOutcome
+
+
+class SimulatedRun:
+    """Attempts in a simulated cell with two trays.
+
+    Args:
+        simulation: The cell.
+        policy: Chooses the grasps.
+        split: Part of the object set.
+        seed: Seed of objects, places and choices.
+    """
+
+    def __init__(self, simulation: SimulatedCell, policy: Policy, split: str, seed: int) -> None:
+        self._simulation = simulation
+        self._policy = policy
+        self._seed = seed
+        planner = OmplPlanner(simulation.cell)
+        self.env = OpenLoopGraspEnv(simulation.cell, planner, np.random.default_rng([seed, 9]))
+        rng = np.random.default_rng([seed, 5])
+        names = simulation.world.object_set.draw(split, NUM_OBJECTS, rng)
+        simulation.world.spawn_objects(names, self.env.trays.pick)
+        self.num_refused = 0
+        self._failures = 0
+
+    def attempt(self, number: int, mode: Mode) -> Attempt:
+        """Look, choose and try; swaps the trays when the first is empty."""
+        world, workspaces = self._simulation.world, self._simulation.cell.config.workspaces
+        while True:
+            return_strays(world, workspaces, self.env.trays.place)
+            seed = derive_seed(self._seed, 10, number, self.num_refused)
+            try:
+                observation = self.env.observe()
+                decision = self._policy.choose(
+                    observation, np.random.default_rng(seed), mode, self._failures
+                )
+                outcome = self.env.step(decision.grasp)
+            except EmptyWorkspaceError:
+                self.env.swap()
+                continue
+            except (PlanningError, DeviceError):
+                self.num_refused += 1
+                self.env.pick.go_home()
+                continue
+            self._failures = 0 if outcome.is_success else self._failures + 1
+            return Attempt(observation, decision, outcome)
+
+
+def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) -> Path:
+    """Learn from scratch, or carry on, one SGD round after each attempt; return the run folder.
+
+    Args:
+        arguments: `cell`, `method`, `objects`, `split`, `seed` and `out`.
+        num_attempts: Attempts in the run, those of before included.
+        is_resume: See `RunFolder.begin`.
+    """
+    package, method = load_method(arguments["method"])
+    run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
+    run.begin(arguments, method, is_resume)
+    learner = AsyncLearner(run.path, package, method, seed)
+    policy = package.make_policy(method, package.make_networks(method, seed))
+    metrics = MetricsFile(run.metrics, learner.num_attempts)
+    if learner.num_steps:
+        policy.load(read_parameters(learner.learner.modules), learner.num_steps, "checkpoint")
+    first = learner.num_attempts
+    try:
+        with make_simulated_cell(
+            arguments["cell"], object_set=arguments["objects"], seed=seed
+        ) as simulation:
+            loop = SimulatedRun(
+                simulation, policy, arguments["split"], derive_seed(seed, 7, first)
+            )
+            with tqdm(total=num_attempts, initial=first, unit="attempt") as bar:
+                for number in range(first, num_attempts):
+                    is_random = number < method.acting.num_random_attempts
+                    attempt = loop.attempt(number, "random" if is_random else "train")
+                    _learn(learner, policy, metrics, attempt, number)
+                    bar.update()
+                    rate = learner.num_successes / max(1, learner.num_attempts)
+                    bar.set_postfix_str(f"success {100 * rate:.0f} %, version {learner.num_steps}")
+    finally:
+        learner.publish()
+        learner.close()
+    return run.path
+
+
+def _learn(
+    learner: AsyncLearner, policy: Policy, metrics: MetricsFile, attempt: Attempt, number: int
+) -> None:
+    decision, outcome = attempt.decision, attempt.outcome
+    row = AttemptRow(
+        time.time(),
+        number,
+        int(outcome.is_success),
+        decision.policy_version,
+        outcome.duration,
+        outcome.idle_time,
+        decision.decision_time,
+    )
+    pixel = decision.pixel
+    learner.add(
+        GraspTransition(
+            quantize(attempt.observation.heightmap),
+            pixel.row,
+            pixel.col,
+            pixel.rotation_bin,
+            float(outcome.is_success),
+            number,
+        ),
+        row.extras(),
+    )
+    for report in learner.train_pending(learner.num_pending_steps):
+        metrics.add_step(report)
+    metrics.add_attempt(row)
+    if learner.num_steps:
+        policy.load(read_parameters(learner.learner.modules), learner.num_steps, "learner")
+
+
+def evaluate(
+    arguments: dict[str, str], weights: Path | None, num_attempts: int, mode: Mode, out: Path
+) -> dict[str, Any]:
+    """Make attempts with frozen weights and write `evaluation.json` into `out`.
+
+    Args:
+        arguments: `cell`, `method`, `objects`, `split` and `seed`.
+        weights: Weight file; None: untrained.
+        num_attempts: How many.
+        mode: `greedy`, or `random` for the lower reference.
+        out: Folder.
+    """
+    package, method = load_method(arguments["method"])
+    seed = int(arguments["seed"])
+    policy = package.make_policy(method, package.make_networks(method, seed))
+    if weights is not None:
+        tensors, metadata = load_weights(weights)
+        policy.load(tensors, int(metadata.get("version", 0)), str(weights))
+    with make_simulated_cell(
+        arguments["cell"], object_set=arguments["objects"], seed=seed
+    ) as simulation:
+        loop = SimulatedRun(simulation, policy, arguments["split"], derive_seed(seed, 8))
+        outcomes = [
+            loop.attempt(number, mode).outcome.is_success
+            for number in tqdm(range(num_attempts), unit="attempt")
+        ]
+    successes = sum(outcomes)
+    result: dict[str, Any] = {
+        "attempts": num_attempts,
+        "successes": successes,
+        "success_rate": successes / num_attempts,
+        "interval_95": wilson_interval(successes, num_attempts),
+        "mode": mode,
+        "weights": "" if weights is None else weights.name,
+        "refused": loop.num_refused,
+    } | {key: arguments[key] for key in ("cell", "method", "objects", "split", "seed")}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return result
+
+
+def wilson_interval(successes: int, attempts: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a success rate (Wilson, JASA 1927)."""
+    z, n, p = 1.959964, attempts, successes / attempts
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,0 +1,43 @@
+"""Install the ROS package `equigrasp` (ament_python)."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "equigrasp"
+SHARED = ("launch", "config", "urdf", "models")
+NODES = ("sim_bridge", "policy", "executor", "collector", "learner")
+
+
+def data_files() -> list[tuple[str, list[str]]]:
+    """List what goes to share/equigrasp, folder by folder."""
+    files = [
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+    ]
+    for top in SHARED:
+        for folder in [Path(top), *(p for p in sorted(Path(top).rglob("*")) if p.is_dir())]:
+            names = [str(p) for p in sorted(folder.iterdir()) if p.is_file()]
+            if names:
+                files.append((f"share/{NAME}/{folder}", names))
+    return files
+
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="A robot learns to grasp, on itself, in about an hour.",
+    license="MIT",
+    maintainer="equigrasp developers",
+    maintainer_email="equigrasp@example.com",
+    packages=find_packages(include=["equigrasp", "equigrasp.*"]),
+    python_requires=">=3.10",
+    data_files=data_files(),
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "equigrasp = equigrasp.cli:main",
+            *(f"{node} = equigrasp.nodes.{node}_node:main" for node in NODES),
+        ]
+    },
+)
