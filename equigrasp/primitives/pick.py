@@ -1,15 +1,16 @@
 """Grasp, lift, verify, and put down: one attempt of a robot cell."""
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from equigrasp.devices.arm import JointTrajectory, MotionState
 from equigrasp.devices.cell import RobotCell
-from equigrasp.errors import CollisionError, PlanningError, UnreachableError
+from equigrasp.errors import CollisionError, DeviceError, PlanningError, UnreachableError
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -19,8 +20,10 @@ from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.validation import check_grasp, check_position
 
 _LOGGER = logging.getLogger(__name__)
-_VIEW_MARGIN = 0.08  # [m] the TCP must be this far outside a workspace to leave its view free
 _GUARD_DELAY = 0.10  # [s] of a descent before the force guard listens: the start-up jerk
+_LIFT_TOLERANCE = (
+    0.02  # [rad] farther from the planned end of the descent the lift is planned anew
+)
 
 OnPhase = Callable[[Phase], None]
 
@@ -49,9 +52,13 @@ def sample_place(workspace: Workspace, spread: float, rng: np.random.Generator) 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
+    """All motions of an attempt; `carry` is None where the object stays in the fingers."""
+
     pre_grasp: JointTrajectory
     descend: JointTrajectory
     lift_pose: Transform
+    lift: JointTrajectory
+    carry: JointTrajectory | None
 
 
 class PickPrimitive:
@@ -72,8 +79,10 @@ class PickPrimitive:
     ) -> GraspOutcome:
         """Pre-grasp, descend, close, lift, verify, and put down over `place` where it is given.
 
+        All of it is planned before anything moves, so that the arm does not wait for plans later.
         After a miss the arm goes over `place` all the same, so that the camera sees the tray.
-        `on_phase(Phase.PLACE)` is called when the arm has left the view of `workspace`.
+        `on_phase(Phase.PLACE)` is called once all of `workspace` is in the camera's view, or, for
+        the few places where the arm's posture leaves a corner hidden, over the place.
 
         Args:
             grasp: What to try.
@@ -98,29 +107,17 @@ class PickPrimitive:
             on_phase(phase)
 
         enter(Phase.PLANNING)
+        motion.check_cancel()
         check_grasp(grasp, workspace, self.cell)
-        plan = self._plan(grasp, motion.joint_positions())
-        settings = self.cell.config.motion
-        enter(Phase.PRE_GRASP)
-        motion.start_fingers(grasp.width)
-        motion.follow(plan.pre_grasp)
-        motion.wait_for_fingers()
-        enter(Phase.DESCEND)
-        is_contact = self._descend(motion, plan.descend)
-        enter(Phase.CLOSE)
-        motion.start_fingers(0.0, settings.grasp_force)
-        motion.wait_for_fingers()
-        enter(Phase.LIFT)
-        motion.follow(
-            self.planner.plan_line(
-                motion.joint_positions(), plan.lift_pose, settings.approach_speed
-            )
-        )
-        enter(Phase.VERIFY)
-        width = self.cell.gripper.state().width
-        is_success = width > self.cell.gripper_config.held_width
-        if place is not None:
-            self._put_down(motion, workspace, place, is_success, lambda: enter(Phase.PLACE))
+        plan = self._plan(grasp, workspace, place, motion.joint_positions())
+        with _halted_on_error(motion):
+            is_contact = self._grasp(motion, grasp, plan, enter)
+            is_lifted = self._lift(motion, plan, enter)
+            enter(Phase.VERIFY)
+            width = self.cell.gripper.state().width
+            is_success = is_lifted and width > self.cell.gripper_config.held_width
+            if plan.carry is not None:
+                self._put_down(motion, workspace, plan.carry, is_success, enter)
         duration = clock.now() - began
         return GraspOutcome(
             is_success=is_success,
@@ -141,13 +138,24 @@ class PickPrimitive:
         on_phase(Phase.HOME)
         start = motion.joint_positions()
         if np.abs(home - start).max() > 1e-3:
-            motion.follow(self.planner.plan_joints(self._clear(motion, start), home))
+            with _halted_on_error(motion):
+                motion.follow(self.planner.plan_joints(self._clear(motion, start), home))
 
-    def _plan(self, grasp: GraspAction, start: np.ndarray) -> _Plan:
-        """Choose the nearer of the two equal yaws and plan everything up to the grasp."""
+    def _plan(
+        self,
+        grasp: GraspAction,
+        workspace: Workspace,
+        place: PlaceTarget | None,
+        start: np.ndarray,
+    ) -> _Plan:
+        """Choose the nearer of the two equal yaws and plan the whole attempt."""
         settings = self.cell.config.motion
         above = grasp.z + settings.approach_height
-        check_position(grasp.x, grasp.y, above, self.cell)
+        lifted = grasp.z + settings.lift_height
+        for z in (above, lifted):
+            check_position(grasp.x, grasp.y, z, self.cell)
+        if place is not None:
+            check_position(place.x, place.y, self._place_z(place), self.cell)
         error: PlanningError | None = None
         candidates = []
         for theta in (grasp.theta, grasp.theta + np.pi, grasp.theta - np.pi):
@@ -160,16 +168,57 @@ class PickPrimitive:
         for positions, theta in candidates:
             try:
                 down = Transform.top_down(grasp.x, grasp.y, grasp.z, theta)
+                up = Transform.top_down(grasp.x, grasp.y, lifted, theta)
                 descend = self.planner.plan_line(positions, down, settings.approach_speed)
-                self.planner.check(descend.positions[-1], "The grasp")
+                bottom = descend.positions[-1]
+                self.planner.check(bottom, "The grasp")
+                lift = self.planner.plan_line(bottom, up, settings.approach_speed)
+                top = lift.positions[-1]
+                carry = None if place is None else self._plan_carry(top, workspace, place)
                 pre_grasp = self.planner.plan_joints(start, positions)
             except PlanningError as failure:
                 error = failure
                 continue
-            lift = Transform.top_down(grasp.x, grasp.y, grasp.z + settings.lift_height, theta)
-            return _Plan(pre_grasp, descend, lift)
+            return _Plan(pre_grasp, descend, up, lift, carry)
         assert error is not None
         raise error
+
+    def _place_z(self, place: PlaceTarget) -> float:
+        return place.workspace.floor_z + self.cell.config.motion.place_height
+
+    def _plan_carry(
+        self, start: np.ndarray, workspace: Workspace, place: PlaceTarget
+    ) -> JointTrajectory:
+        """Plan the way over the place target, to a posture that hides nothing of `workspace`."""
+        home = np.asarray(self.cell.arm_config.home_positions)
+        error: PlanningError | None = None
+        postures = []
+        for theta in (place.theta, place.theta + np.pi):
+            goal = Transform.top_down(place.x, place.y, self._place_z(place), theta)
+            for seed in (start, home):
+                try:
+                    postures.append(self.planner.inverse_kinematics(goal, seed))
+                except (UnreachableError, CollisionError) as failure:
+                    error = failure
+        if not postures:
+            assert error is not None
+            raise error
+        postures.sort(key=lambda q: float(np.abs(q - start).max()))
+        in_view = (q for q in postures if self.planner.is_in_view(workspace, q))
+        return self.planner.plan_joints(start, next(in_view, postures[0]))
+
+    def _grasp(self, motion: Motion, grasp: GraspAction, plan: _Plan, enter: OnPhase) -> bool:
+        """Open the fingers on the way, descend and close; tell whether something pushed back."""
+        enter(Phase.PRE_GRASP)
+        motion.start_fingers(grasp.width)
+        motion.follow(plan.pre_grasp)
+        motion.wait_for_fingers()
+        enter(Phase.DESCEND)
+        is_contact = self._descend(motion, plan.descend)
+        enter(Phase.CLOSE)
+        motion.start_fingers(0.0, self.cell.config.motion.grasp_force)
+        motion.wait_for_fingers()
+        return is_contact
 
     def _descend(self, motion: Motion, trajectory: JointTrajectory) -> bool:
         """Descend until the grasp height, or until something pushes back; tell which."""
@@ -186,39 +235,46 @@ class PickPrimitive:
         state = motion.follow(trajectory, guard=pushes_back)
         return state is not MotionState.SUCCEEDED
 
+    def _lift(self, motion: Motion, plan: _Plan, enter: OnPhase) -> bool:
+        """Rise straight up; let go and rise empty-handed if that is blocked; tell which."""
+        enter(Phase.LIFT)
+        state = motion.follow(self._lift_from(motion, plan), guard=lambda: False)
+        if state is MotionState.SUCCEEDED:
+            return True
+        _LOGGER.warning("The lift was blocked; letting go and rising without the object.")
+        motion.start_fingers(self.cell.gripper_config.limits.stroke)
+        motion.wait_for_fingers()
+        motion.follow(self._lift_from(motion, plan))
+        return False
+
+    def _lift_from(self, motion: Motion, plan: _Plan) -> JointTrajectory:
+        """Return the planned lift, or a new one where the descent ended somewhere else."""
+        present = motion.joint_positions()
+        if np.abs(present - plan.lift.positions[0]).max() < _LIFT_TOLERANCE:
+            return plan.lift
+        speed = self.cell.config.motion.approach_speed
+        return self.planner.plan_line(present, plan.lift_pose, speed)
+
     def _put_down(
         self,
         motion: Motion,
         workspace: Workspace,
-        place: PlaceTarget,
+        carry: JointTrajectory,
         is_held: bool,
-        on_clear: Callable[[], None],
+        enter: OnPhase,
     ) -> None:
-        settings = self.cell.config.motion
-        start = motion.joint_positions()
-        z = place.workspace.floor_z + settings.place_height
-        check_position(place.x, place.y, z, self.cell)
-        goals = [Transform.top_down(place.x, place.y, z, place.theta + k * np.pi) for k in (0, 1)]
-        positions = min(
-            (self.planner.inverse_kinematics(goal, start) for goal in goals),
-            key=lambda q: float(np.abs(q - start).max()),
-        )
-        has_cleared = False
+        """Go over the place and let go of what is held; enter PLACE once the tray is in view."""
+        is_entered = False
 
-        def watch_view() -> bool:
-            nonlocal has_cleared
-            if not has_cleared:
-                tcp = self.planner.forward_kinematics(motion.joint_positions()).position
-                has_cleared = _is_outside(tcp, workspace)
-                if has_cleared:
-                    on_clear()
-            return False
+        def watch_view() -> None:
+            nonlocal is_entered
+            if not is_entered and self.planner.is_in_view(workspace, motion.joint_positions()):
+                is_entered = True
+                enter(Phase.PLACE)
 
-        state = motion.follow(self.planner.plan_joints(start, positions), guard=watch_view)
-        if state is not MotionState.SUCCEEDED:
-            raise PlanningError("The way to the place target was blocked.")
-        if not has_cleared:
-            on_clear()
+        motion.follow(carry, watch=watch_view)
+        if not is_entered:
+            enter(Phase.PLACE)
         if is_held:
             motion.start_fingers(self.cell.gripper_config.limits.stroke)
             motion.wait_for_fingers()
@@ -239,9 +295,12 @@ class PickPrimitive:
         return motion.joint_positions()
 
 
-def _is_outside(position: np.ndarray, workspace: Workspace) -> bool:
-    half = workspace.size / 2.0 + _VIEW_MARGIN - 0.05
-    return bool(
-        abs(position[0] - workspace.center_x) > half
-        or abs(position[1] - workspace.center_y) > half
-    )
+@contextlib.contextmanager
+def _halted_on_error(motion: Motion) -> Iterator[None]:
+    """Leave nothing moving behind, whatever ends the block."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(DeviceError):  # the first error is the one to report
+            motion.halt()
+        raise
