@@ -1,0 +1,170 @@
+"""One suite over every implementation of the device contracts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from equigrasp.devices.arm import Arm, JointTrajectory, MotionState
+from equigrasp.devices.camera import Camera
+from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.devices.clock import Clock
+from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
+from equigrasp.devices.gripper import Gripper
+from equigrasp.errors import CommandRejectedError, NotConnectedError
+from equigrasp.simulation.make import make_simulated_cell
+
+
+@dataclass
+class Devices:
+    arm: Arm
+    gripper: Gripper
+    camera: Camera
+    clock: Clock
+
+
+def _fake() -> Iterator[Devices]:
+    from equigrasp.config import load_config
+
+    clock = ManualClock()
+    arm = FakeArm(load_config(ArmConfig, "arms", "ur5"), clock)
+    gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
+    yield Devices(arm, gripper, FakeCamera(clock), clock)
+
+
+def _simulated(cell: str) -> Iterator[Devices]:
+    simulation = make_simulated_cell(cell)
+    c = simulation.cell
+    yield Devices(c.arm, c.gripper, c.camera, c.clock)
+    simulation.physics.close()
+
+
+@pytest.fixture(params=["fake", "ur5", "kuka"])
+def unconnected(request: pytest.FixtureRequest) -> Iterator[Devices]:
+    yield from _fake() if request.param == "fake" else _simulated(request.param)
+
+
+@pytest.fixture
+def devices(unconnected: Devices) -> Devices:
+    unconnected.arm.connect()
+    unconnected.gripper.connect()
+    unconnected.camera.connect()
+    return unconnected
+
+
+def _line(arm: Arm, change: float, duration: float) -> JointTrajectory:
+    start = arm.joint_state().positions
+    goal = start.copy()
+    goal[0] += change
+    times = np.linspace(0.0, duration, 20)
+    s = times / duration
+    shape = s * s * (3 - 2 * s)
+    slope = 6 * s * (1 - s) / duration
+    positions = start + shape[:, None] * (goal - start)
+    return JointTrajectory(times, positions, slope[:, None] * (goal - start))
+
+
+def _wait(devices: Devices, timeout: float) -> float:
+    began = devices.clock.now()
+    while devices.arm.motion_status().is_active and devices.clock.now() - began < timeout:
+        devices.clock.sleep(0.005)
+    return devices.clock.now() - began
+
+
+def test_descriptions_are_known_before_connecting(unconnected: Devices) -> None:
+    assert len(unconnected.arm.joint_names) == len(unconnected.arm.limits.lower)
+    assert unconnected.gripper.limits.stroke == pytest.approx(0.085)
+    assert unconnected.camera.model.width_px > 0
+    for use in (unconnected.arm.joint_state, unconnected.gripper.state, unconnected.camera.capture):
+        with pytest.raises(NotConnectedError):
+            use()
+
+
+def test_the_arm_reaches_the_end_of_a_trajectory(devices: Devices) -> None:
+    trajectory = _line(devices.arm, 0.3, 1.0)
+    devices.arm.start_trajectory(trajectory)
+    assert devices.arm.motion_status().state is MotionState.MOVING
+    _wait(devices, 3.0)
+    assert devices.arm.motion_status().state is MotionState.SUCCEEDED
+    error = devices.arm.joint_state().positions - trajectory.positions[-1]
+    assert np.abs(error).max() < 0.01
+
+
+def test_a_stop_brings_the_arm_to_rest_within_a_fifth_of_a_second(devices: Devices) -> None:
+    devices.arm.start_trajectory(_line(devices.arm, 0.9, 1.0))
+    devices.clock.sleep(0.5)
+    devices.arm.stop()
+    assert _wait(devices, 1.0) < 0.2
+    assert devices.arm.motion_status().state is MotionState.STOPPED
+    assert np.abs(devices.arm.joint_state().velocities).max() < 0.02
+
+
+def test_a_stop_without_a_motion_is_harmless(devices: Devices) -> None:
+    devices.arm.stop()
+    assert not devices.arm.motion_status().is_active
+
+
+@pytest.mark.parametrize("fault", ["speed", "range", "nan", "start", "order", "shape"])
+def test_bad_trajectories_are_refused_and_move_nothing(devices: Devices, fault: str) -> None:
+    good = _line(devices.arm, 0.3, 1.0)
+    times, positions, velocities = (
+        good.times.copy(), good.positions.copy(), good.velocities.copy()
+    )  # fmt: skip
+    if fault == "speed":
+        times = times / 20.0
+    elif fault == "range":
+        positions[:, 0] += 20.0 * np.linspace(0, 1, 20)
+    elif fault == "nan":
+        positions[5, 1] = np.nan
+    elif fault == "start":
+        positions[:, 2] += 0.5
+    elif fault == "order":
+        times[4] = times[3]
+    else:
+        positions = positions[:, :3]
+    before = devices.arm.joint_state().positions
+    with pytest.raises(CommandRejectedError):
+        devices.arm.start_trajectory(JointTrajectory(times, positions, velocities))
+    devices.clock.sleep(0.1)
+    assert np.abs(devices.arm.joint_state().positions - before).max() < 1e-3
+
+
+def test_a_new_trajectory_replaces_the_running_one(devices: Devices) -> None:
+    devices.arm.start_trajectory(_line(devices.arm, 0.4, 1.5))
+    devices.clock.sleep(0.2)
+    back = _line(devices.arm, -0.1, 1.0)
+    devices.arm.start_trajectory(back)
+    _wait(devices, 3.0)
+    assert np.abs(devices.arm.joint_state().positions - back.positions[-1]).max() < 0.01
+
+
+def test_the_gripper_goes_where_it_is_told(devices: Devices) -> None:
+    for width in (0.03, 0.085, 0.0):
+        devices.gripper.start_move(width, 0.15, 40.0)
+        began = devices.clock.now()
+        while devices.gripper.motion_status().is_active and devices.clock.now() - began < 2.0:
+            devices.clock.sleep(0.005)
+        assert devices.gripper.motion_status().state is MotionState.SUCCEEDED
+        assert devices.gripper.state().width == pytest.approx(width, abs=0.003)
+
+
+@pytest.mark.parametrize(
+    ("width", "speed", "force"),
+    [(0.1, 0.1, 40.0), (-0.01, 0.1, 40.0), (0.05, 0.5, 40.0), (0.05, 0.1, 900.0), (np.nan, 0.1, 40)],
+)
+def test_the_gripper_refuses_what_it_cannot_do(
+    devices: Devices, width: float, speed: float, force: float
+) -> None:
+    with pytest.raises(CommandRejectedError):
+        devices.gripper.start_move(width, speed, force)
+    assert not devices.gripper.motion_status().is_active
+
+
+def test_frames_are_fresh_and_of_the_announced_size(devices: Devices) -> None:
+    devices.clock.sleep(0.1)
+    asked = devices.clock.now()
+    frame = devices.camera.capture()
+    assert frame.stamp >= asked
+    assert frame.depth.shape == (devices.camera.model.height_px, devices.camera.model.width_px)
+    assert frame.depth.dtype == np.float32 and frame.color.shape == (*frame.depth.shape, 3)
