@@ -1,0 +1,104 @@
+"""Check the machine, the installation and the configuration."""
+
+import importlib
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from equigrasp.config import from_mapping, read_yaml
+from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
+from equigrasp.devices.robot_description import assemble
+from equigrasp.errors import EquigraspError
+from equigrasp.methods.registry import load_method
+from equigrasp.paths import config_dir
+
+_MIN_DISK = 2.0  # [GB] for logs and weights of a run
+_MIN_CORES = 2
+_PACKAGES = {
+    "torch": "make setup",
+    "escnn": "make setup",
+    "pybullet": "make setup",
+    "pinocchio": "make setup",
+    "ompl": "make setup",
+    "toppra": "make setup",
+    "cv2": "make setup",
+    "rclpy": "make setup, or source your ROS 2 Jazzy",
+    "control_msgs.action": "make setup, or apt install ros-jazzy-control-msgs",
+    "equigrasp_interfaces.action": "make setup, or build ros2_ws with colcon and source it",
+}
+_KINDS = {
+    "arms": ArmConfig,
+    "grippers": GripperConfig,
+    "cameras": CameraConfig,
+    "cells": CellConfig,
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, whether it is well, and how to mend it."""
+
+    what: str
+    is_ok: bool
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Return a finding for everything that a run needs."""
+    return [*_machine(), *(_package(n, r) for n, r in _PACKAGES.items()), *_configurations()]
+
+
+def _machine() -> list[Finding]:
+    version = sys.version_info[:2]
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    cores = len(os.sched_getaffinity(0))
+    return [
+        Finding(
+            f"Python {version[0]}.{version[1]}",
+            (3, 10) <= version <= (3, 13),
+            "use Python 3.10 to 3.13: make PYTHON=python3.12 setup",
+        ),
+        Finding(f"{cores} CPU cores", cores >= _MIN_CORES, f"use {_MIN_CORES} cores or more"),
+        Finding(f"{free:.0f} GB free here", free >= _MIN_DISK, "free some disk space"),
+    ]
+
+
+def _package(name: str, remedy: str) -> Finding:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        return Finding(f"package {name}: {error}", False, remedy)
+    return Finding(f"package {name}", True)
+
+
+def _configurations() -> list[Finding]:
+    findings = []
+    for kind, cls in _KINDS.items():
+        for path in sorted((config_dir() / kind).glob("*.yaml")):
+            findings.append(_configuration(path, cls))
+    for path in sorted((config_dir() / "methods").glob("*.yaml")):
+        try:
+            load_method(path.stem)
+            findings.append(Finding(f"method {path.stem}", True))
+        except EquigraspError as error:
+            findings.append(Finding(f"method {path.stem}: {error}", False, f"correct {path}"))
+    return findings
+
+
+def _configuration(path: Path, cls: type) -> Finding:
+    name = f"{path.parent.name}/{path.stem}"
+    try:
+        config = from_mapping(cls, read_yaml(path), str(path))
+        if isinstance(config, CellConfig):
+            folder = path.parents[1]
+            arm = folder / "arms" / f"{config.arm}.yaml"
+            gripper = folder / "grippers" / f"{config.gripper}.yaml"
+            assemble(
+                from_mapping(ArmConfig, read_yaml(arm), str(arm)),
+                from_mapping(GripperConfig, read_yaml(gripper), str(gripper)),
+            )
+    except (EquigraspError, OSError) as error:
+        return Finding(f"configuration {name}: {error}", False, f"correct {path}")
+    return Finding(f"configuration {name}", True)

@@ -1,0 +1,182 @@
+"""Losses on numbers worked by hand, and the symmetry of the whole policy."""
+
+import numpy as np
+import pytest
+import torch
+
+from equigrasp.config import override
+from equigrasp.errors import ConfigError, WeightsError
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.interfaces import EmptyWorkspaceError
+from equigrasp.learning.weight_store import read_parameters
+from equigrasp.methods.asr.losses import (
+    off_policy_loss,
+    on_policy_loss,
+    on_policy_target,
+    rotation_loss,
+)
+from equigrasp.methods.asr.networks import extract_patches, success_probability
+from equigrasp.methods.asr.policy import AsrPolicy
+from equigrasp.methods.registry import load_method, method_package
+from equigrasp.perception.observation import Observation
+
+
+def test_failures_aim_at_the_best_other_yaw_and_successes_at_one() -> None:
+    values = torch.tensor([[0.2, 0.9, 0.4], [0.2, 0.9, 0.4]])
+    target = on_policy_target(torch.tensor([0.0, 1.0]), torch.tensor([1, 1]), values)
+    assert torch.allclose(target, torch.tensor([0.4, 1.0]))
+
+
+def test_on_policy_loss_averages_successes_and_failures_apart() -> None:
+    values, targets = torch.tensor([0.6, 0.8, 0.5]), torch.tensor([1.0, 1.0, 0.4])
+    rewards = torch.tensor([1.0, 1.0, 0.0])
+    # successes: (0.5 * 0.16 + 0.5 * 0.04) / 2 = 0.05; failure: 0.5 * 0.01 = 0.005
+    assert float(on_policy_loss(values, targets, rewards)) == pytest.approx(0.055)
+    assert float(on_policy_loss(values[:2], targets[:2], rewards[:2])) == pytest.approx(0.05)
+
+
+def test_off_policy_and_rotation_losses() -> None:
+    q1, q2 = torch.tensor([[0.5, 0.3]]), torch.tensor([[[0.1, 0.7], [0.3, 0.2]]])
+    assert float(off_policy_loss(q1, q2)) == pytest.approx(0.5 * 0.04 / 2)  # (0.2², 0²) / 2 / 2
+    assert float(rotation_loss(torch.tensor([0.25]), torch.tensor([1.0]))) == pytest.approx(
+        0.5 * 0.75**2
+    )
+
+
+def test_patches_are_centred_and_offset_one_by_one() -> None:
+    heightmaps = torch.zeros(2, 1, 128, 128)
+    heightmaps[0, 0, 50, 60], heightmaps[1, 0, 40:60, 40:80] = 0.09, 0.07
+    patches = extract_patches(heightmaps, torch.tensor([[50], [50]]), torch.tensor([[60], [60]]))
+    assert patches.shape == (2, 1, 32, 32)
+    # sample 0: max(0.09 - 0.04, 0 + 0.01, 0.01) = 0.05; sample 1: max(0.03, 0.07 + 0.01) = 0.08
+    assert float(patches[0, 0, 16, 16]) == pytest.approx(0.04, abs=1e-6)
+    assert float(patches[1, 0, 16, 16]) == pytest.approx(-0.01, abs=1e-6)
+
+
+def test_probabilities_come_from_failure_and_success_logits() -> None:
+    p = success_probability(torch.tensor([[[0.0, 1.0], [0.0, 2.0]]]))
+    assert torch.allclose(p, torch.tensor([[0.5, 1 / (1 + np.exp(-1.0))]], dtype=torch.float32))
+
+
+def _policy(**overrides: str) -> AsrPolicy:
+    package, config = load_method("asr_tiny")
+    config = override(config, {k.replace("__", "."): v for k, v in overrides.items()})
+    return package.make_policy(config, package.make_networks(config, 1))
+
+
+def _scene(workspace: Workspace) -> np.ndarray:
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[40:52, 60:90] = 0.05
+    heightmap[80:84, 30:60] = 0.03
+    return heightmap
+
+
+def test_turning_the_heightmap_turns_the_grasp(workspace: Workspace) -> None:
+    policy = _policy(acting__greedy_temperature="1e-6")
+    heightmap = _scene(workspace)
+    base = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    for k in (1, 2, 3):
+        turned = np.ascontiguousarray(np.rot90(heightmap, k))
+        decision = policy.choose(Observation(turned, workspace), np.random.default_rng(0), "greedy")
+        assert np.allclose(decision.q_map, np.rot90(base.q_map, k), atol=1e-5)
+        row, col = base.pixel.row, base.pixel.col
+        for _ in range(k):
+            row, col = 127 - col, row
+        here = extract_patches(
+            torch.from_numpy(turned)[None, None], torch.tensor([[row]]), torch.tensor([[col]])
+        )
+        assert here.shape == (1, 1, 32, 32)
+        best = float(decision.q_map.max())
+        assert decision.q_map[row - 16, col - 16] == pytest.approx(best, abs=1e-5)
+        assert decision.grasp.z == pytest.approx(base.grasp.z, abs=2e-3)
+
+
+def test_turning_a_scene_with_one_best_grasp_turns_pixel_and_yaw(workspace: Workspace) -> None:
+    """A lone object far from any tie: the chosen pixel and yaw follow the turn exactly."""
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[58:60, 70:75] = 0.05
+    heightmap[56:58, 74:79] = 0.04
+    policy = _policy(acting__greedy_temperature="1e-7", acting__mask_radius_px="0")
+    base = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    turned = np.ascontiguousarray(np.rot90(heightmap))
+    decision = policy.choose(Observation(turned, workspace), np.random.default_rng(0), "greedy")
+    assert decision.q_map[127 - base.pixel.col - 16, base.pixel.row - 16] == pytest.approx(
+        float(base.q_map[base.pixel.row - 16, base.pixel.col - 16]), abs=1e-6
+    )
+    if (decision.pixel.row, decision.pixel.col) == (127 - base.pixel.col, base.pixel.row):
+        assert decision.grasp.z == pytest.approx(base.grasp.z, abs=1e-3)
+
+
+def test_grasps_lie_near_objects_and_in_the_action_square(workspace: Workspace) -> None:
+    policy = _policy()
+    heightmap = _scene(workspace)
+    for seed in range(20):
+        for mode in ("random", "train"):
+            d = policy.choose(Observation(heightmap, workspace), np.random.default_rng(seed), mode)  # type: ignore[arg-type]
+            r, c = d.pixel.row, d.pixel.col
+            assert workspace.contains_pixel(r, c)
+            assert heightmap[max(0, r - 4) : r + 5, max(0, c - 4) : c + 5].max() > 0.005
+            assert d.grasp.z >= workspace.floor_z + 0.01
+
+
+def test_equal_seeds_choose_equal_grasps(workspace: Workspace) -> None:
+    policy, observation = _policy(), Observation(_scene(workspace), workspace)
+    a, b, c = (policy.choose(observation, np.random.default_rng(s), "train") for s in (1, 1, 2))
+    assert a.pixel == b.pixel and a.grasp == b.grasp and a.pixel != c.pixel
+
+
+def test_an_empty_workspace_is_an_error(workspace: Workspace) -> None:
+    observation = Observation(np.zeros((128, 128), np.float32), workspace)
+    with pytest.raises(EmptyWorkspaceError, match="left"):
+        _policy().choose(observation, np.random.default_rng(0), "greedy")
+
+
+def test_bad_weights_leave_the_old_ones_in_place(workspace: Workspace) -> None:
+    policy, observation = _policy(), Observation(_scene(workspace), workspace)
+    before = policy.choose(observation, np.random.default_rng(0), "train")
+    tensors = read_parameters(policy._modules)
+    with pytest.raises(WeightsError, match="some file"):
+        policy.load({k: v * float("nan") for k, v in tensors.items()}, 7, "some file")
+    after = policy.choose(observation, np.random.default_rng(0), "train")
+    assert policy.version == 0 and np.array_equal(before.q_map, after.q_map)
+    policy.load({k: v + 0.05 for k, v in tensors.items()}, 7, "good file")
+    changed = policy.choose(observation, np.random.default_rng(0), "train")
+    assert changed.policy_version == 7 and not np.allclose(changed.q_map, before.q_map)
+
+
+def test_an_unknown_method_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="Known methods: asr"):
+        method_package("qtopt")
+
+
+@pytest.mark.timeout(240)
+def test_the_method_learns_which_grasps_fit(workspace: Workspace) -> None:
+    """A toy world of bars: a grasp succeeds if it is on the bar and closes across it."""
+    from equigrasp.learning.interfaces import GraspBatch
+
+    package, config = load_method("asr_tiny")
+    config = override(config, {"training.learning_rate": "3e-3"})
+    learner = package.make_learner(config, package.make_networks(config, 0), 96)
+    rng = np.random.default_rng(0)
+
+    def draw(count: int) -> GraspBatch:
+        maps, rows, cols, bins, rewards = [], [], [], [], []
+        for _ in range(count):
+            heightmap = np.zeros((128, 128), np.float32)
+            row, col = (int(v) for v in rng.integers(40, 88, 2))
+            is_along_cols = bool(rng.random() < 0.5)
+            half = (3, 12) if is_along_cols else (12, 3)
+            heightmap[row - half[0] : row + half[0], col - half[1] : col + half[1]] = 0.05
+            k = int(rng.integers(2)) * 4  # yaw 0 closes along rows, yaw 4 along columns
+            maps.append(heightmap)
+            rows.append(row)
+            cols.append(col)
+            bins.append(k)
+            rewards.append(float((k == 0) == is_along_cols))
+        return GraspBatch(
+            torch.from_numpy(np.stack(maps)[:, None]), torch.tensor(rows), torch.tensor(cols),
+            torch.tensor(bins), torch.tensor(rewards),
+        )  # fmt: skip
+
+    losses = [learner.train_step(draw(8), i)["loss_q2"] for i in range(60)]
+    assert np.mean(losses[-10:]) < 0.25 * np.mean(losses[:10])

@@ -1,0 +1,170 @@
+"""Augmentation, buffer and log."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equigrasp.errors import ReplayError
+from equigrasp.replay.augment import GridTransform, apply_transform, draw_transform
+from equigrasp.replay.experience_log import ExperienceLog, LogFullError
+from equigrasp.replay.transition import GraspTransition, dequantize, quantize
+from equigrasp.replay.uniform_buffer import UniformBuffer
+
+
+def make_transition(attempt: int, reward: float = 0.0) -> GraspTransition:
+    rng = np.random.default_rng(attempt)
+    heightmap = quantize(rng.uniform(0, 0.1, (128, 128)))
+    return GraspTransition(heightmap, 40 + attempt % 40, 64, attempt % 8, reward, attempt)
+
+
+def test_quantizing_keeps_a_twentieth_of_a_millimetre(rng: np.random.Generator) -> None:
+    heights = rng.uniform(0, 0.3, (128, 128)).astype(np.float32)
+    assert np.abs(dequantize(quantize(heights)) - heights).max() <= 0.51e-4
+    with pytest.raises(ReplayError, match="finite"):
+        quantize(np.full((4, 4), np.nan))
+
+
+def test_a_quarter_turn_equals_rot90() -> None:
+    t = make_transition(3)
+    turned = apply_transform(t.heightmap, t.row, t.col, 1, 8, GridTransform(4, 0.0, 0.0, False))
+    assert np.array_equal(turned.heightmap, np.rot90(t.heightmap))
+    assert (turned.row, turned.col) == (127 - t.col, t.row)
+    assert turned.rotation_bin == 5
+
+
+def test_a_flip_mirrors_rows_and_yaw() -> None:
+    t = make_transition(3)
+    flipped = apply_transform(t.heightmap, t.row, t.col, 3, 8, GridTransform(0, 0.0, 0.0, True))
+    assert np.array_equal(flipped.heightmap, t.heightmap[::-1])
+    assert (flipped.row, flipped.col, flipped.rotation_bin) == (127 - t.row, t.col, 5)
+
+
+@pytest.mark.parametrize("steps", range(16))
+def test_what_lies_under_the_grasp_moves_with_it(steps: int) -> None:
+    heightmap = np.zeros((128, 128), np.uint16)
+    row, col, rotation_bin = 55, 75, 2
+    theta = rotation_bin * np.pi / 8
+    for u in np.arange(-12, 13):  # a bar along the opening direction
+        heightmap[round(row + u * np.cos(theta)), round(col + u * np.sin(theta))] = 900
+    moved = apply_transform(
+        heightmap, row, col, rotation_bin, 8, GridTransform(steps, 5.0, -3.0, steps % 2 == 1)
+    )
+    angle = moved.rotation_bin * np.pi / 8
+    rows = [round(moved.row + u * np.cos(angle)) for u in (-8, -4, 0, 4, 8)]
+    cols = [round(moved.col + u * np.sin(angle)) for u in (-8, -4, 0, 4, 8)]
+    near = [moved.heightmap[r - 1 : r + 2, c - 1 : c + 2].max() for r, c in zip(rows, cols, strict=True)]
+    assert min(near) == 900
+
+
+def test_drawn_transforms_keep_the_grasp_in_the_action_square() -> None:
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        row, col = int(rng.integers(16, 112)), int(rng.integers(16, 112))
+        transform = draw_transform(row, col, 128, 96, 8, rng)
+        moved = apply_transform(np.zeros((128, 128), np.uint16), row, col, 0, 8, transform)
+        assert 16 <= moved.row < 112 and 16 <= moved.col < 112
+
+
+def _buffer(num_copies: int = 8, capacity: int = 10) -> UniformBuffer:
+    return UniformBuffer(capacity, num_copies, 8, 96, seed=5)
+
+
+def test_copies_are_fixed_and_differ() -> None:
+    a, b = _buffer(), _buffer()
+    for buffer in (a, b):
+        buffer.add(make_transition(0))
+    copies = [a.read(0, k) for k in range(8)]
+    assert all(np.array_equal(c.heightmap, b.read(0, k).heightmap) for k, c in enumerate(copies))
+    assert len({c.heightmap.tobytes() for c in copies}) == 8
+
+
+def test_without_copies_the_attempt_is_read_as_it_was() -> None:
+    buffer = _buffer(num_copies=0)
+    t = make_transition(0)
+    buffer.add(t)
+    assert np.array_equal(buffer.read(0, 3).heightmap, t.heightmap)
+
+
+def test_a_failed_newest_attempt_fills_the_last_slots() -> None:
+    buffer = _buffer()
+    for i in range(6):
+        buffer.add(make_transition(i, reward=float(i == 4)))
+    rng = np.random.default_rng(0)
+    pairs = buffer.sample(5, 8, 4, rng)
+    assert [a for a, _ in pairs[4:]] == [5] * 4 and len(set(pairs[4:])) == 4
+    many = [a for _ in range(100) for a, _ in buffer.sample(4, 8, 4, rng)]
+    assert max(many) == 4 and np.mean(np.array(many) == 4) < 0.4  # a success has no priority
+
+
+def test_memory_stays_below_150_kb_an_attempt_and_within_capacity() -> None:
+    buffer = _buffer(capacity=4)
+    for i in range(9):
+        buffer.add(make_transition(i))
+    assert len(buffer) == 4 and buffer.num_bytes / 4 == 32768
+    with pytest.raises(ReplayError, match="Attempt 2"):
+        buffer.get(2)
+
+
+def test_the_log_returns_what_was_written(tmp_path: Path) -> None:
+    log = ExperienceLog(tmp_path / "a.log")
+    for i in range(3):
+        log.append(make_transition(i, float(i == 1)), {"time": 0.5 * i})
+    log.close()
+    again = ExperienceLog(tmp_path / "a.log")
+    entries = list(again)
+    assert len(again) == 3 and [t.attempt for t, _ in entries] == [0, 1, 2]
+    assert np.array_equal(entries[2][0].heightmap, make_transition(2).heightmap)
+    assert entries[1][0].reward == 1.0 and entries[2][1] == {"time": 1.0}
+
+
+def test_a_half_written_last_record_is_cut_off_at_every_length(tmp_path: Path) -> None:
+    log = ExperienceLog(tmp_path / "a.log")
+    log.append(make_transition(0), {})
+    whole = (tmp_path / "a.log").stat().st_size
+    log.append(make_transition(1), {})
+    log.close()
+    data = (tmp_path / "a.log").read_bytes()
+    for length in (whole + 1, whole + 11, whole + 13, len(data) - 1):
+        (tmp_path / "b.log").write_bytes(data[:length])
+        again = ExperienceLog(tmp_path / "b.log")
+        assert len(again) == 1 and (tmp_path / "b.log").stat().st_size == whole
+        again.append(make_transition(1), {})
+        assert [t.attempt for t, _ in again] == [0, 1]
+        again.close()
+
+
+def test_damage_before_the_last_record_is_an_error_that_names_the_offset(tmp_path: Path) -> None:
+    log = ExperienceLog(tmp_path / "a.log")
+    for i in range(3):
+        log.append(make_transition(i), {})
+    log.close()
+    data = bytearray((tmp_path / "a.log").read_bytes())
+    data[100] ^= 0xFF
+    (tmp_path / "a.log").write_bytes(bytes(data))
+    with pytest.raises(ReplayError, match="byte 0"):
+        ExperienceLog(tmp_path / "a.log")
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = ExperienceLog(tmp_path / "a.log")
+    log.append(make_transition(0), {})
+    write, calls = os.write, []
+
+    def full(fd: int, data: bytes) -> int:
+        calls.append(len(data))
+        if len(calls) == 1:
+            return write(fd, data[:50])  # the disk takes a little, then nothing
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(LogFullError, match="No space left"):
+            log.append(make_transition(1), {})
+    assert len(log) == 1
+    log.append(make_transition(1), {})
+    assert [t.attempt for t, _ in ExperienceLog(tmp_path / "a.log")] == [0, 1]

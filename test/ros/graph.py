@@ -1,0 +1,98 @@
+"""Start the graph on a domain of its own, for tests, and leave nothing behind."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.context import Context
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+
+from equigrasp.nodes.launch_parts import describe, resolve
+from equigrasp.nodes.supervisor import ManagedProcess
+
+
+class Graph:
+    """All processes of `equigrasp up sim`, watched over, and a client node beside them."""
+
+    def __init__(self, folder: Path, domain_id: int, **arguments: str) -> None:
+        os.environ["ROS_DOMAIN_ID"] = str(domain_id)
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        values = resolve({"method": "asr_tiny", "out": str(folder / "run"), **arguments})
+        self.processes = {
+            d.name: ManagedProcess(d, folder) for d in describe("sim", values)
+        }
+        self._is_watching = True
+        self.restarts: list[str] = []
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=domain_id)
+        self.node = Node("tester", context=self.context)
+        self._executor = MultiThreadedExecutor(2, context=self.context)
+        self._executor.add_node(self.node)
+        self._spinner = threading.Thread(target=self._executor.spin, daemon=True)
+        self._spinner.start()
+        self._clients: dict[str, ActionClient] = {}
+
+    def client(self, action: Any, name: str) -> ActionClient:
+        """Return a client whose server is there."""
+        if name not in self._clients:
+            self._clients[name] = ActionClient(self.node, action, name)
+        assert self._clients[name].wait_for_server(60.0), f"no server of '{name}': {self.logs()}"
+        return self._clients[name]
+
+    def send(self, action: Any, name: str, goal: Any, on_feedback: Any = None) -> Any:
+        """Send a goal and return its accepted handle."""
+        future = self.client(action, name).send_goal_async(goal, feedback_callback=on_feedback)
+        wait_for(future.done, 20.0, f"an answer of '{name}'")
+        assert future.result().accepted
+        return future.result()
+
+    def result(self, handle: Any, timeout: float = 60.0) -> Any:
+        """Return the result message and status of a goal."""
+        future = handle.get_result_async()
+        wait_for(future.done, timeout, "a result")
+        return future.result()
+
+    def logs(self) -> str:
+        """Return the ends of all logs, for messages."""
+        return "\n".join(
+            f"--- {p.name}\n{p.read_text(errors='replace')[-600:]}"
+            for p in sorted(self.folder.glob("*.log"))
+        )
+
+    def close(self) -> None:
+        """End every process in order and check that none is left."""
+        self._is_watching = False
+        self._watcher.join()
+        for process in self.processes.values():
+            process.interrupt()
+        codes = {name: process.wait() for name, process in self.processes.items()}
+        self._executor.shutdown(timeout_sec=1.0)
+        rclpy.try_shutdown(context=self.context)
+        assert all(p.process.poll() is not None for p in self.processes.values())
+        assert set(codes.values()) == {0}, f"exit codes {codes}: {self.logs()}"
+
+    def _watch(self) -> None:
+        while self._is_watching:
+            for process in self.processes.values():
+                line = process.watch()
+                if line:
+                    self.restarts.append(line)
+            time.sleep(0.1)
+
+
+def wait_for(is_true: Callable[[], bool], timeout: float, what: str) -> None:
+    """Wait until something is true; fail with `what` after `timeout` [s]."""
+    deadline = time.monotonic() + timeout
+    while not is_true():
+        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
+        time.sleep(0.005)

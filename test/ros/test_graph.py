@@ -1,0 +1,210 @@
+"""The whole graph in real processes over real DDS: attempts, bad goals, cancels, kills."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from action_msgs.msg import GoalStatus  # noqa: E402
+from equigrasp_interfaces.action import (  # noqa: E402
+    CollectExperience,
+    ExecuteGrasp,
+    MoveHome,
+    PickObject,
+)
+from equigrasp_interfaces.msg import Experience  # noqa: E402
+from equigrasp_interfaces.srv import GetObjects  # noqa: E402
+from graph import Graph, wait_for  # noqa: E402
+from sensor_msgs.msg import JointState  # noqa: E402
+
+from equigrasp.experiments.metrics_file import read_metrics  # noqa: E402
+from equigrasp.replay.experience_log import ExperienceLog  # noqa: E402
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(600)]
+AT_REST = 0.02  # [rad/s]
+STOP_TIME = 0.2  # [s]
+NUM_CANCELS = 12
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
+    graph = Graph(tmp_path_factory.mktemp("graph"), domain_id=30 + os.getpid() % 60)
+    yield graph
+    graph.close()
+
+
+class Joints:
+    """Newest joint speeds, with the wall time of their arrival."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.speeds: list[tuple[float, float]] = []
+        self._subscription = graph.node.create_subscription(
+            JointState, "joint_states", self._on_state, 50
+        )
+
+    def _on_state(self, message: JointState) -> None:
+        if len(message.velocity) == 6:
+            self.speeds.append((time.monotonic(), float(np.abs(message.velocity).max())))
+
+    def time_to_rest(self, since: float) -> float:
+        """Return how long after `since` the arm last moved."""
+        moving = [t for t, speed in self.speeds if t >= since and speed >= AT_REST]
+        return max(moving, default=since) - since
+
+
+@pytest.fixture(scope="module")
+def joints(graph: Graph) -> Joints:
+    return Joints(graph)
+
+
+def grasp_goal(**changes: Any) -> ExecuteGrasp.Goal:
+    goal = ExecuteGrasp.Goal(place_workspace="right", seed=1)
+    goal.grasp.workspace = "left"
+    goal.grasp.header.frame_id = "base_link"
+    position = goal.grasp.position
+    position.x, position.y, position.z = 0.45, 0.21, 0.03
+    goal.grasp.width, goal.grasp.theta = 0.085, 0.4
+    for key, value in changes.items():
+        setattr(position if key in "xyz" else goal.grasp, key, value)
+    return goal
+
+
+def test_a_dozen_attempts_are_collected_logged_and_measured(graph: Graph) -> None:
+    heard = []
+    goal = CollectExperience.Goal(
+        num_attempts=12, mode=Experience.MODE_TRAIN, is_learning=True
+    )
+    handle = graph.send(
+        CollectExperience, "collect_experience", goal, lambda m: heard.append(m.feedback)
+    )
+    result = graph.result(handle, 300.0).result
+    assert result.error_code == 0, result.error_msg + graph.logs()
+    assert result.num_attempts == 12 and result.num_faults <= 2
+    assert heard[-1].num_attempts == 12 and heard[-1].attempts_per_hour > 400
+    metrics = graph.folder / "run" / "metrics.csv"
+    wait_for(lambda: len(read_metrics(metrics)) == 12, 10.0, "12 rows of metrics")
+    log = ExperienceLog(graph.folder / "run" / "experience.log")
+    assert [t.attempt for t, _ in log] == list(range(12))
+    log.close()
+
+
+README_LINES = """
+import rclpy
+from rclpy.action import ActionClient
+from equigrasp_interfaces.action import PickObject
+
+rclpy.init()
+node = rclpy.create_node("my_node")
+client = ActionClient(node, PickObject, "pick_object")
+client.wait_for_server()
+goal = client.send_goal_async(PickObject.Goal(pick_workspace="left", place_workspace="right", mode=2))
+rclpy.spin_until_future_complete(node, goal)
+result = goal.result().get_result_async()
+rclpy.spin_until_future_complete(node, result)
+print(result.result().result.is_success, result.result().result.error_msg)
+"""
+
+
+def test_the_lines_of_the_readme_pick_an_object(graph: Graph) -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    assert README_LINES.strip() in readme.read_text(encoding="utf-8")
+    graph.client(PickObject, "pick_object")
+    done = subprocess.run(
+        [sys.executable, "-c", README_LINES], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] in ("True", "False") and done.stdout.strip() in ("True", "False")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"x": 0.9}, ExecuteGrasp.Result.INVALID_GOAL, "outside workspace 'left'"),
+        ({"z": float("nan")}, ExecuteGrasp.Result.INVALID_GOAL, "finite"),
+        ({"z": -0.05}, ExecuteGrasp.Result.INVALID_GOAL, "height"),
+        ({"width": 0.2}, ExecuteGrasp.Result.INVALID_GOAL, "stroke"),
+        ({"workspace": "attic"}, ExecuteGrasp.Result.INVALID_GOAL, "left, right"),
+        ({"x": 0.599, "z": 0.004}, ExecuteGrasp.Result.IN_COLLISION, "contact"),
+    ],
+)
+def test_bad_goals_are_refused_and_nothing_moves(
+    graph: Graph, joints: Joints, changes: dict, code: int, words: str
+) -> None:
+    wait_for(lambda: bool(joints.speeds), 20.0, "joint states")
+    sent = time.monotonic()
+    handle = graph.send(ExecuteGrasp, "execute_grasp", grasp_goal(theta=0.0, **changes))
+    answer = graph.result(handle)
+    assert answer.result.error_code == code, answer.result.error_msg
+    assert words in answer.result.error_msg and answer.status == GoalStatus.STATUS_ABORTED
+    time.sleep(0.3)
+    assert joints.time_to_rest(sent) < 0.05
+
+
+def test_cancels_stop_the_arm_and_the_next_goal_is_accepted(graph: Graph, joints: Joints) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(NUM_CANCELS):
+        goal = grasp_goal(theta=float(rng.uniform(0, 3.1)), z=0.06)
+        handle = graph.send(ExecuteGrasp, "execute_grasp", goal)
+        time.sleep(float(rng.uniform(0.05, 3.5)))
+        asked = time.monotonic()
+        handle.cancel_goal_async()
+        answer = graph.result(handle, 5.0)
+        if answer.status == GoalStatus.STATUS_SUCCEEDED:
+            continue  # it was done before the cancel came
+        assert answer.status == GoalStatus.STATUS_CANCELED, (number, answer.result.error_msg)
+        assert answer.result.error_code == ExecuteGrasp.Result.CANCELLED
+        time.sleep(0.4)
+        assert joints.time_to_rest(asked) < 2 * STOP_TIME  # tests share their cores; docs: p99
+        again = time.monotonic()
+        graph.result(graph.send(MoveHome, "move_home", MoveHome.Goal()), 20.0)
+        assert time.monotonic() - again < 15.0
+
+
+def test_a_newer_goal_takes_the_place_of_the_running_one(graph: Graph) -> None:
+    first = graph.send(ExecuteGrasp, "execute_grasp", grasp_goal())
+    time.sleep(0.5)
+    second = graph.send(MoveHome, "move_home", MoveHome.Goal())
+    answer = graph.result(first, 10.0)
+    assert answer.result.error_code == ExecuteGrasp.Result.PREEMPTED
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert graph.result(second, 20.0).result.error_code == 0
+
+
+@pytest.mark.parametrize("victim", ["learner", "policy", "executor", "collector", "sim_bridge"])
+def test_a_killed_process_comes_back_and_the_run_goes_on(graph: Graph, victim: str) -> None:
+    log = graph.folder / "run" / "experience.log"
+    goal = CollectExperience.Goal(num_attempts=50, mode=Experience.MODE_TRAIN, is_learning=True)
+    size = log.stat().st_size
+    handle = graph.send(CollectExperience, "collect_experience", goal)
+    wait_for(lambda: log.stat().st_size > size, 60.0, "an attempt")
+    process = graph.processes[victim]
+    before, size = process.num_restarts, log.stat().st_size
+    os.kill(process.process.pid, signal.SIGKILL)
+    wait_for(lambda: process.num_restarts == before + 1, 10.0, "the restart")
+    if victim == "collector":
+        handle = graph.send(CollectExperience, "collect_experience", goal)
+    wait_for(lambda: log.stat().st_size > size, 150.0, f"an attempt after the kill {graph.logs()}")
+    handle.cancel_goal_async()
+    graph.result(handle, 20.0)
+    time.sleep(1.0)
+    entries = ExperienceLog(log)
+    attempts = [t.attempt for t, _ in entries]
+    entries.close()
+    assert attempts == list(range(len(attempts)))  # nothing lost, nothing twice
+
+
+def test_the_simulation_tells_where_the_objects_are(graph: Graph) -> None:
+    client = graph.node.create_client(GetObjects, "sim_bridge/get_objects")
+    assert client.wait_for_service(20.0)
+    future = client.call_async(GetObjects.Request())
+    wait_for(future.done, 10.0, "the objects")
+    assert len(future.result().names) == 15 and future.result().poses[0].position.z > -0.1
