@@ -14,8 +14,8 @@ from equigrasp.errors import PlanningError
 
 logging.getLogger("toppra").setLevel(logging.WARNING)
 
-_SAMPLE_TIME = 0.02  # [s] between trajectory points
-_MARGIN = 0.97  # of the limits: cubic interpolation between points overshoots a little
+_SAMPLE_TIME = 0.01  # [s] between trajectory points
+_MARGIN = 0.97  # of the limits, left for the cubic interpolation between points
 _MIN_GRID_POINTS = 40
 
 
@@ -72,7 +72,35 @@ def parameterize(
     times = np.linspace(0.0, timed.duration, num_points)
     positions, velocities = timed(times)[:, :count], timed(times, 1)[:, :count]
     velocities[0] = velocities[-1] = 0.0
-    return JointTrajectory(times, positions, velocities)
+    return _stretched(
+        JointTrajectory(times, positions, velocities),
+        speed_scale * np.asarray(limits.velocities),
+        speed_scale * np.asarray(limits.accelerations),
+    )
+
+
+def _stretched(
+    trajectory: JointTrajectory, speed: np.ndarray, acceleration: np.ndarray
+) -> JointTrajectory:
+    """Slow a trajectory down until its cubic interpolation holds limits, shape (n,), everywhere.
+
+    TOPP-RA holds them on its grid; where the acceleration switches, the cubic between two samples
+    swings by up to a half beyond. Its acceleration is linear, so the ends of each piece tell all.
+    """
+    h = np.diff(trajectory.times)[:, None]
+    before, after = trajectory.velocities[:-1], trajectory.velocities[1:]
+    mean = np.diff(trajectory.positions, axis=0) / h
+    at_start = (6.0 * mean - 4.0 * before - 2.0 * after) / h
+    at_end = (2.0 * before + 4.0 * after - 6.0 * mean) / h
+    fastest = max(
+        float((np.abs(v) / speed).max())
+        for v in (before, after, 1.5 * mean - 0.25 * (before + after))
+    )
+    hardest = max(float((np.abs(a) / acceleration).max()) for a in (at_start, at_end))
+    factor = max(1.0, fastest, hardest**0.5)
+    return JointTrajectory(
+        trajectory.times * factor, trajectory.positions, trajectory.velocities / factor
+    )
 
 
 def _time(path: np.ndarray, speed: np.ndarray, acceleration: np.ndarray) -> Any:

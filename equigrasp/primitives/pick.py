@@ -221,19 +221,32 @@ class PickPrimitive:
         return is_contact
 
     def _descend(self, motion: Motion, trajectory: JointTrajectory) -> bool:
-        """Descend until the grasp height, or until something pushes back; tell which."""
-        arm, clock = self.cell.arm, self.cell.clock
+        """Descend until the grasp height, or until something pushes back; tell which.
+
+        The force is measured against its value at the start, where nothing touches: this takes
+        out what the model does not know of masses and friction. An arm that reports no torques
+        (all zero) is only stopped by its own tracking fault.
+        """
+        clock = self.cell.clock
         began, limit = clock.now(), self.cell.config.motion.contact_force
+        free = self._vertical_force()
 
         def pushes_back() -> bool:
             if clock.now() - began < _GUARD_DELAY:
                 return False
-            state = arm.joint_state()
-            force = self.planner.external_force(state.positions, state.velocities, state.efforts)
-            return bool(force[2] > limit)
+            force = self._vertical_force()
+            return force is not None and free is not None and force - free > limit
 
         state = motion.follow(trajectory, guard=pushes_back)
         return state is not MotionState.SUCCEEDED
+
+    def _vertical_force(self) -> float | None:
+        """Return the upward force on the TCP [N]; None if the arm does not report torques."""
+        state = self.cell.arm.joint_state()
+        if not state.efforts.any():
+            return None
+        force = self.planner.external_force(state.positions, state.velocities, state.efforts)
+        return float(force[2])
 
     def _lift(self, motion: Motion, plan: _Plan, enter: OnPhase) -> bool:
         """Rise straight up; let go and rise empty-handed if that is blocked; tell which."""

@@ -1,0 +1,257 @@
+"""A scripted expert: the upper reference that learned policies are measured against."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from equigrasp.devices.world import World
+from equigrasp.errors import PerceptionError
+from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.angles import angle_distance, bin_to_angle
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.observation import Observation
+
+_HALF_ALONG_PX = 20  # samples each way in the opening direction: 62 mm
+_HALF_ACROSS_PX = 4  # samples each way across: 25 mm, a finger pad
+_SEARCH_RADIUS_PX = 8  # candidates lie this near an object's centre
+_HEIGHT_RULE_FLOOR = 0.0101  # [m] `grasp_height` goes no lower; its tips stay clear of all floors
+_LOWEST = (
+    0.004  # [m] over the floor. Tips of an open 2F-85 stand 13.7 mm above the TCP, so that on
+)
+# flat wide objects the rule's 10 mm leave the pads hardly any hold.
+_PAD_RISE = 0.006  # [m] above the TCP where a pad's lower edge takes hold
+_GOOD_DEPTH = 0.025  # [m] of pad over object beyond which more is no better
+_MIN_DEPTH = 0.006  # [m] with less the grasp is not worth a try
+_FINGER_SLACK_PX = 1  # left between object and finger on the way down
+_DISTINCT_DISTANCE_PX = 6.0  # grasps nearer than this and _DISTINCT_ANGLE are the same
+_DISTINCT_ANGLE = 0.3  # [rad]
+_DISTANCE_COST = 0.03  # of the score for each pixel from the object's centre
+_NUM_REFINED = 60  # candidates whose height is worked out exactly …
+_NUM_NEAR = 8  # … of them in one neighbourhood
+
+_Rough = tuple[float, int, int, int, float]  # score, row, column, rotation bin, distance [px]
+
+
+@dataclass(frozen=True)
+class OracleConfig:
+    """Choices of the oracle.
+
+    Args:
+        num_rotations: Yaws in half a turn.
+        height_threshold: Pixels higher than this belong to objects [m].
+        min_object_pixels: A workspace with fewer object pixels is empty.
+        finger_depth: How far the pads may reach over an object's top [m].
+        edge_depth: See `grasp_height` [m].
+        wall_depth: See `grasp_height` [m].
+        width: Opening of the fingers on the way down [m].
+    """
+
+    num_rotations: int = 16
+    height_threshold: float = 0.005
+    min_object_pixels: int = 20
+    finger_depth: float = 0.04
+    edge_depth: float = 0.01
+    wall_depth: float = 0.008
+    width: float = 0.085
+
+
+@dataclass(frozen=True)
+class ScoredGrasp:
+    """A candidate: grasp, its pixel, and a score that is comparable within one heightmap."""
+
+    grasp: GraspAction
+    row: int
+    col: int
+    score: float
+
+
+def is_empty(observation: Observation, config: OracleConfig | None = None) -> bool:
+    """Tell whether no object rises above the floor in the action square."""
+    chosen = config or OracleConfig()
+    return len(_object_pixels(observation, chosen)) < chosen.min_object_pixels
+
+
+class Oracle:
+    """Rates grasps by what the pads would meet, as the heightmap shows it.
+
+    A good grasp has both pads deep over one object, the object's sides square to the closing
+    direction (antipodal), clear floor where the fingers come down, and the object's centre between
+    the pads. Across the narrow axis of an isolated object all of these hold at once.
+
+    Args:
+        config: Choices.
+        world: Tells where the centres of objects are; without it every object pixel is tried.
+    """
+
+    def __init__(self, config: OracleConfig | None = None, world: World | None = None) -> None:
+        self.config = config or OracleConfig()
+        self._world = world
+
+    def choose(self, observation: Observation, num_consecutive_failures: int = 0) -> GraspAction:
+        """Return the best grasp, or after failures the next best that is different.
+
+        Raises:
+            PerceptionError: if the workspace is empty or offers no grasp at all.
+        """
+        ranked = self.rank(observation)
+        if not ranked:
+            raise PerceptionError(
+                f"The oracle finds no grasp in workspace '{observation.workspace.name}'."
+            )
+        distinct: list[ScoredGrasp] = []
+        for candidate in ranked:
+            if len(distinct) > num_consecutive_failures:
+                break
+            if not any(_is_same(candidate, other) for other in distinct):
+                distinct.append(candidate)
+        return distinct[num_consecutive_failures % len(distinct)].grasp
+
+    def rank(self, observation: Observation) -> list[ScoredGrasp]:
+        """Return all grasps worth a try, best first."""
+        pixels = self._candidate_pixels(observation)
+        if not pixels:
+            return []
+        num = self.config.num_rotations
+        rough = []
+        for rotation_bin in range(num):
+            strips = _sample_strips(observation.heightmap, pixels, bin_to_angle(rotation_bin, num))
+            heights = self._rough_heights(strips)
+            for (row, col, distance), strip, height in zip(pixels, strips, heights, strict=True):
+                score = _rate_strip(strip, height, self._opening_px(observation))
+                if score is not None:
+                    rough.append(
+                        (score - _DISTANCE_COST * distance, row, col, rotation_bin, distance)
+                    )
+        rough.sort(key=lambda c: c[0], reverse=True)
+        rated = (self._rate(observation, *c[1:]) for c in _spread_out(rough))
+        return sorted((c for c in rated if c is not None), key=lambda c: c.score, reverse=True)
+
+    def _opening_px(self, observation: Observation) -> float:
+        return self.config.width / 2.0 / observation.workspace.pixel_size
+
+    def _rough_heights(self, strips: np.ndarray) -> np.ndarray:
+        """Return grasp heights (K,) [m] of strips (K, U, V) as if nothing stood under the fingers."""
+        tops = np.sort(strips[:, 4:-4].reshape(len(strips), -1), axis=1)[:, -12:-2].mean(axis=1)
+        return np.maximum(tops - self.config.finger_depth, _LOWEST)
+
+    def _candidate_pixels(self, observation: Observation) -> list[tuple[int, int, float]]:
+        """Return rows, columns and distances [px] to the nearest object centre."""
+        workspace = observation.workspace
+        pixels = _object_pixels(observation, self.config)
+        centres = [] if self._world is None else _centres(self._world, workspace)
+        if not centres:
+            return [(int(r), int(c), 0.0) for r, c in pixels[:: max(1, len(pixels) // 200)]]
+        found = []
+        for row, col in centres:
+            reach = range(-_SEARCH_RADIUS_PX, _SEARCH_RADIUS_PX + 1, 2)
+            for i in reach:
+                for j in reach:
+                    if workspace.contains_pixel(row + i, col + j):
+                        found.append((row + i, col + j, math.hypot(i, j)))
+        return found
+
+    def _rate(
+        self, observation: Observation, row: int, col: int, rotation_bin: int, distance: float
+    ) -> ScoredGrasp | None:
+        config, workspace = self.config, observation.workspace
+        theta = bin_to_angle(rotation_bin, config.num_rotations)
+        height = grasp_height(
+            observation.heightmap,
+            row,
+            col,
+            theta,
+            pixel_size=workspace.pixel_size,
+            finger_depth=config.finger_depth,
+            width=config.width,
+            border_px=workspace.border_px,
+            edge_depth=config.edge_depth,
+            wall_depth=config.wall_depth,
+        )
+        if height < _HEIGHT_RULE_FLOOR:  # nothing in the way: reach as low as the floor allows
+            height = _LOWEST
+        strip = _sample_strips(observation.heightmap, [(row, col, distance)], theta)[0]
+        score = _rate_strip(strip, height, self._opening_px(observation))
+        if score is None:
+            return None
+        x, y = workspace.pixel_to_xy(row, col)
+        grasp = GraspAction(x, y, workspace.floor_z + height, theta, config.width)
+        return ScoredGrasp(grasp, row, col, score - _DISTANCE_COST * distance)
+
+
+def _rate_strip(strip: np.ndarray, height: float, opening_px: float) -> float | None:
+    """Rate heights (U, V) [m] between and under the fingers; None if nothing would be held."""
+    inner = int(opening_px) - _FINGER_SLACK_PX
+    between = strip[_HALF_ALONG_PX - inner : _HALF_ALONG_PX + inner + 1]
+    depth = float(np.quantile(between, 0.95)) - height
+    if depth < _MIN_DEPTH:
+        return None
+    is_met = between > height + _PAD_RISE
+    rows = np.nonzero(is_met.any(axis=0))[0]
+    if len(rows) < 3:
+        return None
+    first = is_met[:, rows].argmax(axis=0).astype(float)
+    last = len(is_met) - 1 - is_met[::-1, rows].argmax(axis=0).astype(float)
+    if first.min() < 1 or last.max() > len(is_met) - 2:
+        return None  # something stands where a finger comes down
+    across = rows - rows.mean()
+    spread = float(across @ across)
+    lean = abs(float(across @ first)) / spread + abs(float(across @ last)) / spread
+    filled = float(is_met[:, rows].sum() / (last - first + 1).sum())
+    offset = abs(float((first + last).mean() / 2.0 - (len(is_met) - 1) / 2.0))
+    bend = float(first.std() + last.std())
+    return (
+        2.0 * min(depth, _GOOD_DEPTH) / _GOOD_DEPTH
+        + 1.0 * len(rows) / strip.shape[1]
+        - 1.0 * lean
+        - 0.15 * bend
+        - 2.0 * (1.0 - filled)
+        - 0.08 * offset
+    )
+
+
+def _sample_strips(
+    heightmap: np.ndarray, pixels: list[tuple[int, int, float]], theta: float
+) -> np.ndarray:
+    """Return heights (K, U, V) [m] about pixels: opening direction by pad width."""
+    along = np.arange(-_HALF_ALONG_PX, _HALF_ALONG_PX + 1, dtype=float)
+    across = np.arange(-_HALF_ACROSS_PX, _HALF_ACROSS_PX + 1, dtype=float)
+    u, v = np.meshgrid(along, across, indexing="ij")
+    cos, sin = math.cos(theta), math.sin(theta)
+    centres = np.array([p[:2] for p in pixels], dtype=float)
+    rows = centres[:, 0, None, None] + u * cos - v * sin
+    cols = centres[:, 1, None, None] + u * sin + v * cos
+    return np.asarray(map_coordinates(heightmap, [rows, cols], order=1, mode="nearest"))
+
+
+def _spread_out(rough: list[_Rough]) -> list[_Rough]:
+    """Keep the best few of each neighbourhood, so that second choices differ from the first."""
+    kept: list[_Rough] = []
+    for candidate in rough:
+        if len(kept) >= _NUM_REFINED:
+            break
+        _, row, col, _, _ = candidate
+        near = sum(math.hypot(row - k[1], col - k[2]) < _DISTINCT_DISTANCE_PX for k in kept)
+        if near < _NUM_NEAR:
+            kept.append(candidate)
+    return kept
+
+
+def _object_pixels(observation: Observation, config: OracleConfig) -> np.ndarray:
+    """Return rows and columns (N, 2) of the action square's object pixels."""
+    border = observation.workspace.border_px
+    inner = slice(border, observation.heightmap.shape[0] - border)
+    return np.argwhere(observation.heightmap[inner, inner] > config.height_threshold) + border
+
+
+def _centres(world: World, workspace: Workspace) -> list[tuple[int, int]]:
+    positions = [o.pose.position for o in world.objects()]
+    pixels = [workspace.xy_to_pixel(float(p[0]), float(p[1])) for p in positions]
+    return [p for p in pixels if workspace.contains_pixel(*p)]
+
+
+def _is_same(a: ScoredGrasp, b: ScoredGrasp) -> bool:
+    is_near = math.hypot(a.row - b.row, a.col - b.col) < _DISTINCT_DISTANCE_PX
+    return is_near and angle_distance(a.grasp.theta, b.grasp.theta) < _DISTINCT_ANGLE
