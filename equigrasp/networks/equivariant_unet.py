@@ -12,6 +12,7 @@ from equigrasp.networks.steerable_blocks import (
 )
 
 _GROUP_ROTATIONS = 4  # D4: quarter turns and reflections
+_HEAD_FIELDS = 16  # scalar fields before the output, at every size: a few ReLU can all die
 
 
 class EquivariantUNet(torch.nn.Module):
@@ -50,7 +51,7 @@ class EquivariantUNet(torch.nn.Module):
             out = types[max(i - 1, 0)]
             self.up.append(ResidualBlock(below + types[i], out, 3))
             below = out
-        hidden = trivial(self._space, fields[0])
+        hidden = trivial(self._space, _HEAD_FIELDS)
         self.head = convolution(below, hidden, 3, 1)
         self.head_relu = enn.ReLU(hidden)
         self.output = convolution(hidden, trivial(self._space, 2), 1, 0)

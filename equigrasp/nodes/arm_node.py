@@ -132,7 +132,7 @@ class ArmNode(ManagedNode):
         self, goal_handle: ServerGoalHandle, number: int, result: FollowJointTrajectory.Result
     ) -> FollowJointTrajectory.Result:
         idle, deadline = threading.Event(), time.monotonic() + _WATCHDOG
-        while number == self._owner:
+        while number == self._owner and self.is_active:
             if goal_handle.is_cancel_requested:
                 self._arm.stop()
             status = self._arm.motion_status()
@@ -143,7 +143,7 @@ class ArmNode(ManagedNode):
             idle.wait(_POLL)
         else:
             result.error_code = FollowJointTrajectory.Result.INVALID_GOAL
-            result.error_string = "A newer trajectory took this one's place."
+            result.error_string = "A newer trajectory took this one's place, or the node ended."
             goal_handle.abort()
             return result
         result.error_string = status.message

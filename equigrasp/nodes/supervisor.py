@@ -236,11 +236,8 @@ class Supervisor:
     def _end(self) -> None:
         """Stop the robot first, the learner last."""
         print("stopping …", file=sys.stderr)
-        for process in reversed(self._processes[:-1]):
-            process.interrupt()
-        for process in self._processes[:-1]:
-            process.wait()
-        for process in self._processes[-1:]:
+        order = (names.COLLECTOR, names.EXECUTOR, names.POLICY, names.SIM_BRIDGE, names.LEARNER)
+        for process in sorted(self._processes, key=lambda p: order.index(p.description.name)):
             process.interrupt()
             process.wait()
 

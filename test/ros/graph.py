@@ -26,9 +26,7 @@ class Graph:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         values = resolve({"method": "asr_tiny", "out": str(folder / "run"), **arguments})
-        self.processes = {
-            d.name: ManagedProcess(d, folder) for d in describe("sim", values)
-        }
+        self.processes = {d.name: ManagedProcess(d, folder) for d in describe("sim", values)}
         self._is_watching = True
         self.restarts: list[str] = []
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -50,11 +48,17 @@ class Graph:
         return self._clients[name]
 
     def send(self, action: Any, name: str, goal: Any, on_feedback: Any = None) -> Any:
-        """Send a goal and return its accepted handle."""
-        future = self.client(action, name).send_goal_async(goal, feedback_callback=on_feedback)
-        wait_for(future.done, 20.0, f"an answer of '{name}'")
-        assert future.result().accepted
-        return future.result()
+        """Send a goal and return its accepted handle; a goal sent to a dead server is sent again."""
+        deadline = time.monotonic() + 60.0
+        while time.monotonic() < deadline:
+            future = self.client(action, name).send_goal_async(goal, feedback_callback=on_feedback)
+            patience = time.monotonic() + 6.0
+            while not future.done() and time.monotonic() < patience:
+                time.sleep(0.005)
+            if future.done() and future.result().accepted:
+                return future.result()
+            time.sleep(0.3)
+        raise AssertionError(f"no server of '{name}' took the goal: {self.logs()}")
 
     def result(self, handle: Any, timeout: float = 60.0) -> Any:
         """Return the result message and status of a goal."""
@@ -73,9 +77,10 @@ class Graph:
         """End every process in order and check that none is left."""
         self._is_watching = False
         self._watcher.join()
-        for process in self.processes.values():
-            process.interrupt()
-        codes = {name: process.wait() for name, process in self.processes.items()}
+        codes = {}
+        for name in ("collector", "executor", "policy", "sim_bridge", "learner"):
+            self.processes[name].interrupt()
+            codes[name] = self.processes[name].wait()
         self._executor.shutdown(timeout_sec=1.0)
         rclpy.try_shutdown(context=self.context)
         assert all(p.process.poll() is not None for p in self.processes.values())

@@ -80,9 +80,7 @@ def grasp_goal(**changes: Any) -> ExecuteGrasp.Goal:
 
 def test_a_dozen_attempts_are_collected_logged_and_measured(graph: Graph) -> None:
     heard = []
-    goal = CollectExperience.Goal(
-        num_attempts=12, mode=Experience.MODE_TRAIN, is_learning=True
-    )
+    goal = CollectExperience.Goal(num_attempts=12, mode=Experience.MODE_TRAIN, is_learning=True)
     handle = graph.send(
         CollectExperience, "collect_experience", goal, lambda m: heard.append(m.feedback)
     )
