@@ -8,6 +8,8 @@ import numpy as np
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
+from equigrasp.environments.oracle import is_empty
+from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.heightmap import heightmap_from_depth
@@ -57,6 +59,23 @@ class OpenLoopGraspEnv:
     def observe(self) -> Observation:
         """Look at the tray that is picked from."""
         return observe(self.cell, self.trays.pick)
+
+    def observe_filled(self) -> Observation:
+        """Look at the tray that is picked from; swap first if it is empty.
+
+        Raises:
+            PerceptionError: if the other tray is empty as well.
+        """
+        observation = self.observe()
+        if not is_empty(observation):
+            return observation
+        self.swap()
+        observation = self.observe()
+        if is_empty(observation):
+            raise PerceptionError(
+                f"Trays '{self.trays.pick.name}' and '{self.trays.place.name}' are both empty."
+            )
+        return observation
 
     def swap(self) -> None:
         """Exchange the trays' roles and clear the view of the new pick tray."""

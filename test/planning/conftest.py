@@ -1,0 +1,40 @@
+"""A UR5 cell of fakes, and its planner."""
+
+import pytest
+
+from equigrasp.config import load_config
+from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
+from equigrasp.planning.ompl_planner import OmplPlanner
+
+
+def make_fake_cell(name: str) -> RobotCell:
+    """Return a cell whose arm and gripper are connected fakes."""
+    config = load_config(CellConfig, "cells", name)
+    arm = load_config(ArmConfig, "arms", config.arm)
+    gripper = load_config(GripperConfig, "grippers", config.gripper)
+    clock = ManualClock()
+    cell = RobotCell(
+        config,
+        arm,
+        gripper,
+        FakeArm(arm, clock),
+        FakeGripper(gripper, clock),
+        FakeCamera(clock),
+        clock,
+    )
+    cell.arm.connect()
+    cell.gripper.connect()
+    return cell
+
+
+@pytest.fixture(scope="module")
+def cell() -> RobotCell:
+    """The UR5's cell; planning uses none of its devices."""
+    return make_fake_cell("ur5")
+
+
+@pytest.fixture(scope="module")
+def planner(cell: RobotCell) -> OmplPlanner:
+    """A planner of the UR5's cell."""
+    return OmplPlanner(cell)
