@@ -1,11 +1,11 @@
 """Learn to grasp in simulation: `ros2 launch equigrasp sim.launch.py`."""
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from equigrasp.nodes.launch_parts import ARGUMENTS, describe
+from launch import LaunchDescription
 
 
 def _nodes(context, *_):

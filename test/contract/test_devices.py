@@ -76,7 +76,11 @@ def test_descriptions_are_known_before_connecting(unconnected: Devices) -> None:
     assert len(unconnected.arm.joint_names) == len(unconnected.arm.limits.lower)
     assert unconnected.gripper.limits.stroke == pytest.approx(0.085)
     assert unconnected.camera.model.width_px > 0
-    for use in (unconnected.arm.joint_state, unconnected.gripper.state, unconnected.camera.capture):
+    for use in (
+        unconnected.arm.joint_state,
+        unconnected.gripper.state,
+        unconnected.camera.capture,
+    ):
         with pytest.raises(NotConnectedError):
             use()
 
@@ -151,7 +155,13 @@ def test_the_gripper_goes_where_it_is_told(devices: Devices) -> None:
 
 @pytest.mark.parametrize(
     ("width", "speed", "force"),
-    [(0.1, 0.1, 40.0), (-0.01, 0.1, 40.0), (0.05, 0.5, 40.0), (0.05, 0.1, 900.0), (np.nan, 0.1, 40)],
+    [
+        (0.1, 0.1, 40.0),
+        (-0.01, 0.1, 40.0),
+        (0.05, 0.5, 40.0),
+        (0.05, 0.1, 900.0),
+        (np.nan, 0.1, 40),
+    ],
 )
 def test_the_gripper_refuses_what_it_cannot_do(
     devices: Devices, width: float, speed: float, force: float

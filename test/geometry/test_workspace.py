@@ -29,7 +29,12 @@ def test_the_action_square_is_the_central_one(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("pixel_size", 0.0), ("ceiling_z", -1.0), ("action_size_px", 200), ("center_x", float("nan"))],
+    [
+        ("pixel_size", 0.0),
+        ("ceiling_z", -1.0),
+        ("action_size_px", 200),
+        ("center_x", float("nan")),
+    ],
 )
 def test_a_bad_workspace_names_the_key(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match=key.split("_px")[0]):

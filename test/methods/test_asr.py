@@ -48,8 +48,9 @@ def test_patches_are_centred_and_offset_one_by_one() -> None:
     heightmaps[0, 0, 50, 60], heightmaps[1, 0, 40:60, 40:80] = 0.09, 0.07
     patches = extract_patches(heightmaps, torch.tensor([[50], [50]]), torch.tensor([[60], [60]]))
     assert patches.shape == (2, 1, 32, 32)
-    # sample 0: max(0.09 - 0.04, 0 + 0.01, 0.01) = 0.05; sample 1: max(0.03, 0.07 + 0.01) = 0.08
-    assert float(patches[0, 0, 16, 16]) == pytest.approx(0.04, abs=1e-6)
+    # sample 0: 0.09 spread over 2 x 2 cells, less max(0.0225 - 0.04, 0 + 0.01, 0.01) = 0.01
+    assert patches[0, 0, 15:17, 15:17] == pytest.approx(torch.full((2, 2), 0.0125), abs=1e-6)
+    # sample 1: max(0.07 - 0.04, 0.07 + 0.01) = 0.08
     assert float(patches[1, 0, 16, 16]) == pytest.approx(-0.01, abs=1e-6)
 
 
@@ -72,39 +73,24 @@ def _scene(workspace: Workspace) -> np.ndarray:
 
 
 def test_turning_the_heightmap_turns_the_grasp(workspace: Workspace) -> None:
-    policy = _policy(acting__greedy_temperature="1e-6")
+    """Pixel, yaw and height of the whole policy follow quarter turns of what it sees."""
+    package, config = load_method("asr_compact")
+    config = override(config, {"acting.greedy_temperature": "1e-9"})
+    policy = package.make_policy(config, package.make_networks(config, 1))
     heightmap = _scene(workspace)
+    heightmap += np.random.default_rng(0).uniform(0, 0.002, (128, 128)).astype(np.float32)
     base = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    row, col, yaw = base.pixel.row, base.pixel.col, base.pixel.rotation_bin
     for k in (1, 2, 3):
         turned = np.ascontiguousarray(np.rot90(heightmap, k))
-        decision = policy.choose(Observation(turned, workspace), np.random.default_rng(0), "greedy")
-        assert np.allclose(decision.q_map, np.rot90(base.q_map, k), atol=1e-5)
-        row, col = base.pixel.row, base.pixel.col
-        for _ in range(k):
-            row, col = 127 - col, row
-        here = extract_patches(
-            torch.from_numpy(turned)[None, None], torch.tensor([[row]]), torch.tensor([[col]])
+        decision = policy.choose(
+            Observation(turned, workspace), np.random.default_rng(0), "greedy"
         )
-        assert here.shape == (1, 1, 32, 32)
-        best = float(decision.q_map.max())
-        assert decision.q_map[row - 16, col - 16] == pytest.approx(best, abs=1e-5)
-        assert decision.grasp.z == pytest.approx(base.grasp.z, abs=2e-3)
-
-
-def test_turning_a_scene_with_one_best_grasp_turns_pixel_and_yaw(workspace: Workspace) -> None:
-    """A lone object far from any tie: the chosen pixel and yaw follow the turn exactly."""
-    heightmap = np.zeros((128, 128), np.float32)
-    heightmap[58:60, 70:75] = 0.05
-    heightmap[56:58, 74:79] = 0.04
-    policy = _policy(acting__greedy_temperature="1e-7", acting__mask_radius_px="0")
-    base = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
-    turned = np.ascontiguousarray(np.rot90(heightmap))
-    decision = policy.choose(Observation(turned, workspace), np.random.default_rng(0), "greedy")
-    assert decision.q_map[127 - base.pixel.col - 16, base.pixel.row - 16] == pytest.approx(
-        float(base.q_map[base.pixel.row - 16, base.pixel.col - 16]), abs=1e-6
-    )
-    if (decision.pixel.row, decision.pixel.col) == (127 - base.pixel.col, base.pixel.row):
-        assert decision.grasp.z == pytest.approx(base.grasp.z, abs=1e-3)
+        row, col, yaw = 127 - col, row, (yaw + 4) % 8
+        assert (decision.pixel.row, decision.pixel.col) == (row, col)
+        assert decision.pixel.rotation_bin == yaw
+        assert decision.q_map == pytest.approx(np.rot90(base.q_map, k), abs=1e-5)
+        assert decision.grasp.z == pytest.approx(base.grasp.z, abs=1e-5)
 
 
 def test_grasps_lie_near_objects_and_in_the_action_square(workspace: Workspace) -> None:

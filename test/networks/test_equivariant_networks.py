@@ -36,7 +36,9 @@ def test_the_paper_size_has_the_published_number_of_parameters() -> None:
     from equigrasp.networks import steerable_blocks
 
     initialise = steerable_blocks.enn.init.generalized_he_init
-    steerable_blocks.enn.init.generalized_he_init = lambda *a, **k: None  # slow, and no matter here
+    steerable_blocks.enn.init.generalized_he_init = lambda *a, **k: (
+        None
+    )  # slow, and no matter here
     try:
         package, config = load_method("asr_paper")
         modules = package.make_networks(config, 0)

@@ -28,7 +28,9 @@ def _depth_with_box(x: float, y: float, height: float, half: float) -> np.ndarra
 
 
 def test_a_box_appears_where_it_stands_at_its_height(workspace: Workspace) -> None:
-    heightmap = heightmap_from_depth(_depth_with_box(0.50, 0.17, 0.06, 0.02), MODEL, POSE, workspace)
+    heightmap = heightmap_from_depth(
+        _depth_with_box(0.50, 0.17, 0.06, 0.02), MODEL, POSE, workspace
+    )
     rows, cols = np.nonzero(heightmap > 0.03)
     x, y = workspace.pixel_to_xy(0, 0)
     assert x + rows.mean() * workspace.pixel_size == pytest.approx(0.50, abs=0.003)

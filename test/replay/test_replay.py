@@ -55,7 +55,10 @@ def test_what_lies_under_the_grasp_moves_with_it(steps: int) -> None:
     angle = moved.rotation_bin * np.pi / 8
     rows = [round(moved.row + u * np.cos(angle)) for u in (-8, -4, 0, 4, 8)]
     cols = [round(moved.col + u * np.sin(angle)) for u in (-8, -4, 0, 4, 8)]
-    near = [moved.heightmap[r - 1 : r + 2, c - 1 : c + 2].max() for r, c in zip(rows, cols, strict=True)]
+    near = [
+        moved.heightmap[r - 1 : r + 2, c - 1 : c + 2].max()
+        for r, c in zip(rows, cols, strict=True)
+    ]
     assert min(near) == 900
 
 

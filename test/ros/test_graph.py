@@ -95,32 +95,16 @@ def test_a_dozen_attempts_are_collected_logged_and_measured(graph: Graph) -> Non
     log.close()
 
 
-README_LINES = """
-import rclpy
-from rclpy.action import ActionClient
-from equigrasp_interfaces.action import PickObject
-
-rclpy.init()
-node = rclpy.create_node("my_node")
-client = ActionClient(node, PickObject, "pick_object")
-client.wait_for_server()
-goal = client.send_goal_async(PickObject.Goal(pick_workspace="left", place_workspace="right", mode=2))
-rclpy.spin_until_future_complete(node, goal)
-result = goal.result().get_result_async()
-rclpy.spin_until_future_complete(node, result)
-print(result.result().result.is_success, result.result().result.error_msg)
-"""
-
-
 def test_the_lines_of_the_readme_pick_an_object(graph: Graph) -> None:
-    readme = Path(__file__).parents[2] / "README.md"
-    assert README_LINES.strip() in readme.read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = readme.split("```python\n")[1].split("```")[0]
+    assert "PickObject" in lines
     graph.client(PickObject, "pick_object")
     done = subprocess.run(
-        [sys.executable, "-c", README_LINES], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", lines], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[0] in ("True", "False") and done.stdout.strip() in ("True", "False")
+    assert done.stdout.strip() in ("True", "False"), done.stdout
 
 
 @pytest.mark.parametrize(

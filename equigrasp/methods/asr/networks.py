@@ -44,12 +44,15 @@ def extract_patches(
         Shape (B * K, 1, 32, 32) [m]; pixels beyond the map repeat its border.
     """
     size = heightmaps.shape[-1]
-    offsets = torch.arange(PATCH_SIZE_PX) - PATCH_SIZE_PX // 2
-    patch_rows = (rows[..., None] + offsets).clamp(0, size - 1)  # (B, K, 32)
+    # 33 cells about the pixel, averaged two by two, are 32 that lie the same way about it after any
+    # quarter turn; a plain crop of 32 is off centre, and turning the scene would change it.
+    offsets = torch.arange(PATCH_SIZE_PX + 1) - PATCH_SIZE_PX // 2
+    patch_rows = (rows[..., None] + offsets).clamp(0, size - 1)  # (B, K, 33)
     patch_cols = (cols[..., None] + offsets).clamp(0, size - 1)
     batch = torch.arange(len(heightmaps))[:, None, None, None]
     patches = heightmaps[batch, 0, patch_rows[..., :, None], patch_cols[..., None, :]]
-    patches = patches.reshape(-1, 1, PATCH_SIZE_PX, PATCH_SIZE_PX)
+    patches = patches.reshape(-1, 1, PATCH_SIZE_PX + 1, PATCH_SIZE_PX + 1)
+    patches = torch.nn.functional.avg_pool2d(patches, 2, stride=1)  # (B * K, 1, 32, 32)
     low = (PATCH_SIZE_PX - _CENTRE_PX) // 2
     centre = patches[:, :, low : low + _CENTRE_PX, low : low + _CENTRE_PX].flatten(1)
     reference = torch.maximum(
