@@ -10,13 +10,17 @@ INTERFACES := $(shell find ros2_ws/src ros2_ws/compat -type f -not -path '*/buil
 PREFIX = $(abspath $(VENV))
 ARGS ?=
 
+# A sourced ROS of another Python version would shadow what .venv holds.
+unexport PYTHONPATH LD_LIBRARY_PATH COLCON_PREFIX_PATH
+# Two pips at once would spoil .venv; compiling is parallel all the same.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup sim test test-fast lint type format build bench clean check-machine
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-setup: $(STAMPS)/interfaces $(STAMPS)/dev  ## make .venv with everything; a few seconds when it is there
+setup: $(STAMPS)/interfaces $(STAMPS)/no-deps  ## make .venv with everything; a few seconds when it is there
 
 sim: setup  ## learn to grasp in simulation over ROS 2 (options: make sim ARGS="--attempts 100")
 	@$(BIN)/equigrasp up sim $(ARGS)
@@ -49,7 +53,8 @@ clean:  ## remove .venv and everything that was built
 	rm -rf $(VENV) ros2_ws/build ros2_ws/install ros2_ws/log build install log *.egg-info
 
 check-machine:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"equigrasp needs Python 3.10 to 3.13, this is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12")'
+	@case "$(CURDIR)" in *" "*) echo "The path '$(CURDIR)' holds a space, which the ROS build does not bear: move this folder."; exit 1;; esac
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else f"equigrasp is pinned to packages for Python 3.11 (or 3.12, where PyBullet is compiled first), this is {v[0]}.{v[1]}. Name another: make PYTHON=python3.11")'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: apt install python3-venv"; exit 1; }
 	@command -v cc >/dev/null && command -v c++ >/dev/null || { echo "A C and C++ compiler is missing: apt install build-essential"; exit 1; }
 	@$(PYTHON) -c 'import os, sys, sysconfig; p = os.path.join(sysconfig.get_path("include"), "Python.h"); sys.exit(0 if os.path.exists(p) else f"The Python headers are missing ({p}): apt install python3-dev")'
@@ -58,18 +63,23 @@ $(STAMPS)/venv: | check-machine
 	$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/base: requirements/base.txt requirements/no-deps.txt $(STAMPS)/venv
+$(STAMPS)/base: requirements/base.txt $(STAMPS)/venv
 	$(BIN)/pip install -q -r requirements/base.txt
-	$(BIN)/pip install -q --no-deps -r requirements/no-deps.txt
 	@touch $@
 
 $(STAMPS)/ros: requirements/ros.txt $(STAMPS)/base
 	$(BIN)/pip install -q -r requirements/ros.txt
+	command -v cmake >/dev/null || $(BIN)/pip install -q -r requirements/cmake.txt
 	$(BIN)/python ros2_ws/patch_ros_wheels.py
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/base
 	$(BIN)/pip install -q -r requirements/dev.txt
+	@touch $@
+
+# Last: pip would complain about the dependencies that they lack whenever it installs something after them.
+$(STAMPS)/no-deps: requirements/no-deps.txt $(STAMPS)/ros $(STAMPS)/dev
+	$(BIN)/pip install -q --no-deps -r requirements/no-deps.txt
 	@touch $@
 
 COLCON_ENV = PATH=$(PREFIX)/bin:$$PATH AMENT_PREFIX_PATH=$(PREFIX) CMAKE_PREFIX_PATH=$(PREFIX)
