@@ -135,7 +135,7 @@ class Oracle:
     def _rough_heights(self, strips: np.ndarray) -> np.ndarray:
         """Return grasp heights (K,) [m] of strips (K, U, V) as if nothing stood under the fingers."""
         tops = np.sort(strips[:, 4:-4].reshape(len(strips), -1), axis=1)[:, -12:-2].mean(axis=1)
-        return np.maximum(tops - self.config.finger_depth, _LOWEST)
+        return np.asarray(np.maximum(tops - self.config.finger_depth, _LOWEST))
 
     def _candidate_pixels(self, observation: Observation) -> list[tuple[int, int, float]]:
         """Return rows, columns and distances [px] to the nearest object centre."""

@@ -56,7 +56,7 @@ def _corners(shape: "hppfcl.CollisionGeometry") -> np.ndarray:
     shape.computeLocalAABB()
     low, high = np.asarray(shape.aabb_local.min_), np.asarray(shape.aabb_local.max_)
     share = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    return low + share * (high - low)
+    return np.asarray(low + share * (high - low))
 
 
 def _overlap(shadow: np.ndarray, square: np.ndarray) -> bool:

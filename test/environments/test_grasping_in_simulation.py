@@ -8,7 +8,7 @@ import pytest
 from equigrasp.environments.grasp_episode import GraspEpisode
 from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, observe
 from equigrasp.environments.oracle import Oracle, is_empty
-from equigrasp.errors import ConfigError, PerceptionError
+from equigrasp.errors import ConfigError, DeviceTimeoutError, PerceptionError
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.ompl_planner import OmplPlanner
@@ -70,6 +70,32 @@ def test_the_picture_taken_at_place_shows_the_tray_as_it_is_without_the_arm(
 
 def _floor_grasp(tray: Workspace) -> GraspAction:
     return GraspAction(tray.center_x + 0.03, tray.center_y - 0.04, 0.02, 0.5, 0.085)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "box_0",
+        "cube_2",
+        pytest.param(
+            "can_1",
+            marks=pytest.mark.xfail(
+                raises=DeviceTimeoutError,
+                strict=True,
+                reason="a can wedged against one finger makes the simulated gripper swing for ever",
+            ),
+        ),
+    ],
+)
+def test_a_finger_that_lands_on_an_object_ends_the_descent_and_the_next_pick_works(
+    simulation: SimulatedCell, env: OpenLoopGraspEnv, name: str
+) -> None:
+    simulation.world.spawn_objects([name], env.trays.pick)
+    x, y, _ = simulation.world.objects()[0].pose.position
+    outcome = env.step(GraspAction(float(x) + 0.0425, float(y), 0.006, 0.0, 0.085))
+    assert outcome.is_contact and not outcome.is_success
+    outcome = env.step(Oracle(world=simulation.world).choose(env.observe()))
+    assert outcome.is_success and not outcome.is_contact
 
 
 def test_trays_swap_when_the_first_is_empty(
