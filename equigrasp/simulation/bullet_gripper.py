@@ -13,6 +13,7 @@ from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.physics import TIME_STEP
 
 _PAD_FRICTION = 0.8  # rubber on plastic, as the paper's simulator has it
+_DRIVE_INERTIA = 1e-3  # [kg·m²] of the geared motor, as each joint of the linkage feels it
 _ARRIVED = 0.0015  # [m]
 _STALL_TIME = 0.15  # [s] fingers that move less than _STALL_TRAVEL in this time stand still
 _STALL_TRAVEL = 0.001  # [m]
@@ -110,21 +111,30 @@ class BulletGripper(Gripper):
         return is_full and max(self._recent) - min(self._recent) < _STALL_TRAVEL
 
     def _couple(self) -> None:
-        """Tie the right knuckle and both tips to the driver: the linkage of the real gripper."""
+        """Tie the right knuckle to the left and each tip to its knuckle: the real linkage."""
         client, body = self._physics.client, self._robot.body
-        for joint in (self._right, self._left_tip, self._right_tip):
+        pairs = (
+            (self._driver, self._right),
+            (self._driver, self._left_tip),
+            (self._right, self._right_tip),
+        )
+        for leader, follower in pairs:
             gear = client.createConstraint(
-                body, self._driver, body, joint, client.JOINT_GEAR, [0, 1, 0], [0, 0, 0], [0, 0, 0]
-            )
-            # Bullet holds v_driver + ratio * v_joint = 0; all four angles grow while closing.
-            client.changeConstraint(gear, gearRatio=-1.0, maxForce=1000, erp=0.3)
+                body, leader, body, follower,
+                client.JOINT_GEAR, [0, 1, 0], [0, 0, 0], [0, 0, 0],
+            )  # fmt: skip
+            # Bullet holds v_leader + ratio * v_follower = 0; all four angles grow while closing.
+            client.changeConstraint(gear, gearRatio=-1.0, maxForce=1000, erp=0.9)
         for side in ("left", "right"):
+            knuckle, tip = (
+                self._robot.links[f"robotiq_85_{side}_{part}_link"]
+                for part in ("knuckle", "finger_tip")
+            )
+            # Without the drive's inertia the solver lets a pressed finger bend by up to 0.6 rad.
+            for link in (knuckle, tip):
+                client.changeDynamics(body, link, localInertiaDiagonal=[_DRIVE_INERTIA] * 3)
             client.changeDynamics(
-                body,
-                self._robot.links[f"robotiq_85_{side}_finger_tip_link"],
-                lateralFriction=_PAD_FRICTION,
-                spinningFriction=0.1,
-                rollingFriction=0.0,
+                body, tip, lateralFriction=_PAD_FRICTION, spinningFriction=0.1, rollingFriction=0.0
             )
 
     def _before_step(self, now: float) -> None:
@@ -148,9 +158,4 @@ class BulletGripper(Gripper):
             client.setJointMotorControl2(
                 body, joint, client.POSITION_CONTROL, self._reference, 0.0,
                 force=torque, positionGain=0.5, velocityGain=1.0,
-            )  # fmt: skip
-        for joint in (self._left_tip, self._right_tip):
-            client.setJointMotorControl2(
-                body, joint, client.POSITION_CONTROL, angle, 0.0,
-                force=1000.0, positionGain=0.8, velocityGain=1.0,
             )  # fmt: skip
