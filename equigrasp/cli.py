@@ -57,7 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=1000, help="seed of objects and choices")
     evaluate.add_argument("--weights", type=Path, help="weight file [the run's newest]")
     evaluate.add_argument(
-        "--random", action="store_true", help="random grasps instead: the lower reference"
+        "--policy",
+        default="learned",
+        choices=["learned", "random", "oracle"],
+        help="random and oracle are references; they write to a subfolder [learned]",
     )
     evaluate.set_defaults(run=_evaluate)
     report = commands.add_parser("report", help="draw a run and write its report.md")
@@ -136,10 +139,10 @@ def _evaluate(options: argparse.Namespace) -> int:
         "split": options.split,
         "seed": str(options.seed),
     }
-    weights = None if options.random else options.weights or run.newest_weights()
-    mode = "random" if options.random else "greedy"
-    out = run.path / "random" if options.random else run.path
-    result = evaluate(values, weights, options.attempts, mode, out)
+    is_learned = options.policy == "learned"
+    weights = (options.weights or run.newest_weights()) if is_learned else None
+    out = run.path if is_learned else run.path / options.policy
+    result = evaluate(values, options.policy, weights, options.attempts, out)
     low, high = result["interval_95"]
     print(
         f"{result['successes']} of {result['attempts']} attempts succeeded: "

@@ -98,15 +98,7 @@ def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str]) -> st
         f"| attempts an hour of wall time | {3600 * (len(rows) - 1) / max(wall, 1e-9):.0f} |",
         "",
     ]
-    evaluation = run.path / "evaluation.json"
-    if evaluation.is_file():
-        e = json.loads(evaluation.read_text(encoding="utf-8"))
-        low, high = e["interval_95"]
-        lines += [
-            f"Frozen weights, {e['attempts']} attempts on `{e['objects']}` ({e['split']}): "
-            f"**{100 * e['success_rate']:.0f} %** (95 % interval {100 * low:.0f}–{100 * high:.0f} %).",
-            "",
-        ]
+    lines += _evaluations(run.path)
     if pictures:
         lines += ["## What the final weights see", ""]
         lines += [f"![heightmap, Q-map and chosen grasp]({name})\n" for name in pictures]
@@ -115,3 +107,21 @@ def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str]) -> st
         "",
     ]
     return "\n".join(lines)
+
+
+def _evaluations(folder: Path) -> list[str]:
+    """Return a table of what `equigrasp evaluate` has found, if it has."""
+    found = [folder / "evaluation.json", *sorted(folder.glob("*/evaluation.json"))]
+    rows = []
+    for path in found:
+        if path.is_file():
+            e = json.loads(path.read_text(encoding="utf-8"))
+            low, high = (100 * bound for bound in e["interval_95"])
+            rows.append(
+                f"| {e['policy']} | {e['objects']}, {e['split']} | {e['attempts']} "
+                f"| {100 * e['success_rate']:.0f} % | {low:.0f}–{high:.0f} % |"
+            )
+    if not rows:
+        return []
+    head = "| policy | objects | attempts | success | 95 % interval |"
+    return ["## Frozen weights and references", "", head, "|---|---|---|---|---|", *rows, ""]

@@ -56,7 +56,8 @@ class RunFolder:
         Raises:
             ConfigError: if the folder's run has another seed, cell, method or objects.
         """
-        values = {"arguments": arguments, "method": to_mapping(method), "commit": commit()}
+        kept = {k: v for k, v in arguments.items() if k != "out"}  # a folder may be moved
+        values = {"arguments": kept, "method": to_mapping(method), "commit": commit()}
         if self.config.is_file():
             if is_resume is False:
                 raise ConfigError(

@@ -5,14 +5,16 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_strays
+from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.metrics_file import AttemptRow, MetricsFile
+from equigrasp.experiments.oracle_policy import OraclePolicy
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode, Policy
@@ -24,6 +26,8 @@ from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import GraspOutcome
 from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
+
+Chooser = Literal["learned", "random", "oracle"]
 
 NUM_OBJECTS = 15
 _REPORT_WINDOW = 50
@@ -154,27 +158,31 @@ def _learn(
 
 
 def evaluate(
-    arguments: dict[str, str], weights: Path | None, num_attempts: int, mode: Mode, out: Path
+    arguments: dict[str, str], chooser: Chooser, weights: Path | None, num_attempts: int, out: Path
 ) -> dict[str, Any]:
-    """Make attempts with frozen weights and write `evaluation.json` into `out`.
+    """Make attempts without learning and write `evaluation.json` into `out`.
 
     Args:
         arguments: `cell`, `method`, `objects`, `split` and `seed`.
-        weights: Weight file; None: untrained.
+        chooser: `learned` (greedy), or a reference: `random` or `oracle`.
+        weights: Weight file of a `learned` policy; None: untrained.
         num_attempts: How many.
-        mode: `greedy`, or `random` for the lower reference.
         out: Folder.
     """
-    package, method = load_method(arguments["method"])
     seed = int(arguments["seed"])
-    policy = package.make_policy(method, package.make_networks(method, seed))
-    if weights is not None:
-        tensors, metadata = load_weights(weights)
-        policy.load(tensors, int(metadata.get("version", 0)), str(weights))
     with make_simulated_cell(
         arguments["cell"], object_set=arguments["objects"], seed=seed
     ) as simulation:
+        if chooser == "oracle":
+            policy: Policy = OraclePolicy(Oracle(world=simulation.world))
+        else:
+            package, method = load_method(arguments["method"])
+            policy = package.make_policy(method, package.make_networks(method, seed))
+        if weights is not None:
+            tensors, metadata = load_weights(weights)
+            policy.load(tensors, int(metadata.get("version", 0)), str(weights))
         loop = SimulatedRun(simulation, policy, arguments["split"], derive_seed(seed, 8))
+        mode: Mode = "random" if chooser == "random" else "greedy"
         outcomes = [
             loop.attempt(number, mode).outcome.is_success
             for number in tqdm(range(num_attempts), unit="attempt")
@@ -185,7 +193,7 @@ def evaluate(
         "successes": successes,
         "success_rate": successes / num_attempts,
         "interval_95": wilson_interval(successes, num_attempts),
-        "mode": mode,
+        "policy": chooser,
         "weights": "" if weights is None else weights.name,
         "refused": loop.num_refused,
     } | {key: arguments[key] for key in ("cell", "method", "objects", "split", "seed")}

@@ -83,6 +83,7 @@ def test_a_run_learns_resumes_reports_and_is_evaluated(
     options = ["--method", "asr_tiny", "--out", out, "--seed", "1"]
     assert main(["train", "--attempts", "21", *options]) == 0
     assert main(["train", "--attempts", "23", "--resume", *options]) == 0
+    assert out not in (Path(out) / "config.yaml").read_text(encoding="utf-8")
     rows = read_metrics(Path(out) / "metrics.csv")
     assert [int(r["attempt"]) for r in rows] == list(range(23))
     assert rows[-1]["loss"] and int(rows[-1]["policy_version"]) >= 2
@@ -91,9 +92,14 @@ def test_a_run_learns_resumes_reports_and_is_evaluated(
     assert list((Path(out) / "pictures").glob("*.png"))
     assert main(["evaluate", out, "--attempts", "4"]) == 0
     result = json.loads((Path(out) / "evaluation.json").read_text(encoding="utf-8"))
-    assert result["attempts"] == 4 and result["split"] == "test" and result["mode"] == "greedy"
+    assert result["attempts"] == 4 and result["split"] == "test" and result["policy"] == "learned"
     assert result["interval_95"][0] <= result["success_rate"] <= result["interval_95"][1]
+    assert main(["evaluate", out, "--attempts", "3", "--policy", "oracle"]) == 0
+    reference = json.loads((Path(out) / "oracle" / "evaluation.json").read_text(encoding="utf-8"))
+    assert reference["policy"] == "oracle" and reference["successes"] >= 2
     assert main(["report", out]) == 0
+    report = (Path(out) / "report.md").read_text(encoding="utf-8")
+    assert "| learned |" in report and "| oracle |" in report and "| random |" not in report
     assert "report.md" in capsys.readouterr().out
 
 
