@@ -1,0 +1,212 @@
+"""Cancel grasps at random moments from another process, and measure what becomes of them.
+
+The tests use it with a dozen cancels. The published figures come from
+
+    .venv/bin/python test/ros/cancels.py --count 300 --out docs/results/cancels
+"""
+
+import argparse
+import csv
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from action_msgs.msg import GoalStatus
+from equigrasp_interfaces.action import ExecuteGrasp, MoveHome
+from equigrasp_interfaces.srv import GetObjects
+from graph import Graph, wait_for
+from sensor_msgs.msg import JointState
+from tqdm import tqdm
+
+from equigrasp.primitives.outcome import Phase
+
+AT_REST = 0.02  # [rad/s]
+_IN_THE_AIR = 0.10  # [m] an object whose centre is higher hangs in the fingers
+_LONGEST = 4.5  # [s] an attempt takes at most about this long
+_OBSERVED = 0.4  # [s] after a cancel in which the joints are watched
+
+
+class Joints:
+    """Joint speeds, with the wall time of their arrival."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.speeds: list[tuple[float, float]] = []
+        self._subscription = graph.node.create_subscription(
+            JointState, "joint_states", self._on_state, 50
+        )
+
+    def _on_state(self, message: JointState) -> None:
+        if len(message.velocity) == 6:
+            self.speeds.append((time.monotonic(), float(np.abs(message.velocity).max())))
+
+    def time_to_rest(self, since: float) -> float:
+        """Return how long after `since` the arm last moved [s]."""
+        moving = [t for t, speed in self.speeds if t >= since and speed >= AT_REST]
+        return max(moving, default=since) - since
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """What became of one cancelled grasp.
+
+    Args:
+        phase: Of the grasp when it was cancelled.
+        time_to_rest: From the cancel to the last joint speed above `AT_REST` [s].
+        time_to_result: From the cancel to the goal's result [s].
+        time_to_accept: From sending the next goal to its acceptance [s].
+        is_canceled: Whether the goal ended CANCELED; else it had succeeded already.
+        says_held: What the result says of the fingers.
+        is_lifted: Whether an object truly hung in the air then.
+    """
+
+    phase: str
+    time_to_rest: float
+    time_to_result: float
+    time_to_accept: float
+    is_canceled: bool
+    says_held: bool
+    is_lifted: bool
+
+
+class Canceller:
+    """Sends grasps of objects and cancels them."""
+
+    def __init__(self, graph: Graph, joints: Joints, rng: np.random.Generator) -> None:
+        self._graph = graph
+        self._joints = joints
+        self._rng = rng
+        self._objects = graph.node.create_client(GetObjects, "sim_bridge/get_objects")
+        assert self._objects.wait_for_service(20.0)
+        wait_for(self._is_home, 60.0, "an executor that hears the arm")
+
+    def cancel_one(self) -> Cancel:
+        """Begin a grasp, cancel it, watch the arm, and send it home."""
+        phases = [0]
+        handle = self._graph.send(
+            ExecuteGrasp,
+            "execute_grasp",
+            self._goal(),
+            lambda message: phases.append(int(message.feedback.phase)),
+        )
+        time.sleep(float(self._rng.uniform(0.0, _LONGEST)))
+        phase = Phase(phases[-1])
+        asked = time.monotonic()
+        handle.cancel_goal_async()
+        answer = self._graph.result(handle, 5.0)
+        answered = time.monotonic()
+        time.sleep(max(0.0, asked + _OBSERVED - answered))
+        time_to_rest = self._joints.time_to_rest(asked)
+        is_lifted = any(p.position.z > _IN_THE_AIR for p in self._poses())
+        sent = time.monotonic()
+        home = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
+        accepted = time.monotonic()
+        assert self._graph.result(home, 20.0).result.error_code == 0
+        if answer.status == GoalStatus.STATUS_CANCELED:
+            assert answer.result.error_code == ExecuteGrasp.Result.CANCELLED
+        else:
+            assert answer.status == GoalStatus.STATUS_SUCCEEDED, answer.result.error_msg
+        return Cancel(
+            phase=phase.name.lower(),
+            time_to_rest=time_to_rest,
+            time_to_result=answered - asked,
+            time_to_accept=accepted - sent,
+            is_canceled=answer.status == GoalStatus.STATUS_CANCELED,
+            says_held=bool(answer.result.is_object_held),
+            is_lifted=is_lifted,
+        )
+
+    def _is_home(self) -> bool:
+        handle = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
+        return bool(self._graph.result(handle, 20.0).result.error_code == 0)
+
+    def _poses(self) -> list[Any]:
+        future = self._objects.call_async(GetObjects.Request())
+        wait_for(future.done, 10.0, "the objects")
+        return list(future.result().poses)
+
+    def _goal(self) -> ExecuteGrasp.Goal:
+        """Return a grasp of some object that lies well inside a tray."""
+        inner = [
+            p.position
+            for p in self._poses()
+            if abs(p.position.x - 0.45) < 0.1 and 0.11 < abs(p.position.y) < 0.31
+        ]
+        target = inner[self._rng.integers(len(inner))]
+        goal = ExecuteGrasp.Goal(seed=int(self._rng.integers(2**31)))
+        goal.grasp.workspace, goal.place_workspace = (
+            ("left", "right") if target.y > 0 else ("right", "left")
+        )
+        goal.grasp.header.frame_id = "base_link"
+        position = goal.grasp.position
+        position.x, position.y, position.z = target.x, target.y, 0.012
+        goal.grasp.width, goal.grasp.theta = 0.085, float(self._rng.uniform(0.0, np.pi))
+        return goal
+
+
+def summary(cancels: list[Cancel]) -> str:
+    """Return the figures as a Markdown table."""
+    done = [c for c in cancels if c.is_canceled]
+    lines = [
+        f"{len(done)} goals ended CANCELED, {len(cancels) - len(done)} had succeeded before the "
+        "cancel came. Times on the client's wall clock.",
+        "",
+        "| | median | p99 | longest |",
+        "|---|---|---|---|",
+    ]
+    for name, label in (
+        ("time_to_rest", f"joint speeds below {AT_REST} rad/s"),
+        ("time_to_result", "result"),
+        ("time_to_accept", "next goal accepted"),
+    ):
+        times = 1000 * np.array([getattr(c, name) for c in done])
+        lines.append(
+            f"| {label} | {np.median(times):.0f} ms | {np.quantile(times, 0.99):.0f} ms "
+            f"| {times.max():.0f} ms |"
+        )
+    phases = Counter(c.phase for c in done)
+    lines += ["", "Phases: " + ", ".join(f"{k} {v}" for k, v in phases.most_common()) + "."]
+    both = Counter(
+        (c.says_held, c.is_lifted) for c in done if c.phase in ("lift", "verify", "place")
+    )
+    lines += [
+        f"Cancelled after the fingers closed, the result said that an object is held and one hung in "
+        f"the air: {both[True, True]}; said held, none in the air: {both[True, False]}; said empty, "
+        f"one in the air: {both[False, True]}; said empty, none in the air: {both[False, False]}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run the campaign and write `cancels.csv` and `cancels.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=300, help="cancels [300]")
+    parser.add_argument("--out", type=Path, default=Path("results/cancels"), help="folder")
+    parser.add_argument("--seed", type=int, default=0, help="seed of grasps and moments")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    cancels: list[Cancel] = []
+    with tempfile.TemporaryDirectory() as folder:
+        graph = Graph(Path(folder), domain_id=30 + os.getpid() % 60)
+        try:
+            canceller = Canceller(graph, Joints(graph), np.random.default_rng(options.seed))
+            for _ in tqdm(range(options.count), unit="cancel"):
+                cancels.append(canceller.cancel_one())
+        finally:
+            graph.close()
+            if cancels:
+                (options.out / "cancels.md").write_text(summary(cancels), encoding="utf-8")
+                with (options.out / "cancels.csv").open("w", newline="", encoding="utf-8") as file:
+                    writer = csv.DictWriter(file, asdict(cancels[0]))
+                    writer.writeheader()
+                    writer.writerows(asdict(c) for c in cancels)
+    sys.stdout.write(summary(cancels))
+
+
+if __name__ == "__main__":
+    main()
