@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from equigrasp.devices import four_bar
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.camera import Camera
 from equigrasp.devices.clock import Clock
@@ -43,6 +44,8 @@ class GripperConfig:
         name: Gripper name.
         urdf: Path below `urdf/`.
         joint_name: The driven joint.
+        linkage: `four_bar` (a 2F-85: the joint turns, see `four_bar`) or `prismatic` (the joint's
+            position is the opening).
         limits: Ranges from the data sheet.
         tcp_offset: Distance from flange to TCP along the flange's z axis [m].
         finger_depth: How far the pads reach over an object's top in a grasp [m].
@@ -56,6 +59,27 @@ class GripperConfig:
     tcp_offset: float
     finger_depth: float = 0.04
     held_width: float = 0.003
+    linkage: str = "prismatic"
+
+    def __post_init__(self) -> None:
+        if self.linkage not in ("four_bar", "prismatic"):
+            raise ConfigError(f"linkage '{self.linkage}' is not one of four_bar, prismatic.")
+
+    def joint_position(self, width: float) -> float:
+        """Return the joint's position [rad or m] at an opening [m]."""
+        return four_bar.driver_of(width) if self.linkage == "four_bar" else width
+
+    def joint_velocity(self, width: float, speed: float) -> float:
+        """Return the joint's velocity [rad/s or m/s] where the opening changes by `speed` [m/s]."""
+        if self.linkage == "prismatic":
+            return speed
+        return -four_bar.driver_speed_of(speed, four_bar.driver_of(width))
+
+    def width(self, joint_position: float) -> float:
+        """Return the opening [m] at a joint position [rad or m]."""
+        if self.linkage == "prismatic":
+            return joint_position
+        return min(self.limits.stroke, max(0.0, four_bar.width_of(joint_position)))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class EquivariantEncoder(torch.nn.Module):
         kernel_sizes: Kernel sizes of the three residual blocks.
         num_rotations: n.
         is_stem_pooled: Pool after the first layer too (compact size).
+        input_scale: Heights are multiplied by it [1/m].
     """
 
     patch_size_px = 32
@@ -33,8 +34,10 @@ class EquivariantEncoder(torch.nn.Module):
         kernel_sizes: tuple[int, int, int],
         num_rotations: int,
         is_stem_pooled: bool = False,
+        input_scale: float = 1.0,
     ) -> None:
         super().__init__()
+        self.input_scale = input_scale
         self.num_rotations = num_rotations
         space = cyclic(2 * num_rotations)
         types = [regular(space, n) for n in fields]
@@ -62,7 +65,8 @@ class EquivariantEncoder(torch.nn.Module):
         Returns:
             Shape (B, 2, n).
         """
-        x = self.stem_relu(self.stem(enn.GeometricTensor(patch, self.input_type)))
+        scaled = patch * self.input_scale
+        x = self.stem_relu(self.stem(enn.GeometricTensor(scaled, self.input_type)))
         if self.stem_pool is not None:
             x = self.stem_pool(x)
         for i, block in enumerate(self.blocks):

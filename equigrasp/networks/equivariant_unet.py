@@ -25,10 +25,14 @@ class EquivariantUNet(torch.nn.Module):
     Args:
         fields: Numbers of regular fields from the finest to the coarsest scale.
         is_stem_pooled: Leave the residual blocks at full resolution out.
+        input_scale: Heights are multiplied by it [1/m].
     """
 
-    def __init__(self, fields: tuple[int, ...], is_stem_pooled: bool = False) -> None:
+    def __init__(
+        self, fields: tuple[int, ...], is_stem_pooled: bool = False, input_scale: float = 1.0
+    ) -> None:
         super().__init__()
+        self.input_scale = input_scale
         self.num_poolings = len(fields) - 1
         self._space = dihedral(_GROUP_ROTATIONS)
         types = [regular(self._space, n) for n in fields]
@@ -65,7 +69,8 @@ class EquivariantUNet(torch.nn.Module):
         Returns:
             Shape (B, 2, H, W).
         """
-        x = self.stem_relu(self.stem(enn.GeometricTensor(heightmap, self.input_type)))
+        scaled = heightmap * self.input_scale
+        x = self.stem_relu(self.stem(enn.GeometricTensor(scaled, self.input_type)))
         if self.full_resolution is not None:
             x = self.full_resolution(x)
         skips = []

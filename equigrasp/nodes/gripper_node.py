@@ -1,7 +1,6 @@
 """Driver node of a gripper: GripperCommand and joint states, for any `Gripper` device."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from control_msgs.action import GripperCommand
@@ -11,6 +10,7 @@ from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState as JointStateMsg
 
 from equigrasp.devices.arm import MotionState
+from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import DeviceError
 from equigrasp.nodes import names, qos
@@ -31,20 +31,18 @@ class GripperNodeConfig:
 
 
 class GripperNode(ManagedNode):
-    """Openings travel in metres; the joint state holds the opening, in metres, as its position.
+    """Goals and results are openings [m]; joint states are those of the driven joint.
 
     Args:
         gripper: The device.
-        publish_hook: Called with each measured state, for tests and recorders.
+        description: Tells the joint's position at an opening.
     """
 
-    def __init__(
-        self, gripper: Gripper, publish_hook: Callable[[float], None] | None = None
-    ) -> None:
+    def __init__(self, gripper: Gripper, description: GripperConfig) -> None:
         super().__init__(names.GRIPPER)
         self._gripper = gripper
+        self._description = description
         self._config = declare(self, GripperNodeConfig)
-        self._publish_hook = publish_hook
         self._owner = 0
         self._lock = threading.Lock()
 
@@ -79,14 +77,14 @@ class GripperNode(ManagedNode):
     def _publish_state(self) -> None:
         if not self.is_active:
             return
-        state = self._gripper.state()
+        state, description = self._gripper.state(), self._description
         message = JointStateMsg(
-            name=list(self._gripper.joint_names), position=[state.width], velocity=[state.speed]
+            name=list(self._gripper.joint_names),
+            position=[description.joint_position(state.width)],
+            velocity=[description.joint_velocity(state.width, state.speed)],
         )
         message.header.stamp = to_time(state.stamp)
         self._states.publish(message)
-        if self._publish_hook is not None:
-            self._publish_hook(state.width)
 
     def _accept(self, goal: GripperCommand.Goal) -> GoalResponse:
         return GoalResponse.ACCEPT if self.is_active else GoalResponse.REJECT

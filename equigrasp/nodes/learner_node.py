@@ -1,5 +1,6 @@
 """Learns while the robot moves: disk first, then SGD, then new weights for the policy."""
 
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from equigrasp.nodes.parameters import declare, parameter
 from equigrasp.replay.experience_log import LogFullError
 from equigrasp.replay.transition import GraspTransition, quantize
 
+_NICENESS = 10  # the arm, the camera and the policy never wait for SGD
 _RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
 
 
@@ -200,7 +202,8 @@ class LearnerNode(ManagedNode):
 
 
 def main() -> int:
-    """Run the node."""
+    """Run the node, at a lower priority than the ones that the arm waits for."""
+    os.nice(_NICENESS)
     return run(lambda: [LearnerNode()], num_threads=2)
 
 

@@ -17,7 +17,7 @@ from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import DeviceTimeoutError, NotConnectedError
 from equigrasp.nodes import names, qos
-from equigrasp.nodes.conversions import from_joint_state_msg, to_trajectory_msg
+from equigrasp.nodes.conversions import from_joint_state_msg, from_time, to_trajectory_msg
 
 _ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
 _STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
@@ -180,7 +180,7 @@ class RemoteArm(Arm):
 
 
 class RemoteGripper(Gripper):
-    """A gripper behind GripperCommand and joint_states (position: the opening in metres)."""
+    """A gripper behind GripperCommand (openings in metres) and joint_states."""
 
     def __init__(self, node: Node, config: GripperConfig) -> None:
         self._config = config
@@ -242,13 +242,12 @@ class RemoteGripper(Gripper):
     def _on_state(self, message: JointStateMsg) -> None:
         if self._config.joint_name in message.name:
             i = list(message.name).index(self._config.joint_name)
-            speed = message.velocity[i] if len(message.velocity) > i else 0.0
-            self._state = GripperState(
-                message.header.stamp.sec + message.header.stamp.nanosec * 1e-9,
-                float(message.position[i]),
-                float(speed),
-                self._is_stalled,
-            )
+            stamp = from_time(message.header.stamp)
+            width = self._config.width(float(message.position[i]))
+            last, speed = self._state, 0.0
+            if last is not None and stamp > last.stamp:
+                speed = (width - last.width) / (stamp - last.stamp)
+            self._state = GripperState(stamp, width, speed, self._is_stalled)
             self._received = time.monotonic()
 
 

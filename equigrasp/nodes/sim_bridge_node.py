@@ -184,7 +184,7 @@ def make_nodes() -> list[ManagedNode]:
     kinematics = Kinematics(cell.arm_config, cell.gripper_config)
     drivers: list[ManagedNode] = [
         ArmNode(cell.arm, kinematics.forward),
-        GripperNode(cell.gripper),
+        GripperNode(cell.gripper, cell.gripper_config),
         CameraNode(cell.camera),
     ]
     drivers[-1].set_parameters(

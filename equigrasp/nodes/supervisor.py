@@ -164,6 +164,7 @@ class Supervisor:
                 self._tick(bar)
 
     def _pursue(self, client: ActionClient, count: int, bar: Any) -> None:
+        done_before = self._done()
         goal = CollectExperience.Goal(
             num_attempts=count, mode=Experience.MODE_TRAIN, is_learning=True
         )
@@ -184,9 +185,18 @@ class Supervisor:
                 handle.cancel_goal_async()
                 self._stop_wait(ended.done, 5.0)
                 return
-        if ended.done() and ended.result().result.error_code:
-            self._say(bar, f"collection ended: {ended.result().result.error_msg}")
+        if not ended.done():
+            return
+        result = ended.result().result
+        if result.error_code:
+            self._say(bar, f"collection ended: {result.error_msg}")
             self._stop.wait(2.0)
+        # The last attempt may not be on disk yet.
+        deadline = time.monotonic() + _LEARNER_LAG_TIMEOUT
+        while self._done() < done_before + result.num_attempts and time.monotonic() < deadline:
+            self._tick(bar)
+            if self._stop.is_set():
+                return
 
     def _done(self) -> int:
         return 0 if self._status is None else int(self._status.num_attempts)

@@ -15,6 +15,7 @@ class NetworkConfig:
         q2_kernel_sizes: Kernel sizes of the encoder's residual blocks.
         is_stem_pooled: Leave the blocks at full resolution out of both networks.
         num_rotations: Yaw bins in [0, pi).
+        input_scale: Heights are multiplied by it before the first layer [1/m].
     """
 
     q1_fields: tuple[int, ...] = (16, 32, 64, 128, 128)
@@ -22,12 +23,15 @@ class NetworkConfig:
     q2_kernel_sizes: tuple[int, int, int] = (5, 3, 3)
     is_stem_pooled: bool = False
     num_rotations: int = 8
+    input_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if len(self.q1_fields) < 2 or min(self.q1_fields + self.q2_fields) < 1:
             raise ConfigError("q1_fields needs two or more entries; all fields at least 1.")
         if self.num_rotations < 2 or self.num_rotations % 2:
             raise ConfigError(f"num_rotations must be even, found {self.num_rotations}.")
+        if self.input_scale <= 0:
+            raise ConfigError(f"input_scale must be positive, found {self.input_scale}.")
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ def make_networks(config: AsrConfig, seed: int) -> dict[str, torch.nn.Module]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, 1))
         network = config.network
-        q1 = EquivariantUNet(network.q1_fields, network.is_stem_pooled)
+        q1 = EquivariantUNet(network.q1_fields, network.is_stem_pooled, network.input_scale)
         q2 = EquivariantEncoder(
             network.q2_fields,
             network.q2_kernel_sizes,
             network.num_rotations,
             network.is_stem_pooled,
+            network.input_scale,
         )
     return {"q1": q1, "q2": q2}
 
