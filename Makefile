@@ -43,7 +43,7 @@ format: setup  ## format and sort imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## measure decision, SGD step, simulator, attempt, heightmap
+bench: setup  ## measure decision, SGD step, simulator, attempt, messages, CPU and memory
 	$(BIN)/equigrasp bench
 
 build: setup  ## build all packages with colcon, as on a machine with apt's ROS

@@ -66,7 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="draw a run and write its report.md")
     report.add_argument("folder", type=Path, help="run folder")
     report.set_defaults(run=_report)
-    bench = commands.add_parser("bench", help="measure decision, SGD step, simulator and attempt")
+    bench = commands.add_parser(
+        "bench", help="measure decision, SGD step, simulator, attempt, messages, CPU and memory"
+    )
+    bench.add_argument("--no-graph", action="store_true", help="only what needs no ROS")
     bench.set_defaults(run=_bench)
     doctor = commands.add_parser("doctor", help="check machine, installation and configuration")
     doctor.set_defaults(run=_doctor)
@@ -161,7 +164,12 @@ def _report(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from equigrasp.experiments.bench import bench
 
-    return bench()
+    bench()
+    if not options.no_graph:
+        from equigrasp.nodes.graph_bench import bench_graph
+
+        print("\n".join(bench_graph()))
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -10,11 +10,14 @@ from launch import LaunchDescription
 
 def _nodes(context, *_):
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
+    num_attempts = {"num_attempts": int(LaunchConfiguration("attempts").perform(context))}
     return [
         Node(
             package="equigrasp",
             executable=description.name,
-            parameters=[description.parameters],
+            parameters=[
+                description.parameters | (num_attempts if description.name == "collector" else {})
+            ],
             output="screen",
             respawn=True,
             respawn_delay=1.0,
@@ -24,7 +27,7 @@ def _nodes(context, *_):
 
 
 def generate_launch_description():
-    """Return the graph of `equigrasp up sim`, without its progress bar."""
+    """Return the graph of `equigrasp up sim`, without its progress bar; it learns by itself."""
     arguments = [
         DeclareLaunchArgument(
             a.name,
@@ -34,4 +37,11 @@ def generate_launch_description():
         )
         for a in ARGUMENTS
     ]
+    arguments.append(
+        DeclareLaunchArgument(
+            "attempts",
+            default_value="500",
+            description="Attempts in the run, those of before included; 0: wait for goals.",
+        )
+    )
     return LaunchDescription([*arguments, OpaqueFunction(function=_nodes)])

@@ -17,8 +17,8 @@ from equigrasp.simulation.physics import TIME_STEP
 _REPEATS = 7
 
 
-def bench(method_name: str = "asr_compact") -> int:
-    """Print a table of medians; return 0."""
+def bench(method_name: str = "asr_compact") -> None:
+    """Print a table of medians, and its ratios to one attempt of the robot."""
     package, config = load_method(method_name)
     torch.set_num_threads(config.training.num_threads)
     policy = package.make_policy(config, package.make_networks(config, 0))
@@ -52,12 +52,12 @@ def bench(method_name: str = "asr_compact") -> int:
             durations.append(loop.attempt(next(numbers), "random").outcome.duration)
 
         rows.append(("attempt in one process", _median(attempt)))
+    robot_time = float(np.median(durations))
     print(f"{method_name}, {torch.get_num_threads()} threads, median of {_REPEATS}")
-    for name, seconds in rows:
-        print(f"{name:32} {1000 * seconds:9.1f} ms")
-    print(f"{'robot time an attempt':32} {1000 * float(np.median(durations)):9.1f} ms")
+    print(f"{'':32} {'time':>12} {'of a robot attempt':>20}")
+    for name, seconds in [*rows, ("robot time an attempt", robot_time)]:
+        print(f"{name:32} {1000 * seconds:9.1f} ms {100 * seconds / robot_time:18.1f} %")
     print(f"{'simulated / real time':32} {1.0 / rows[4][1]:9.1f}")
-    return 0
 
 
 def _median(work: Callable[[], object]) -> float:

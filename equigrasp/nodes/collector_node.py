@@ -38,6 +38,9 @@ class CollectorNodeConfig:
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
     seed: int = parameter(0, "Seed of choices and places.", 0, 2**62)
     num_random_attempts: int = parameter(20, "Attempts of a run that are random.", 0, 100000)
+    num_attempts: int = parameter(
+        0, "Begin by itself and learn until the run has so many; 0: wait for goals.", 0, 10**9
+    )
 
 
 class _Fault(EquigraspError):
@@ -84,6 +87,25 @@ class CollectorNode(ManagedNode):
             cancel_callback=self._cancel,
             callback_group=group,
         )
+
+    def start(self) -> None:
+        """Send itself the goal that the parameter `num_attempts` asks for."""
+        if self._config.num_attempts:
+            threading.Thread(target=self._begin_by_itself, name="begin", daemon=True).start()
+
+    def _begin_by_itself(self) -> None:
+        client = ActionClient(
+            self, CollectExperience, names.COLLECT_EXPERIENCE, callback_group=self.callbacks
+        )
+        while not (self._status is not None and client.server_is_ready() and self.is_active):
+            time.sleep(0.1)
+        missing = self._config.num_attempts - int(self._status.num_attempts)
+        if missing > 0:
+            goal = CollectExperience.Goal(
+                num_attempts=missing, mode=Experience.MODE_TRAIN, is_learning=True
+            )
+            client.send_goal_async(goal)
+            self.get_logger().info(f"Collecting {missing} attempts.")
 
     def halt(self) -> None:
         """Stop collecting; the executor's goal is cancelled."""

@@ -33,6 +33,7 @@ from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
 
+_DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come
 _CODES = ExecuteGrasp.Result
 _PLAN_CODES = {
     PlanGrasp.Response.UNKNOWN_WORKSPACE: _CODES.INVALID_GOAL,
@@ -76,8 +77,8 @@ class ExecutorNode(ManagedNode):
         arm_config = load_config(ArmConfig, "arms", config.arm)
         gripper_config = load_config(GripperConfig, "grippers", config.gripper)
         self._robot_clock = RosClock(self)
-        self._arm = RemoteArm(self, arm_config)
-        self._gripper = RemoteGripper(self, gripper_config)
+        self._arm = RemoteArm(self, arm_config, self._robot_clock.wake)
+        self._gripper = RemoteGripper(self, gripper_config, self._robot_clock.wake)
         self._cell = RobotCell(
             config,
             arm_config,
@@ -106,6 +107,7 @@ class ExecutorNode(ManagedNode):
     def _serve(self, action: Any, name: str, work: Callable[..., None]) -> ActionServer:
         def cancel(goal_handle: ServerGoalHandle) -> CancelResponse:
             self._slot.cancel(goal_handle)
+            self._robot_clock.wake()
             return CancelResponse.ACCEPT
 
         return ActionServer(
@@ -128,6 +130,7 @@ class ExecutorNode(ManagedNode):
                     raise _GoalError(_CODES.NOT_ACTIVE, "The executor node is not active.")
                 if cancel is None:
                     raise CancelledError("A newer goal overtook this one.")
+                self._await_devices(cancel)
                 work(handle, action, result, cancel, began)
             except CancelledError as error:
                 result.error_code, result.error_msg = _CODES.PREEMPTED, str(error)
@@ -137,6 +140,13 @@ class ExecutorNode(ManagedNode):
             self._motion_ended = self._robot_clock.now()
             self._finish(handle, result, began)
         return result
+
+    def _await_devices(self, cancel: threading.Event) -> None:
+        """Give the first joint states a moment: a goal may come before the drivers are found."""
+        deadline = time.monotonic() + _DISCOVERY_TIMEOUT
+        while not (self._arm.is_heard and self._gripper.is_heard):
+            if time.monotonic() > deadline or cancel.wait(0.02):
+                return  # whoever needs the state says what is missing
 
     def _finish(self, handle: ServerGoalHandle, result: Any, began: float) -> None:
         result.is_object_held = self._is_holding()

@@ -4,7 +4,10 @@ import dataclasses
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
+
+from equigrasp.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -30,7 +33,8 @@ def parameter(
 def declare(node: Node, cls: type[T]) -> T:
     """Declare the fields of `cls` as read-only parameters and return their values.
 
-    A value outside its range, or of another type, makes rclpy raise while the node starts.
+    Raises:
+        ConfigError: if a value is outside its range or of another type.
     """
     values = {}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
@@ -48,5 +52,14 @@ def declare(node: Node, cls: type[T]) -> T:
                 descriptor.integer_range = [
                     IntegerRange(from_value=int(low), to_value=int(high), step=0)
                 ]
-        values[field.name] = node.declare_parameter(field.name, field.default, descriptor).value
+        try:
+            values[field.name] = node.declare_parameter(
+                field.name, field.default, descriptor
+            ).value
+        except ParameterException as error:
+            allowed = f" in [{bounds[0]}, {bounds[1]}]" if bounds else ""
+            raise ConfigError(
+                f"Parameter '{field.name}' of node '{node.get_name()}' must be a "
+                f"{type(field.default).__name__}{allowed}: {error}"
+            ) from error
     return cls(**values)

@@ -22,28 +22,38 @@ from equigrasp.nodes.conversions import from_joint_state_msg, from_time, to_traj
 _ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
 _STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
 _CLOCK_TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
+_POLL = 0.02  # [s] wall clock between polls where nothing happens
 _AT_REST = 0.01  # [rad/s]
 
 
 class RosClock:
-    """The node's clock; notices when simulated time stands still."""
+    """The node's clock; notices when simulated time stands still.
+
+    Who waits in `sleep` looks again as soon as `wake` tells that something happened: a joint state,
+    a result, a cancel.
+    """
 
     def __init__(self, node: Node) -> None:
         self._clock = node.get_clock()
         self._wake = threading.Event()
         self._last, self._last_change = self.now(), time.monotonic()
 
+    def wake(self) -> None:
+        """End the present `sleep`; from any thread."""
+        self._wake.set()
+
     def now(self) -> float:
         """Return ROS time [s]."""
         return float(self._clock.now().nanoseconds * 1e-9)
 
     def sleep(self, duration: float) -> None:
-        """Wait `duration` [s] of wall time at most 5 ms, for polling.
+        """Wait until something happens, for a short while at most; `duration` is not kept.
 
         Raises:
             DeviceTimeoutError: if ROS time has not moved for a while: its source is gone.
         """
-        self._wake.wait(min(duration, 0.005))
+        self._wake.wait(_POLL)
+        self._wake.clear()
         now = self.now()
         if now != self._last:
             self._last, self._last_change = now, time.monotonic()
@@ -57,8 +67,15 @@ class RosClock:
 class _RemoteGoal:
     """One goal at an action server: its state, kept up by callbacks."""
 
-    def __init__(self, client: ActionClient, goal: Any, on_result: Callable[[Any], MotionStatus]):
+    def __init__(
+        self,
+        client: ActionClient,
+        goal: Any,
+        on_result: Callable[[Any], MotionStatus],
+        wake: Callable[[], None],
+    ) -> None:
         self._on_result = on_result
+        self._wake = wake
         self._handle: Any = None
         self._is_cancelled = False
         self._sent = time.monotonic()
@@ -92,6 +109,7 @@ class _RemoteGoal:
         with self._lock:
             if not handle.accepted:
                 self._status = MotionStatus(MotionState.FAULT, "the controller refused the goal")
+                self._wake()
                 return
             self._handle = handle
             if self._is_cancelled:
@@ -103,13 +121,15 @@ class _RemoteGoal:
         with self._lock:
             is_ours = self._is_cancelled and status.state is not MotionState.SUCCEEDED
             self._status = MotionStatus(MotionState.STOPPED) if is_ours else status
+        self._wake()
 
 
 class RemoteArm(Arm):
     """An arm behind FollowJointTrajectory and joint_states."""
 
-    def __init__(self, node: Node, config: ArmConfig) -> None:
+    def __init__(self, node: Node, config: ArmConfig, wake: Callable[[], None]) -> None:
         self._config = config
+        self._wake = wake
         self._state: JointState | None = None
         self._received = 0.0
         self._goal: _RemoteGoal | None = None
@@ -129,6 +149,11 @@ class RemoteArm(Arm):
     @property
     def limits(self) -> JointLimits:
         return self._config.limits
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a joint state has come so far."""
+        return self._state is not None
 
     def connect(self) -> None:
         """Nothing to do: controllers may come and go, every wait is bounded."""
@@ -154,7 +179,7 @@ class RemoteArm(Arm):
         goal = FollowJointTrajectory.Goal(
             trajectory=to_trajectory_msg(trajectory, self.joint_names)
         )
-        self._goal = _RemoteGoal(self._client, goal, _trajectory_status)
+        self._goal = _RemoteGoal(self._client, goal, _trajectory_status, self._wake)
 
     def motion_status(self) -> MotionStatus:
         if self._goal is None:
@@ -177,13 +202,15 @@ class RemoteArm(Arm):
         state = from_joint_state_msg(message, self.joint_names)
         if state is not None:
             self._state, self._received = state, time.monotonic()
+            self._wake()
 
 
 class RemoteGripper(Gripper):
     """A gripper behind GripperCommand (openings in metres) and joint_states."""
 
-    def __init__(self, node: Node, config: GripperConfig) -> None:
+    def __init__(self, node: Node, config: GripperConfig, wake: Callable[[], None]) -> None:
         self._config = config
+        self._wake = wake
         self._state: GripperState | None = None
         self._received = 0.0
         self._is_stalled = False
@@ -205,6 +232,11 @@ class RemoteGripper(Gripper):
     def joint_names(self) -> tuple[str, ...]:
         return (self._config.joint_name,)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a joint state has come so far."""
+        return self._state is not None
+
     def connect(self) -> None:
         """Nothing to do: controllers may come and go, every wait is bounded."""
 
@@ -224,7 +256,7 @@ class RemoteGripper(Gripper):
         self.limits.check(width, speed, force)
         goal = GripperCommand.Goal()
         goal.command.position, goal.command.max_effort = width, force
-        self._goal = _RemoteGoal(self._client, goal, self._gripper_status)
+        self._goal = _RemoteGoal(self._client, goal, self._gripper_status, self._wake)
 
     def motion_status(self) -> MotionStatus:
         return MotionStatus(MotionState.IDLE) if self._goal is None else self._goal.status()
