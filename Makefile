@@ -15,7 +15,7 @@ unexport PYTHONPATH LD_LIBRARY_PATH COLCON_PREFIX_PATH
 # Two pips at once would spoil .venv; compiling is parallel all the same.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test test-fast lint type format build bench clean check-machine
+.PHONY: help setup sim test test-fast lint format build bench clean check-machine
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -31,13 +31,11 @@ test: setup  ## every test that needs neither GPU nor hardware
 test-fast: setup  ## the tests that need no ROS
 	$(BIN)/python -m pytest -m "not gpu and not hardware and not ros"
 
-lint: setup  ## style and import rules
+lint: setup  ## style, static types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
-
-type: setup  ## static types
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: setup  ## format and sort imports
 	$(BIN)/ruff check --fix .

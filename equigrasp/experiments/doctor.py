@@ -90,7 +90,7 @@ def _configurations() -> list[Finding]:
 def _configuration(path: Path, cls: type) -> Finding:
     name = f"{path.parent.name}/{path.stem}"
     try:
-        config = from_mapping(cls, read_yaml(path), str(path))
+        config: object = from_mapping(cls, read_yaml(path), str(path))
         if isinstance(config, CellConfig):
             folder = path.parents[1]
             arm = folder / "arms" / f"{config.arm}.yaml"

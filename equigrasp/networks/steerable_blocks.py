@@ -9,6 +9,8 @@ with warnings.catch_warnings():
     from escnn import gspaces
     from escnn import nn as enn
 
+__all__ = ["ResidualBlock", "convolution", "cyclic", "dihedral", "enn", "regular", "trivial"]
+
 # A block of given field types is initialised alike in every network: escnn keeps what it computes.
 _USE_INIT_CACHE = True
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def _import_mesh(client: object, path: Path) -> Path:
         return result
     cache.mkdir(parents=True, exist_ok=True)
     try:
-        mesh = trimesh.load(path, force="mesh")
+        mesh: Any = trimesh.load(path, force="mesh")
         vertices = np.asarray(mesh.vertices, dtype=float)
     except Exception as error:  # trimesh raises whatever its format readers raise
         raise ConfigError(f"Mesh '{path}' cannot be read: {error}") from error
