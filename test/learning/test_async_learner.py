@@ -39,6 +39,14 @@ def weight_hash(learner: AsyncLearner) -> str:
     return digest.hexdigest()
 
 
+def undisturbed_hash(folder: Path, num_attempts: int) -> str:
+    learner = open_learner(folder / "undisturbed")
+    for attempt in range(num_attempts):
+        learner.add(make_transition(attempt), {})
+    learner.train_pending(1000)
+    return weight_hash(learner)
+
+
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The weights of a run in which nothing went wrong."""
@@ -141,8 +149,43 @@ def test_fifty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
     survivor = open_learner(tmp_path)
     assert survivor.num_attempts >= int(lives[-1][0])  # what was written stays written
     survivor.train_pending(1000)
-    undisturbed = open_learner(tmp_path / "undisturbed")
-    for attempt in range(survivor.num_attempts):
-        undisturbed.add(make_transition(attempt), {})
-    undisturbed.train_pending(1000)
-    assert weight_hash(survivor) == weight_hash(undisturbed)
+    assert weight_hash(survivor) == undisturbed_hash(tmp_path, survivor.num_attempts)
+
+
+FILLED_LEARNER = """
+import resource, signal, sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_async_learner import make_transition, open_learner
+from equigrasp.replay.experience_log import LogFullError
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the kernel then fails the write instead
+learner = open_learner(Path(sys.argv[1]))
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+size = learner.log.path.stat
+while size().st_size < 3000:
+    learner.add(make_transition(learner.num_attempts), {{}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (size().st_size + 100, hard))  # room for half a record
+whole, waiting = size().st_size, make_transition(learner.num_attempts)
+for _ in range(3):
+    try:
+        learner.add(waiting, {{}})
+    except LogFullError as error:
+        assert "experience.log" in str(error)
+    else:
+        raise AssertionError("the write did not fail")
+    assert size().st_size == whole, "half a record was left"
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+while learner.num_attempts < 30:
+    learner.add(make_transition(learner.num_attempts), {{}})
+"""
+
+
+def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
+    """The kernel cuts writes short, as on a full disk; later there is room again."""
+    script = FILLED_LEARNER.format(tests=str(Path(__file__).parent))
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script, str(tmp_path)], check=True)
+    survivor = open_learner(tmp_path)
+    assert survivor.num_attempts == 30
+    survivor.train_pending(1000)
+    assert weight_hash(survivor) == undisturbed_hash(tmp_path, 30)
