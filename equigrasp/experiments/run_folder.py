@@ -54,7 +54,7 @@ class RunFolder:
             is_resume: True: there must be a run; False: there must be none; None: either.
 
         Raises:
-            ConfigError: if the folder's run has another seed, cell, method or objects.
+            ConfigError: if the folder's run has another seed, cell, method or first weights.
         """
         kept = {k: v for k, v in arguments.items() if k != "out"}  # a folder may be moved
         values = {"arguments": kept, "method": to_mapping(method), "commit": commit()}
@@ -65,7 +65,7 @@ class RunFolder:
                     "or choose another folder with --out."
                 )
             before = read_yaml(self.config)
-            for key in ("seed", "cell", "method"):
+            for key in ("seed", "cell", "method", "weights"):
                 old, new = before["arguments"].get(key), arguments.get(key)
                 if old != new:
                     raise ConfigError(

@@ -91,17 +91,19 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
     """Learn from scratch, or carry on, one SGD round after each attempt; return the run folder.
 
     Args:
-        arguments: `cell`, `method`, `objects`, `split`, `seed` and `out`.
+        arguments: `cell`, `method`, `objects`, `split`, `seed`, `weights` and `out`.
         num_attempts: Attempts in the run, those of before included.
         is_resume: See `RunFolder.begin`.
     """
     package, method = load_method(arguments["method"])
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
     run.begin(arguments, method, is_resume)
-    learner = AsyncLearner(run.path, package, method, seed)
+    weights = Path(arguments["weights"]) if arguments["weights"] else None
+    num_random = 0 if weights else method.acting.num_random_attempts
+    learner = AsyncLearner(run.path, package, method, seed, weights)
     policy = package.make_policy(method, package.make_networks(method, seed))
     metrics = MetricsFile(run.metrics, learner.num_attempts)
-    if learner.num_steps:
+    if learner.num_steps or weights:
         policy.load(read_parameters(learner.learner.modules), learner.num_steps, "checkpoint")
     first = learner.num_attempts
     try:
@@ -113,8 +115,8 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
             )
             with tqdm(total=num_attempts, initial=first, unit="attempt") as bar:
                 for number in range(first, num_attempts):
-                    is_random = number < method.acting.num_random_attempts
-                    attempt = loop.attempt(number, "random" if is_random else "train")
+                    mode: Mode = "random" if number < num_random else "train"
+                    attempt = loop.attempt(number, mode)
                     _learn(learner, policy, metrics, attempt, number)
                     bar.update()
                     rate = learner.num_successes / max(1, learner.num_attempts)

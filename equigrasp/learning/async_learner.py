@@ -18,6 +18,7 @@ from equigrasp.learning.weight_store import (
     WeightFile,
     WeightStore,
     fill_parameters,
+    load_weights,
     read_parameters,
 )
 from equigrasp.replay.experience_log import ExperienceLog, Extras
@@ -50,6 +51,7 @@ class AsyncLearner:
         package: The method's package.
         config: The method's configuration.
         seed: Seed of the run.
+        weights: Weight file to begin a new run with; None: random weights.
         heightmap_size_px: Side of the heightmaps.
         action_size_px: Side of the action square.
     """
@@ -60,6 +62,7 @@ class AsyncLearner:
         package: ModuleType,
         config: Any,
         seed: int,
+        weights: Path | None = None,
         heightmap_size_px: int = 128,
         action_size_px: int = 96,
     ) -> None:
@@ -69,9 +72,10 @@ class AsyncLearner:
         self._seed = seed
         self._size = heightmap_size_px
         self.method = str(config.method)
-        self.learner: Learner = package.make_learner(
-            config, package.make_networks(config, seed), action_size_px
-        )
+        modules = package.make_networks(config, seed)
+        if weights is not None:
+            fill_parameters(modules, load_weights(weights)[0], str(weights))
+        self.learner: Learner = package.make_learner(config, modules, action_size_px)
         self.buffer = UniformBuffer(
             self._config.buffer_capacity,
             self._config.num_copies,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from equigrasp.errors import ConfigError
+from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names
 
 MODES = {
@@ -65,6 +66,10 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
     cell = {"cell": values["cell"]}
     seed = {"seed": _number(values, "seed", int)}
     sim_time = {"use_sim_time": True}
+    method = {"method": values["method"], "weights": values["weights"]}
+    acting = load_method(values["method"])[1].acting
+    # Weights that know something need no random attempts.
+    num_random = {"num_random_attempts": 0 if values["weights"] else acting.num_random_attempts}
     return [
         _node(
             names.SIM_BRIDGE,
@@ -78,11 +83,11 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
         ),
         _node(
             names.POLICY,
-            cell | seed | sim_time | {"method": values["method"], "weights": values["weights"]},
+            cell | seed | sim_time | method,
         ),
         _node(names.EXECUTOR, cell | sim_time),
-        _node(names.COLLECTOR, cell | seed | sim_time),
-        _node(names.LEARNER, seed | sim_time | {"method": values["method"], "out": values["out"]}),
+        _node(names.COLLECTOR, cell | seed | sim_time | num_random),
+        _node(names.LEARNER, seed | sim_time | method | {"out": values["out"]}),
     ]
 
 

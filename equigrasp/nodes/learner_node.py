@@ -31,6 +31,7 @@ class LearnerNodeConfig:
     method: str = parameter("asr_compact", "Method: a name below config/methods, or a YAML file.")
     out: str = parameter("results/run", "Run folder; what lies in it is continued.")
     seed: int = parameter(0, "Seed of the run.", 0, 2**62)
+    weights: str = parameter("", "safetensors file to begin a new run with; empty: untrained.")
 
 
 class LearnerNode(ManagedNode):
@@ -52,7 +53,8 @@ class LearnerNode(ManagedNode):
         """Open the run folder and announce the weights that lie in it."""
         package, config = load_method(self._config.method)
         folder = Path(self._config.out)
-        self._learner = AsyncLearner(folder, package, config, self._config.seed)
+        weights = Path(self._config.weights) if self._config.weights else None
+        self._learner = AsyncLearner(folder, package, config, self._config.seed, weights)
         self._metrics = MetricsFile(folder / "metrics.csv", self._learner.num_attempts)
         self._updates = self.create_publisher(PolicyUpdate, names.POLICY_UPDATE, qos.latched())
         self._status = self.create_publisher(LearnerStatus, names.LEARNER_STATUS, qos.latched())

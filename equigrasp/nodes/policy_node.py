@@ -82,8 +82,7 @@ class PolicyNode(ManagedNode):
         self._policy = package.make_policy(method, modules)
         if self._config.weights:
             path = Path(self._config.weights)
-            tensors, metadata = load_weights(path)
-            self._policy.load(tensors, int(metadata.get("version", 0)), str(path))
+            self._policy.load(load_weights(path)[0], 0, str(path))
         group = MutuallyExclusiveCallbackGroup()
         listen = self.create_subscription
         self._subscriptions_ = [

@@ -100,6 +100,18 @@ def test_training_changes_the_weights(tmp_path: Path, reference: str) -> None:
     assert weight_hash(open_learner(tmp_path)) != reference
 
 
+def test_a_new_run_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> None:
+    teacher = open_learner(tmp_path / "teacher")
+    for attempt in range(21):
+        teacher.add(make_transition(attempt), {})
+    teacher.train_pending(10)
+    package, config = load_method("asr_tiny")
+    pupil = AsyncLearner(tmp_path / "pupil", package, config, 5, teacher.publish().path)
+    assert pupil.num_steps == 0 and weight_hash(pupil) == weight_hash(teacher)
+    with pytest.raises(WeightsError, match="nowhere"):
+        AsyncLearner(tmp_path / "none", package, config, 5, tmp_path / "nowhere.safetensors")
+
+
 NUM_KILLS = 50
 LONGEST_LIFE = 1.0  # [s] once the learner is open; every fifth dies while it opens
 KILLED_LEARNER = """
