@@ -21,6 +21,7 @@ def _nodes(context, *_):
             output="screen",
             respawn=True,
             respawn_delay=1.0,
+            sigterm_timeout="30.0",  # SIGINT saves everything first
         )
         for description in describe("sim", values)
     ]

@@ -334,10 +334,10 @@ class _Collection:
         return float(self._node.get_clock().now().nanoseconds * 1e-9)
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(lambda: [CollectorNode()], num_threads=6)
+    run(lambda: [CollectorNode()], num_threads=6)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -294,10 +294,10 @@ def _fill(result: Any, outcome: GraspOutcome) -> None:
     result.idle_time = outcome.idle_time
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(lambda: [ExecutorNode()], num_threads=8)
+    run(lambda: [ExecutorNode()], num_threads=8)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -203,11 +203,11 @@ class LearnerNode(ManagedNode):
         self._status.publish(status)
 
 
-def main() -> int:
+def main() -> None:
     """Run the node, at a lower priority than the ones that the arm waits for."""
     os.nice(_NICENESS)
-    return run(lambda: [LearnerNode()], num_threads=2)
+    run(lambda: [LearnerNode()], num_threads=2)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

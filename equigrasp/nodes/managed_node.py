@@ -1,10 +1,12 @@
 """Base of every node: lifecycle, diagnostics, autostart, and an orderly end."""
 
-import contextlib
+import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -127,11 +129,11 @@ class ManagedNode(LifecycleNode):
         self._diagnostics.publish(message_array)
 
 
-def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -> int:
-    """Spin nodes in one process until SIGINT or SIGTERM, then end them in order.
+def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -> NoReturn:
+    """Spin nodes in one process until SIGINT or SIGTERM, end them in order, and leave the process.
 
-    Returns:
-        0 after an orderly end; 1 if a node could not start.
+    The exit code is 0 after an orderly end, and 1 if a node could not start or a callback failed in a
+    way that nobody foresaw: a dead process is restarted, a deaf one is not.
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stop = threading.Event()
@@ -140,26 +142,40 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     executor = MultiThreadedExecutor(num_threads)
     nodes: Sequence[ManagedNode] = ()
     exit_code = 0
+    failures: list[BaseException] = []
+
+    def spin() -> None:
+        try:
+            executor.spin()
+        except (ExternalShutdownException, rclpy.executors.ShutdownException):
+            pass
+        except BaseException as error:
+            traceback.print_exc()
+            failures.append(error)
+            stop.set()
+
     try:
         nodes = make_nodes()
         for node in nodes:
             executor.add_node(node)
-        spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
-        spinner.start()
+        threading.Thread(target=spin, name="spinner", daemon=True).start()
         for node in nodes:
             node.autostart()
         stop.wait()
+        exit_code = 1 if failures else 0
     except EquigraspError as error:
         rclpy.logging.get_logger("equigrasp").fatal(str(error))
+        exit_code = 1
+    except BaseException:
+        traceback.print_exc()
         exit_code = 1
     finally:
         for node in reversed(nodes):
             node.end()
         executor.shutdown(timeout_sec=1.0)
         rclpy.try_shutdown()
-    return exit_code
-
-
-def _spin(executor: MultiThreadedExecutor) -> None:
-    with contextlib.suppress(ExternalShutdownException, rclpy.executors.ShutdownException):
-        executor.spin()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Everything is saved. Tearing the interpreter down under threads of DDS and PyTorch that are
+        # still at work would abort, or take seconds.
+        os._exit(exit_code)

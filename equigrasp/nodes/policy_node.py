@@ -208,10 +208,10 @@ def _refuse(response: PlanGrasp.Response, code: int, message: str) -> PlanGrasp.
     return response
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(lambda: [PolicyNode()], num_threads=4)
+    run(lambda: [PolicyNode()], num_threads=4)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

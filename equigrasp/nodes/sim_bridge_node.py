@@ -193,11 +193,11 @@ def make_nodes() -> list[ManagedNode]:
     return [bridge, *drivers]
 
 
-def main() -> int:
+def main() -> None:
     """Run the bridge with its drivers."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    return run(make_nodes, num_threads=8)
+    run(make_nodes, num_threads=8)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
