@@ -55,7 +55,7 @@ def save_picture(path: Path, picture: np.ndarray) -> None:
 
 
 def draw_learning_curve(path: Path, rows: list[dict[str, str]], title: str) -> None:
-    """Draw success, loss and idle share over attempts from rows of `metrics.csv`."""
+    """Draw success and loss over attempts from rows of `metrics.csv`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -66,12 +66,13 @@ def draw_learning_curve(path: Path, rows: list[dict[str, str]], title: str) -> N
     FigureCanvasAgg(figure)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     top.plot(attempts, 100 * rate, color="tab:blue", label=f"mean of the last {WINDOW} attempts")
-    top.scatter(
-        attempts, np.where(success > 0, 102, -2), s=4, c=success, cmap="RdYlGn", vmin=0, vmax=1
-    )
+    for is_success, y, color in ((True, 102, "tab:green"), (False, -2, "tab:red")):
+        chosen = attempts[(success > 0) == is_success]
+        label = "success" if is_success else "failure"
+        top.scatter(chosen, np.full(chosen.shape, y), s=4, color=color, label=label)
     top.set(ylabel="success [%]", ylim=(-5, 105), title=title)
     top.grid(alpha=0.3)
-    top.legend(loc="lower right")
+    top.legend(loc="lower right", bbox_to_anchor=(1.0, 0.06), markerscale=3)
     known = [(int(r["attempt"]) + 1, float(r["loss"])) for r in rows if r["loss"]]
     if known:
         bottom.plot(*zip(*known, strict=True), color="tab:gray", lw=0.8)
