@@ -3,11 +3,13 @@
 import time
 from typing import Protocol
 
+_PAUSE = 0.004  # [s]
+
 
 class Clock(Protocol):
     """Time of the robot: the wall clock on hardware, simulated time in simulation.
 
-    In a simulation that runs in the same process, `sleep` steps the physics; this is what lets
+    In a simulation that runs in the same process, `pause` steps the physics; this is what lets
     one grasp primitive run unchanged in-process, over ROS and on hardware.
     """
 
@@ -15,8 +17,8 @@ class Clock(Protocol):
         """Return the time [s]; never runs backwards."""
         ...
 
-    def sleep(self, duration: float) -> None:
-        """Let `duration` [s] pass."""
+    def pause(self) -> None:
+        """Let a moment pass, or wait until a device has news, before looking at it again."""
         ...
 
 
@@ -27,6 +29,6 @@ class WallClock:
         """Return seconds since an arbitrary start."""
         return time.monotonic()
 
-    def sleep(self, duration: float) -> None:
-        """Block for `duration` [s]."""
-        time.sleep(max(0.0, duration))
+    def pause(self) -> None:
+        """Block for a moment."""
+        time.sleep(_PAUSE)

@@ -27,6 +27,10 @@ class ManualClock:
         """Let `duration` [s] pass at once."""
         self._now += duration
 
+    def pause(self) -> None:
+        """Let 4 ms pass at once; makes this object a `Clock`."""
+        self.sleep(0.004)
+
 
 class FakeArm(Arm):
     """Follows trajectories exactly.

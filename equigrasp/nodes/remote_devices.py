@@ -29,8 +29,7 @@ _AT_REST = 0.01  # [rad/s]
 class RosClock:
     """The node's clock; notices when simulated time stands still.
 
-    Who waits in `sleep` looks again as soon as `wake` tells that something happened: a joint state,
-    a result, a cancel.
+    Who is in `pause` looks again as soon as `wake` tells of news: a joint state, a result, a cancel.
     """
 
     def __init__(self, node: Node) -> None:
@@ -39,15 +38,15 @@ class RosClock:
         self._last, self._last_change = self.now(), time.monotonic()
 
     def wake(self) -> None:
-        """End the present `sleep`; from any thread."""
+        """End the present `pause`; from any thread."""
         self._wake.set()
 
     def now(self) -> float:
         """Return ROS time [s]."""
         return float(self._clock.now().nanoseconds * 1e-9)
 
-    def sleep(self, duration: float) -> None:
-        """Wait until something happens, for a short while at most; `duration` is not kept.
+    def pause(self) -> None:
+        """Wait for news, for a short while at most.
 
         Raises:
             DeviceTimeoutError: if ROS time has not moved for a while: its source is gone.

@@ -9,7 +9,6 @@ from equigrasp.devices.arm import JointTrajectory, MotionState
 from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import CancelledError, DeviceError, DeviceTimeoutError
 
-_POLL = 0.004  # [s] robot clock
 _STOP_TIMEOUT = 1.0  # [s] within which a stopped arm must report to be at rest
 _GRIPPER_TIMEOUT = 3.0  # [s] beyond the time that the stroke takes at the commanded speed
 
@@ -47,7 +46,7 @@ class Motion:
                 raise DeviceTimeoutError(
                     f"The arm was told to stop and still moves after {_STOP_TIMEOUT} s."
                 )
-            self.cell.clock.sleep(_POLL)
+            self.cell.clock.pause()
 
     def follow(
         self,
@@ -80,7 +79,7 @@ class Motion:
         arm.start_trajectory(trajectory)
         is_guarded = False
         while True:
-            clock.sleep(_POLL)
+            clock.pause()
             self.check_cancel()
             status = arm.motion_status()
             if not status.is_active:
@@ -129,7 +128,7 @@ class Motion:
                 raise DeviceTimeoutError(
                     f"The gripper did not finish within {deadline - began:.1f} s."
                 )
-            clock.sleep(_POLL)
+            clock.pause()
         self.busy_time += clock.now() - began
         if status.state is not MotionState.SUCCEEDED:
             raise DeviceError(f"The gripper ended as {status.state.value}: {status.message}")

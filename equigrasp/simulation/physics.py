@@ -48,9 +48,13 @@ class Physics:
             self._num_steps += 1
 
     def sleep(self, duration: float) -> None:
-        """Step until `duration` [s] has passed; makes this object a `Clock`."""
+        """Step until `duration` [s] has passed."""
         for _ in range(max(1, round(duration / TIME_STEP))):
             self.step()
+
+    def pause(self) -> None:
+        """Step once; makes this object a `Clock`."""
+        self.step()
 
     def close(self) -> None:
         """Free the engine; may be called twice."""
