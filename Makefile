@@ -25,11 +25,11 @@ setup: $(STAMPS)/interfaces $(STAMPS)/no-deps  ## make .venv with everything; a 
 sim: setup  ## learn to grasp in simulation over ROS 2 (options: make sim ARGS="--attempts 100")
 	@$(BIN)/equigrasp up sim $(ARGS)
 
-test: setup  ## every test that needs neither GPU nor hardware
-	$(BIN)/python -m pytest -m "not gpu and not hardware"
+test: test-fast  ## every test that needs neither GPU nor hardware
+	$(BIN)/python -m pytest -m "ros and not gpu and not hardware"
 
-test-fast: setup  ## the tests that need no ROS
-	$(BIN)/python -m pytest -m "not gpu and not hardware and not ros"
+test-fast: setup  ## the tests that need no ROS, on all cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not hardware and not ros"
 
 lint: setup  ## style, static types and import rules
 	$(BIN)/ruff check .
