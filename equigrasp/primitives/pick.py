@@ -293,18 +293,26 @@ class PickPrimitive:
             motion.wait_for_fingers()
 
     def _clear(self, motion: Motion, start: np.ndarray) -> np.ndarray:
-        """Rise straight where the TCP is low, and return where the arm then is."""
+        """Rise straight where the TCP is low, and return where the arm then is.
+
+        Where that is blocked, the fingers let go of what they hold first.
+        """
         tcp = self.planner.forward_kinematics(start)
         height = self.cell.config.motion.place_height
         if tcp.position[2] >= height:
             return start
         target = Transform(np.array([*tcp.position[:2], height]), tcp.quat_xyzw)
+        speed = self.cell.config.motion.approach_speed
         try:
-            line = self.planner.plan_line(start, target, self.cell.config.motion.approach_speed)
+            line = self.planner.plan_line(start, target, speed)
         except UnreachableError:
             _LOGGER.warning("No straight way up from where the arm is; moving home directly.")
             return start
-        motion.follow(line)
+        if motion.follow(line, guard=lambda: False) is not MotionState.SUCCEEDED:
+            _LOGGER.warning("The way up was blocked; letting go of what is held.")
+            motion.start_fingers(self.cell.gripper_config.limits.stroke)
+            motion.wait_for_fingers()
+            motion.follow(self.planner.plan_line(motion.joint_positions(), target, speed))
         return motion.joint_positions()
 
 

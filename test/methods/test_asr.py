@@ -8,7 +8,7 @@ from equigrasp.config import override
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import EmptyWorkspaceError
-from equigrasp.learning.weight_store import read_parameters
+from equigrasp.learning.weight_store import load_weights, read_parameters
 from equigrasp.methods.asr.losses import (
     off_policy_loss,
     on_policy_loss,
@@ -18,6 +18,7 @@ from equigrasp.methods.asr.losses import (
 from equigrasp.methods.asr.networks import extract_patches, success_probability
 from equigrasp.methods.asr.policy import AsrPolicy
 from equigrasp.methods.registry import load_method, method_package
+from equigrasp.paths import models_dir
 from equigrasp.perception.observation import Observation
 
 
@@ -128,6 +129,21 @@ def test_bad_weights_leave_the_old_ones_in_place(workspace: Workspace) -> None:
     policy.load({k: v + 0.05 for k, v in tensors.items()}, 7, "good file")
     changed = policy.choose(observation, np.random.default_rng(0), "train")
     assert changed.policy_version == 7 and not np.allclose(changed.q_map, before.q_map)
+
+
+@pytest.mark.parametrize("along_rows", [True, False])
+def test_the_shipped_weights_grasp_a_bar_across(workspace: Workspace, along_rows: bool) -> None:
+    package, config = load_method("asr_compact")
+    policy = package.make_policy(config, package.make_networks(config, 0))
+    policy.load(load_weights(models_dir() / "asr_compact_ur5.safetensors")[0], 1, "shipped")
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[45:83, 60:68] = 0.04  # 119 x 25 mm, long along the rows' axis
+    if not along_rows:
+        heightmap = np.ascontiguousarray(heightmap.T)
+    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    across = 4 if along_rows else 0  # yaw 0 opens along rows, bin 4 is a quarter turn
+    distance = abs(decision.pixel.rotation_bin - across)
+    assert min(distance, 8 - distance) <= 1 and decision.q_value > 0.5
 
 
 def test_an_unknown_method_lists_the_known_ones() -> None:

@@ -300,6 +300,33 @@ def test_go_home_arrives_and_rises_first_where_the_tcp_is_low(bench: Bench) -> N
     np.testing.assert_allclose(bench.arm.joint_state().positions, home, atol=1e-6)
 
 
+def test_a_blocked_way_home_lets_go_and_arrives(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = threading.Event()
+    with pytest.raises(CancelledError):
+        bench.primitive.execute(
+            bench.grasp,
+            bench.workspace,
+            bench.place,
+            on_phase=lambda phase: cancel.set() if phase is Phase.CLOSE else None,
+            cancel=cancel,
+        )
+    start, faults = bench.arm.start_trajectory, []
+
+    def block_first(trajectory: JointTrajectory) -> None:
+        start(trajectory)
+        if not faults:
+            faults.append(1)
+            bench.arm._state = MotionState.FAULT
+
+    monkeypatch.setattr(bench.arm, "start_trajectory", block_first)
+    bench.primitive.go_home()
+    home = np.array(bench.cell.arm_config.home_positions)
+    np.testing.assert_allclose(bench.arm.joint_state().positions, home, atol=1e-6)
+    assert faults and bench.gripper.state().width == pytest.approx(bench.gripper.limits.stroke)
+
+
 def test_an_arm_that_will_not_stop_is_reported(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,7 @@ class Canceller:
         self._rng = rng
         self._objects = graph.node.create_client(GetObjects, "sim_bridge/get_objects")
         assert self._objects.wait_for_service(20.0)
-        wait_for(self._is_home, 60.0, "an executor that hears the arm")
+        self.go_home()
 
     def cancel_one(self) -> Cancel:
         """Begin a grasp, cancel it, watch the arm, and send it home."""
@@ -106,7 +106,8 @@ class Canceller:
         sent = time.monotonic()
         home = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
         accepted = time.monotonic()
-        assert self._graph.result(home, 20.0).result.error_code == 0
+        ended = self._graph.result(home, 20.0).result
+        assert ended.error_code == 0, f"cancelled in {phase.name}: {ended.error_msg}"
         if answer.status == GoalStatus.STATUS_CANCELED:
             assert answer.result.error_code == ExecuteGrasp.Result.CANCELLED
         else:
@@ -120,6 +121,10 @@ class Canceller:
             says_held=bool(answer.result.is_object_held),
             is_lifted=is_lifted,
         )
+
+    def go_home(self) -> None:
+        """Go home, again and again until it succeeds."""
+        wait_for(self._is_home, 60.0, "the arm to be at home")
 
     def _is_home(self) -> bool:
         handle = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
@@ -149,7 +154,7 @@ class Canceller:
         return goal
 
 
-def summary(cancels: list[Cancel]) -> str:
+def summary(cancels: list[Cancel], failures: list[str]) -> str:
     """Return the figures as a Markdown table."""
     done = [c for c in cancels if c.is_canceled]
     lines = [
@@ -179,6 +184,7 @@ def summary(cancels: list[Cancel]) -> str:
         f"the air: {both[True, True]}; said held, none in the air: {both[True, False]}; said empty, "
         f"one in the air: {both[False, True]}; said empty, none in the air: {both[False, False]}.",
     ]
+    lines += ["", "Otherwise than promised: " + ("; ".join(failures) or "none") + "."]
     return "\n".join(lines) + "\n"
 
 
@@ -191,21 +197,29 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     cancels: list[Cancel] = []
+    failures: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         graph = Graph(Path(folder), domain_id=30 + os.getpid() % 60)
         try:
             canceller = Canceller(graph, Joints(graph), np.random.default_rng(options.seed))
-            for _ in tqdm(range(options.count), unit="cancel"):
-                cancels.append(canceller.cancel_one())
+            for number in tqdm(range(options.count), unit="cancel"):
+                try:
+                    cancels.append(canceller.cancel_one())
+                except AssertionError as error:
+                    failures.append(f"cancel {number}: {error}")
+                    tqdm.write(failures[-1], file=sys.stderr)
+                    canceller.go_home()
         finally:
             graph.close()
             if cancels:
-                (options.out / "cancels.md").write_text(summary(cancels), encoding="utf-8")
+                (options.out / "cancels.md").write_text(
+                    summary(cancels, failures), encoding="utf-8"
+                )
                 with (options.out / "cancels.csv").open("w", newline="", encoding="utf-8") as file:
                     writer = csv.DictWriter(file, asdict(cancels[0]))
                     writer.writeheader()
                     writer.writerows(asdict(c) for c in cancels)
-    sys.stdout.write(summary(cancels))
+    sys.stdout.write(summary(cancels, failures))
 
 
 if __name__ == "__main__":
