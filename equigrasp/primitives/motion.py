@@ -9,6 +9,7 @@ from equigrasp.devices.arm import JointTrajectory, MotionState
 from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import CancelledError, DeviceError, DeviceTimeoutError
 
+_STATE_TIMEOUT = 0.5  # [s] to wait for a joint state that is newer than the question
 _STOP_TIMEOUT = 1.0  # [s] within which a stopped arm must report to be at rest
 _GRIPPER_TIMEOUT = 3.0  # [s] beyond the time that the stroke takes at the commanded speed
 
@@ -134,5 +135,15 @@ class Motion:
             raise DeviceError(f"The gripper ended as {status.state.value}: {status.message}")
 
     def joint_positions(self) -> np.ndarray:
-        """Return where the arm is, shape (n,) [rad]."""
-        return self.cell.arm.joint_state().positions
+        """Return where the arm is now, shape (n,) [rad].
+
+        A joint state from before the call is not taken while a newer one may come: it could show
+        the arm as it was in the motion before.
+        """
+        clock = self.cell.clock
+        asked = clock.now()
+        while True:
+            state = self.cell.arm.joint_state()
+            if state.stamp >= asked or clock.now() > asked + _STATE_TIMEOUT:
+                return state.positions
+            clock.pause()

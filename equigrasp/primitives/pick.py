@@ -281,7 +281,8 @@ class PickPrimitive:
 
         def watch_view() -> None:
             nonlocal is_entered
-            if not is_entered and self.planner.is_in_view(workspace, motion.joint_positions()):
+            positions = self.cell.arm.joint_state().positions
+            if not is_entered and self.planner.is_in_view(workspace, positions):
                 is_entered = True
                 enter(Phase.PLACE)
 
