@@ -50,6 +50,7 @@ def bench_graph() -> list[str]:
         return [_hop_line(_time_hops(node)), *_measure_graph(node)]
     finally:
         executor.shutdown(timeout_sec=1.0)
+        spinner.join(5.0)  # the interpreter must not end under a thread of DDS
         rclpy.try_shutdown()
 
 
