@@ -107,6 +107,11 @@ class Motion:
         motion = self.cell.config.motion
         self.cell.gripper.start_move(width, motion.grasp_speed, force or motion.grasp_force)
 
+    def open_fingers(self) -> None:
+        """Open the fingers all the way, and wait; errors as `wait_for_fingers`."""
+        self.start_fingers(self.cell.gripper_config.limits.stroke)
+        self.wait_for_fingers()
+
     def wait_for_fingers(self) -> None:
         """Wait until the fingers have arrived or stalled on something.
 

@@ -255,8 +255,7 @@ class PickPrimitive:
         if state is MotionState.SUCCEEDED:
             return True
         _LOGGER.warning("The lift was blocked; letting go and rising without the object.")
-        motion.start_fingers(self.cell.gripper_config.limits.stroke)
-        motion.wait_for_fingers()
+        motion.open_fingers()
         motion.follow(self._lift_from(motion, plan))
         return False
 
@@ -290,8 +289,7 @@ class PickPrimitive:
         if not is_entered:
             enter(Phase.PLACE)
         if is_held:
-            motion.start_fingers(self.cell.gripper_config.limits.stroke)
-            motion.wait_for_fingers()
+            motion.open_fingers()
 
     def _clear(self, motion: Motion, start: np.ndarray) -> np.ndarray:
         """Rise straight where the TCP is low, and return where the arm then is.
@@ -311,8 +309,7 @@ class PickPrimitive:
             return start
         if motion.follow(line, guard=lambda: False) is not MotionState.SUCCEEDED:
             _LOGGER.warning("The way up was blocked; letting go of what is held.")
-            motion.start_fingers(self.cell.gripper_config.limits.stroke)
-            motion.wait_for_fingers()
+            motion.open_fingers()
             motion.follow(self.planner.plan_line(motion.joint_positions(), target, speed))
         return motion.joint_positions()
 
