@@ -15,12 +15,13 @@ from equigrasp_interfaces.action import CollectExperience
 from equigrasp_interfaces.msg import Experience
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
 from rclpy.action import ActionClient
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 
 from equigrasp.errors import DeviceTimeoutError, EquigraspError
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names, qos
+from equigrasp.nodes.client_node import client_node
 from equigrasp.nodes.launch_parts import describe, resolve
 from equigrasp.nodes.supervisor import ManagedProcess
 
@@ -40,18 +41,8 @@ def bench_graph() -> list[str]:
     # A domain of its own: the goals must never reach a robot that is running.
     os.environ["ROS_DOMAIN_ID"] = str(60 + os.getpid() % 30)
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    rclpy.init()
-    node = rclpy.create_node("graph_bench")
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
-    spinner.start()
-    try:
+    with client_node("graph_bench") as node:
         return [_hop_line(_time_hops(node)), *_measure_graph(node)]
-    finally:
-        executor.shutdown(timeout_sec=1.0)
-        spinner.join(5.0)  # the interpreter must not end under a thread of DDS
-        rclpy.try_shutdown()
 
 
 def _time_hops(node: Any) -> np.ndarray:
@@ -144,13 +135,6 @@ def _wait(is_true: Any, what: str, timeout: float = _START_TIMEOUT) -> None:
         time.sleep(0.02)
         if time.monotonic() > deadline:
             raise EquigraspError(f"Waited {timeout:.0f} s for {what}.")
-
-
-def _spin(executor: SingleThreadedExecutor) -> None:
-    try:
-        executor.spin()
-    except (ExternalShutdownException, rclpy.executors.ShutdownException):
-        pass
 
 
 def _echo() -> None:

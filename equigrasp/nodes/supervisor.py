@@ -10,13 +10,10 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-import rclpy
 import yaml
 from equigrasp_interfaces.action import CollectExperience
 from equigrasp_interfaces.msg import Experience, LearnerStatus
 from rclpy.action import ActionClient
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
 from equigrasp.errors import EquigraspError
@@ -24,6 +21,7 @@ from equigrasp.experiments.report import write_report
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names, qos
+from equigrasp.nodes.client_node import client_node
 from equigrasp.nodes.launch_parts import NodeDescription, describe
 
 _MAX_RESTARTS = 5  # of one node …
@@ -121,16 +119,17 @@ class Supervisor:
         logs = self._run.path / "logs"
         logs.mkdir(exist_ok=True)
         self._processes = [ManagedProcess(d, logs) for d in self._descriptions]
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        node = rclpy.create_node("supervisor")
-        node.create_subscription(
-            LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched()
-        )
-        client = ActionClient(node, CollectExperience, names.COLLECT_EXPERIENCE)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
-        spinner.start()
+        try:
+            with client_node("supervisor") as node:
+                node.create_subscription(
+                    LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched()
+                )
+                client = ActionClient(node, CollectExperience, names.COLLECT_EXPERIENCE)
+                return self._run_graph(client)
+        finally:
+            self._report()
+
+    def _run_graph(self, client: ActionClient) -> int:
         try:
             self._collect(client)
             return 0
@@ -139,9 +138,6 @@ class Supervisor:
             return 1
         finally:
             self._end()
-            executor.shutdown(timeout_sec=1.0)
-            rclpy.try_shutdown()
-            self._report()
 
     def _on_status(self, message: LearnerStatus) -> None:
         self._status = message
@@ -256,10 +252,3 @@ class Supervisor:
             print(f"report: {write_report(self._run.path)}", file=sys.stderr)
         except EquigraspError as error:
             print(f"no report: {error}", file=sys.stderr)
-
-
-def _spin(executor: SingleThreadedExecutor) -> None:
-    try:
-        executor.spin()
-    except (ExternalShutdownException, rclpy.executors.ShutdownException):
-        pass
