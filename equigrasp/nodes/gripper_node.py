@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from control_msgs.action import GripperCommand
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState as JointStateMsg
 
 from equigrasp.devices.arm import MotionState
@@ -18,7 +17,7 @@ from equigrasp.nodes.conversions import to_time
 from equigrasp.nodes.managed_node import ManagedNode
 from equigrasp.nodes.parameters import declare, parameter
 
-_POLL = 0.003  # [s] wall clock
+_POLL = 0.005  # [s] wall clock
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,7 @@ class GripperNode(ManagedNode):
             cancel_callback=self._cancel,
             callback_group=self.callbacks,
         )
-        self._timer = self.create_timer(
-            1.0 / self._config.state_rate,
-            self._publish_state,
-            callback_group=self.callbacks,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
-        )
+        self.repeat(self._config.state_rate, self._publish_state)
 
     def halt(self) -> None:
         """Hold the fingers where they are."""
@@ -75,8 +69,6 @@ class GripperNode(ManagedNode):
         self._gripper.disconnect()
 
     def _publish_state(self) -> None:
-        if not self.is_active:
-            return
         state, description = self._gripper.state(), self._description
         message = JointStateMsg(
             name=list(self._gripper.joint_names),
