@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from test_async_learner import make_transition
@@ -16,11 +15,16 @@ NUM_ATTEMPTS = 22  # call for three steps
 
 
 def _batches(
-    folder: Path, num_views: int, monkeypatch: pytest.MonkeyPatch, num_copies: int = 0
+    folder: Path,
+    num_views: int,
+    monkeypatch: pytest.MonkeyPatch,
+    num_attempts: int = NUM_ATTEMPTS,
+    **training: int,
 ) -> list[GraspBatch]:
     package, config = load_method("asr_tiny")
-    views = {"training.num_views": str(num_views), "training.num_copies": str(num_copies)}
-    learner = AsyncLearner(folder, package, override(config, views), 3)
+    training = {"num_views": num_views, "num_copies": 0} | training
+    config = override(config, {f"training.{k}": str(v) for k, v in training.items()})
+    learner = AsyncLearner(folder, package, config, 3)
     batches: list[GraspBatch] = []
 
     def keep(batch: GraspBatch, seed: int) -> dict[str, float]:
@@ -28,7 +32,7 @@ def _batches(
         return {"loss": 0.0}
 
     monkeypatch.setattr(learner.learner, "train_step", keep)
-    for attempt in range(NUM_ATTEMPTS):
+    for attempt in range(num_attempts):
         learner.add(make_transition(attempt), {})
     learner.train_pending(10)
     return batches
@@ -70,6 +74,8 @@ def test_views_depend_on_seed_and_step_alone(
     again = _batches(tmp_path / "b", 2, monkeypatch, num_copies=8)
     for one, two in zip(first, again, strict=True):
         assert torch.equal(one.heightmaps, two.heightmaps) and torch.equal(one.rows, two.rows)
-    keys = [b.heightmaps.numpy().tobytes() for b in first]
-    assert len(first) == 3 and len(set(keys)) == 3
-    assert np.all([b.num_views == 2 for b in first])
+    # One attempt, many steps: nothing but the view can differ.
+    steps = {"first_training_attempt": 1, "steps_per_attempt": 3}
+    single = _batches(tmp_path / "c", 1, monkeypatch, 1, **steps)
+    assert len(single) == 3
+    assert len({view.numpy().tobytes() for b in single for view in b.heightmaps}) == 3 * 8

@@ -79,4 +79,6 @@ def test_temperatures_follow_mode_exploration_and_failures(workspace: Workspace)
     assert boltzmann.choose(observation, rng, "greedy", 2).q_value == pytest.approx(0.27)
     greedy = _policy(exploration="epsilon_greedy", epsilon_start=0.0, epsilon_end=0.0)
     assert greedy.choose(observation, rng, "train").q_value < 1e-8  # the best grasp
-    assert greedy.choose(observation, rng, "greedy").q_value == 0.002  # near-greedy, as published
+    always = _policy(exploration="epsilon_greedy", epsilon_start=1.0, epsilon_end=1.0)
+    assert np.isnan(always.choose(observation, rng, "train").q_value)
+    assert always.choose(observation, rng, "greedy").q_value == 0.002  # near-greedy, as published

@@ -90,6 +90,41 @@ def test_a_step_uses_the_losses_that_are_switched_on(changes: dict, expected: tu
     assert is_off_policy == (expected[1] > 0)
 
 
+class _Height(torch.nn.Module):
+    """Values all yaws by the middle of what it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.scale * x[:, :, 16, 16])[:, :, None].repeat(1, 1, 8)
+
+
+@pytest.mark.parametrize(("is_relative", "height"), [("true", -0.01), ("false", 0.03)])
+def test_q2_sees_relative_heights_unless_it_is_told_not_to(
+    workspace: Workspace, is_relative: str, height: float
+) -> None:
+    package, config = load_method("asr_tiny")
+    changes = {"network.output": "linear", "network.is_patch_relative": is_relative}
+    config = override(config, changes | {"training.num_off_policy_pixels": "0"})
+    modules = {"q1": _Table(torch.full((1, 1, 128, 128), 0.5).tolist()), "q2": _Height()}
+    heightmap = np.full((128, 128), 0.03, np.float32)  # less max(0.03 - 0.04, 0.03 + 0.01)
+    policy = package.make_policy(config, modules)
+    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    assert decision.rotation_values == pytest.approx([height] * 8, abs=1e-6)
+    pixel = torch.tensor([60])
+    batch = GraspBatch(
+        torch.from_numpy(heightmap)[None, None],
+        pixel,
+        pixel,
+        torch.tensor([1]),
+        torch.tensor([0.0]),
+    )
+    losses = package.make_learner(config, modules, 96).train_step(batch, 0)
+    assert losses["loss_q2"] == pytest.approx(0.5 * height**2)
+
+
 def test_views_are_judged_by_the_mean_of_what_q2_says_of_them() -> None:
     package, config = load_method("asr_tiny")
     changes = {"network.output": "linear", "training.num_off_policy_pixels": "0"}

@@ -56,6 +56,24 @@ def test_the_values_of_one_yaw_are_those_among_all(name: str) -> None:
     assert not torch.allclose(one[0], every[0, :, 4], atol=1e-3)
 
 
+@pytest.mark.parametrize(("size", "padded"), [(64, 96), (128, 192)])
+def test_turned_inputs_are_whole_and_have_floor_around_them(size: int, padded: int) -> None:
+    package, config = load_method("rot_fcn_compact")
+    network = package.make_networks(config, 0)["q"].eval()
+    seen: list[torch.Tensor] = []
+    network.unet.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        network(torch.full((1, 1, size, size), 0.05))
+    border = (padded - size) // 2
+    assert seen[0].shape == (8, 1, padded, padded)
+    straight = seen[0][0, 0]
+    inner = slice(border, border + size)
+    assert torch.allclose(straight[inner, inner], torch.tensor(0.05))
+    volumes = seen[0].sum((1, 2, 3))
+    assert float(straight.sum()) == pytest.approx(0.05 * size**2)  # nothing but floor around it
+    assert volumes.tolist() == pytest.approx([0.05 * size**2] * 8, rel=0.01)  # no corner is lost
+
+
 def test_turning_the_heightmap_turns_the_values_of_turned_inputs() -> None:
     package, config = load_method("rot_fcn_compact")
     network = package.make_networks(config, 0)["q"].eval()
