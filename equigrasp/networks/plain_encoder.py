@@ -2,6 +2,7 @@
 
 import torch
 
+from equigrasp.errors import ConfigError
 from equigrasp.networks.plain_blocks import PlainResidualBlock, fill_weights_in_place
 
 _PATCH_SIZE_PX = 32
@@ -77,6 +78,9 @@ class DenseEncoder(_PatchNetwork):
         is_stem_pooled: Pool after the first convolution, not only after the second.
         input_scale: Heights are multiplied by it [1/m].
         num_logits: Outputs a yaw.
+
+    Raises:
+        ConfigError: if the kernels leave nothing of a patch.
     """
 
     def __init__(
@@ -99,6 +103,11 @@ class DenseEncoder(_PatchNetwork):
             if pools:
                 layers.append(torch.nn.MaxPool2d(2))
                 side //= 2
+        if side < 1:
+            raise ConfigError(
+                f"kernel_sizes {kernel_sizes} leave nothing of a patch of {_PATCH_SIZE_PX} px; "
+                "choose smaller ones."
+            )
         layers += [
             torch.nn.Flatten(),
             torch.nn.Linear(channels[2] * side * side, channels[3]),

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from equigrasp.errors import ConfigError
 from equigrasp.networks.equivariance import map_equivariance_error, rotation_equivariance_error
 from equigrasp.networks.plain_blocks import PlainResidualBlock, fill_weights_in_place
 from equigrasp.networks.plain_encoder import DenseEncoder, PlainEncoder
@@ -38,6 +39,12 @@ def test_an_encoder_maps_patches_to_yaws_without_symmetry(
     with torch.no_grad():
         assert network(patch).shape == (3, 2, 8)
     assert rotation_equivariance_error(network, patch) > 1e-3
+
+
+def test_kernels_that_leave_nothing_of_a_patch_are_named() -> None:
+    DenseEncoder((2, 2, 2, 2), (5, 5, 11), 8)  # 32, 28, 24, pooled 12, 2
+    with pytest.raises(ConfigError, match=r"\(5, 5, 13\) leave nothing of a patch of 32 px"):
+        DenseEncoder((2, 2, 2, 2), (5, 5, 13), 8)
 
 
 def test_heights_are_scaled_before_the_first_layer() -> None:
