@@ -73,9 +73,8 @@ class TurningFcn(torch.nn.Module):
     def at_yaws(self, heightmaps: torch.Tensor, rotation_bins: torch.Tensor) -> torch.Tensor:
         """Return the logits of one yaw each; see `ChannelFcn.at_yaws`."""
         size, step = heightmaps.shape[-1], 2**self.unet.num_poolings
-        border = (
-            math.ceil(size * math.sqrt(2.0) / step) * step - size
-        ) // 2  # 128: 32, as published
+        padded = math.ceil(size * math.sqrt(2.0) / step) * step  # 128 to 192, as published
+        border = (padded - size) // 2
         angles = rotation_bins * (math.pi / self.num_rotations)
         turned = turn_maps(pad(heightmaps, [border] * 4), -angles)
         maps = turn_maps(self.unet(turned), angles)
