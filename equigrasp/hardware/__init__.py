@@ -1,0 +1,1 @@
+"""Drivers of real devices: bytes, the device's own integers, SI units; one folder a device."""
