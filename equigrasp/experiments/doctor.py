@@ -11,6 +11,7 @@ from equigrasp.config import from_mapping, read_yaml
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
 from equigrasp.devices.robot_description import assemble
 from equigrasp.errors import EquigraspError
+from equigrasp.hardware.robotiq.config import RobotiqConfig
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import config_dir
 
@@ -31,6 +32,7 @@ _PACKAGES = {
 _KINDS = {
     "arms": ArmConfig,
     "grippers": GripperConfig,
+    "gripper_drivers": RobotiqConfig,
     "cameras": CameraConfig,
     "cells": CellConfig,
 }
