@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from conftest import RATE, MakeRig, Rig
+from rig import RATE, MakeRig, Rig
 
 from equigrasp.devices.arm import MotionState
 from equigrasp.errors import CommandRejectedError, DeviceError, DeviceTimeoutError
@@ -89,7 +89,7 @@ def test_the_measured_speed_is_that_of_the_fingers(rig: Rig) -> None:
     deadline = time.monotonic() + 0.15
     while time.monotonic() < deadline:
         speed = rig.driver.state().speed
-    assert speed == pytest.approx(0.02 * RATE, rel=0.2)
+    assert speed == pytest.approx(0.02 * RATE, rel=0.35)
     rig.wait()
     time.sleep(0.2)
     assert rig.driver.state().speed == 0.0
@@ -97,11 +97,12 @@ def test_the_measured_speed_is_that_of_the_fingers(rig: Rig) -> None:
 
 def test_a_stop_holds_the_fingers_mid_stroke(rig: Rig) -> None:
     rig.driver.start_move(0.085, 0.02, 40.0)
-    time.sleep(0.05)
+    while rig.driver.state().width < 0.005:
+        time.sleep(0.002)
     rig.driver.stop()
     assert rig.driver.motion_status().state is MotionState.STOPPED
     held = rig.driver.state().width
-    assert 0.002 < held < 0.06
+    assert 0.005 < held < 0.08
     time.sleep(0.03)
     assert rig.driver.state().width == held
     rig.driver.start_move(0.085, 0.15, 40.0)  # the same goal again
