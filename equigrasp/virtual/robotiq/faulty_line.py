@@ -3,7 +3,7 @@
 import enum
 import threading
 
-DELAY = 0.4  # [s] of a late answer; longer than any sensible answer timeout
+DELAY = 0.3  # [s] of a late answer: longer than the driver waits unless told otherwise
 
 
 class Mishap(enum.Enum):

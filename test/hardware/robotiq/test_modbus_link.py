@@ -2,6 +2,8 @@
 
 import os
 import select
+import sys
+import termios
 import threading
 import tty
 from collections.abc import Iterator
@@ -93,6 +95,22 @@ def test_silence_is_told(line: Line) -> None:
     line.answer(b"", len(READ))
     with pytest.raises(DeviceTimeoutError, match=r"did not answer within 0\.1 s"):
         line.link.read()
+
+
+def test_a_port_that_was_unplugged_is_told(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flush() -> None:
+        raise termios.error(5, "Input/output error")
+
+    line.answer(b"", 0)
+    monkeypatch.setattr(line.link._instrument.serial, "reset_input_buffer", flush)
+    with pytest.raises(DeviceTimeoutError, match="Input/output error"):
+        line.link.read()
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "minimalmodbus", None)
+    with pytest.raises(ImportError, match="requirements/hardware.txt"):
+        ModbusLink("/dev/no_such_port", timeout=0.1).open()
 
 
 def test_a_port_that_is_not_there_is_named() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from rig import RATE, MakeRig, Rig
@@ -256,6 +257,22 @@ def test_an_object_in_the_fingers_ends_the_measurement(make_rig: MakeRig) -> Non
     rig.fingers.object_width = 0.02
     with pytest.raises(DeviceError, match="Take it out from between the fingers"):
         rig.driver.connect()
+
+
+def test_end_stops_that_fingers_cannot_have_are_refused(make_rig: MakeRig) -> None:
+    rig = make_rig(closed_counts=150, use_auto_calibration=True)
+    with pytest.raises(DeviceError, match="measured at 3 and 150 counts"):
+        rig.driver.connect()
+
+
+def test_a_failed_connection_leaves_the_link_closed(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.firmware.raise_fault(0x08)
+    num_files = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(DeviceError, match="0x08"):
+        rig.driver.connect()
+    time.sleep(0.03)  # the server lets go of its end
+    assert len(list(Path("/proc/self/fd").iterdir())) == num_files
 
 
 def test_two_threads_share_one_gripper(rig: Rig) -> None:

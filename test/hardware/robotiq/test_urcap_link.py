@@ -102,6 +102,17 @@ def test_garbage_is_refused_and_shown(
         link.read()
 
 
+def test_a_server_that_answers_twice_is_out_of_step(serve: Serve) -> None:
+    link, _ = serve(lambda line: _right(line) * (2 if line == "GET FLT" else 1))
+    with pytest.raises(DeviceError, match="answers 'GET ACT' with b'FLT 0"):
+        link.read()
+
+
+def test_the_controllers_half_of_the_fault_is_left_out(serve: Serve) -> None:
+    link, _ = serve(lambda line: b"FLT 62\n" if line == "GET FLT" else _right(line))
+    assert link.read().fault == 0x0E  # 62 is 0x3E
+
+
 def test_a_refused_command_is_told(serve: Serve) -> None:
     link, _ = serve(lambda line: b"?\n")
     with pytest.raises(DeviceError, match=r"with b'\?\\n', not 'ack'"):

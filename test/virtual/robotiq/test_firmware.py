@@ -176,7 +176,8 @@ def test_servers_leave_nothing_behind(firmware: VirtualRobotiq) -> None:
     for kind in (VirtualUrcapServer, VirtualModbusSlave):
         server = kind(firmware)
         with server:
-            pass
+            assert threading.active_count() == threads + 1
+        assert threading.active_count() == threads
         server.close()
         if isinstance(server, VirtualModbusSlave):
             assert not Path(server.device).parent.exists()
@@ -184,7 +185,6 @@ def test_servers_leave_nothing_behind(firmware: VirtualRobotiq) -> None:
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", server.port), 1.0)
     assert _num_open_files() == files
-    assert threading.active_count() == threads
 
 
 def _num_open_files() -> int:
