@@ -25,6 +25,7 @@ _PACKAGES = {
     "ompl": "make setup",
     "toppra": "make setup",
     "cv2": "make setup",
+    "minimalmodbus": "make setup",
     "rclpy": "make setup, or source your ROS 2 Jazzy",
     "control_msgs.action": "make setup, or apt install ros-jazzy-control-msgs",
     "equigrasp_interfaces.action": "make setup, or build ros2_ws with colcon and source it",

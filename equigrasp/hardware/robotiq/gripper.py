@@ -20,10 +20,8 @@ from equigrasp.hardware.robotiq.scale import Scale
 _logger = logging.getLogger(__name__)
 _MOTION_TIMEOUT = 2.0  # [s] beyond the time of a whole stroke at the commanded speed
 _SPEED_WINDOW = 0.2  # [s] over which the speed is averaged; one count is 0.4 mm
-_MAX_OPEN_COUNTS, _MIN_CLOSED_COUNTS = (
-    25,
-    200,
-)  # end stops beyond them are not those of the fingers
+# End stops beyond these are not those of the fingers.
+_MAX_OPEN_COUNTS, _MIN_CLOSED_COUNTS = 25, 200
 
 
 class RobotiqGripper(Gripper):
@@ -33,9 +31,9 @@ class RobotiqGripper(Gripper):
     goal; the next command opens the link again. The gripper keeps its activation meanwhile: where
     it did not (its power was off), commands are refused until `connect()` activates it anew.
 
-    The relation of counts to opening, speed and force is taken as linear between the limits, as
-    the manual has it (2F-85 & 2F-140 Instruction Manual, sections 4.3 and 6: quasi-linear, about
-    0.4 mm a count).
+    Counts are taken as linear in opening, speed and force between the limits, which the linkage
+    is only roughly: about 0.4 mm a count (2F-85 & 2F-140 Instruction Manual, section 4.3; ranges
+    from section 6).
 
     Args:
         description: The gripper.

@@ -43,12 +43,16 @@ class ModbusLink(Link):
             ) from error
         try:
             port = serial.Serial(
-                self._device, _BAUD_RATE, timeout=self._timeout, write_timeout=self._timeout
+                self._device,
+                _BAUD_RATE,
+                timeout=self._timeout,
+                write_timeout=self._timeout,
+                exclusive=True,  # frames of two programs would mix
             )
         except (OSError, termios.error) as error:
             raise DeviceTimeoutError(
                 f"The serial port '{self._device}' does not open ({error}). Is the converter"
-                " plugged in, and may this user open it (group dialout)?"
+                " plugged in, used by nothing else, and may this user open it (group dialout)?"
             ) from error
         self._instrument = minimalmodbus.Instrument(port, _SLAVE)
 

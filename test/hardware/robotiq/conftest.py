@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from rig import RATE, FastClock, MakeRig, Rig
+from robotiq_rig import RATE, FastClock, MakeRig, Rig
 
 from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.fakes import FakeGripper
@@ -29,11 +29,11 @@ def make_rig(transport: str, gripper_config: GripperConfig) -> Iterator[MakeRig]
     """Build rigs that are gone when the test ends; the driver is not connected."""
     with ExitStack() as stack:
 
-        def build(rate: float = RATE, closed_counts: int = 230, **options: object) -> Rig:
+        def build(rate: float = RATE, true_closed_counts: int = 230, **options: object) -> Rig:
             clock = FastClock(rate)
             fingers = FakeGripper(gripper_config, clock)
             fingers.connect()
-            firmware = VirtualRobotiq(fingers, closed_counts=closed_counts)
+            firmware = VirtualRobotiq(fingers, closed_counts=true_closed_counts)
             kind = VirtualUrcapServer if transport == "urcap" else VirtualModbusSlave
             server = stack.enter_context(kind(firmware))
             config = dataclasses.replace(server.driver_config(), **options)

@@ -97,6 +97,12 @@ def test_silence_is_told(line: Line) -> None:
         line.link.read()
 
 
+def test_a_port_belongs_to_one_link(line: Line) -> None:
+    line.answer(b"", 0)
+    with pytest.raises(DeviceTimeoutError, match="used by nothing else"):
+        ModbusLink(os.ttyname(line.near), timeout=0.1).open()
+
+
 def test_a_port_that_was_unplugged_is_told(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     def flush() -> None:
         raise termios.error(5, "Input/output error")

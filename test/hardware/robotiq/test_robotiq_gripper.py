@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rig import RATE, MakeRig, Rig
+from robotiq_rig import RATE, MakeRig, Rig
 
 from equigrasp.devices.arm import MotionState
 from equigrasp.errors import CommandRejectedError, DeviceError, DeviceTimeoutError
@@ -236,7 +236,7 @@ def test_fingers_that_never_arrive_are_told(rig: Rig, monkeypatch: pytest.Monkey
 
 
 def test_end_stops_are_measured_where_they_are(make_rig: MakeRig) -> None:
-    rig = make_rig(closed_counts=221, use_auto_calibration=True)
+    rig = make_rig(true_closed_counts=221, use_auto_calibration=True)
     rig.driver.connect()
     rig.driver.start_move(0.0425, 0.15, 40.0)
     rig.wait()
@@ -244,12 +244,23 @@ def test_end_stops_are_measured_where_they_are(make_rig: MakeRig) -> None:
 
 
 def test_without_measuring_other_end_stops_shift_the_width(make_rig: MakeRig) -> None:
-    rig = make_rig(closed_counts=221)
+    rig = make_rig(true_closed_counts=221)
     rig.driver.connect()
     rig.driver.start_move(0.0425, 0.15, 40.0)
     rig.wait()
     # 116 counts of 3 to 230 are asked for; of 3 to 221 they are 105 / 218 of the stroke.
     assert rig.fingers.state().width == pytest.approx(105 / 218 * 0.085, abs=1e-5)
+
+
+def test_configured_end_stops_are_used(make_rig: MakeRig) -> None:
+    rig = make_rig(true_closed_counts=221, open_counts=13, closed_counts=221)
+    rig.activate()
+    rig.driver.connect()
+    assert rig.driver.state().width == 0.0
+    rig.driver.start_move(0.085, 0.15, 40.0)
+    rig.wait()
+    assert rig.firmware.command.position == 13
+    assert rig.driver.state().width == 0.085
 
 
 def test_an_object_in_the_fingers_ends_the_measurement(make_rig: MakeRig) -> None:
@@ -260,7 +271,7 @@ def test_an_object_in_the_fingers_ends_the_measurement(make_rig: MakeRig) -> Non
 
 
 def test_end_stops_that_fingers_cannot_have_are_refused(make_rig: MakeRig) -> None:
-    rig = make_rig(closed_counts=150, use_auto_calibration=True)
+    rig = make_rig(true_closed_counts=150, use_auto_calibration=True)
     with pytest.raises(DeviceError, match="measured at 3 and 150 counts"):
         rig.driver.connect()
 
@@ -268,11 +279,13 @@ def test_end_stops_that_fingers_cannot_have_are_refused(make_rig: MakeRig) -> No
 def test_a_failed_connection_leaves_the_link_closed(make_rig: MakeRig) -> None:
     rig = make_rig()
     rig.firmware.raise_fault(0x08)
-    num_files = len(list(Path("/proc/self/fd").iterdir()))
+    num_files = _num_open_files()
     with pytest.raises(DeviceError, match="0x08"):
         rig.driver.connect()
-    time.sleep(0.03)  # the server lets go of its end
-    assert len(list(Path("/proc/self/fd").iterdir())) == num_files
+    deadline = time.monotonic() + 2.0
+    while _num_open_files() > num_files:  # the server lets go of its end a little later
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_two_threads_share_one_gripper(rig: Rig) -> None:
@@ -315,3 +328,7 @@ def test_what_is_out_of_range_is_refused_before_a_byte_is_sent(
         rig.driver.start_move(*values)
     rig.server.restore()
     assert rig.driver.motion_status().state is MotionState.IDLE
+
+
+def _num_open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

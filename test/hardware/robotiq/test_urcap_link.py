@@ -1,5 +1,6 @@
 """The text of the URCap's server, and what is made of texts that are not its."""
 
+import contextlib
 import re
 import socket
 import threading
@@ -37,7 +38,8 @@ def serve() -> Iterator[Serve]:
 
         def run() -> None:
             client, _ = listener.accept()
-            with client, client.makefile("r", encoding="ascii") as received:
+            hung_up = contextlib.suppress(ConnectionError)  # by a link that has heard enough
+            with hung_up, client, client.makefile("r", encoding="ascii") as received:
                 for line in received:
                     lines.append(line.rstrip("\n"))
                     reply = answer(lines[-1])
