@@ -2,10 +2,12 @@
 
 import threading
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import TypeVar
 
 from equigrasp.hardware.robotiq.config import RobotiqConfig
 from equigrasp.virtual.robotiq.faulty_line import FaultyLine
+
+S = TypeVar("S", bound="Server")
 
 TICK = 0.01  # [s] after which a server that hears nothing looks whether it is to end
 
@@ -37,7 +39,7 @@ class Server(ABC):
             self._thread = None
         self.cut()
 
-    def __enter__(self) -> Self:
+    def __enter__(self: S) -> S:
         self.start()
         return self
 
