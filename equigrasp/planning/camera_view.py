@@ -1,13 +1,12 @@
 """Whether the arm stands between the camera and a tray."""
 
-import hppfcl
 import numpy as np
 import pinocchio as pin
 from scipy.spatial import ConvexHull
 
 from equigrasp.devices.cell import CameraConfig
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.planning.kinematics import Kinematics
+from equigrasp.planning.kinematics import Kinematics, coal
 
 _MARGIN = 0.02  # [m] about the workspace: objects at its rim stand up to 60 mm high
 _BELOW_CAMERA = 0.05  # [m] a link nearer to the camera's height than this is taken to block it
@@ -48,9 +47,9 @@ class CameraView:
         return True
 
 
-def _corners(shape: "hppfcl.CollisionGeometry") -> np.ndarray:
+def _corners(shape: "coal.CollisionGeometry") -> np.ndarray:
     """Return points (K, 3) [m] whose convex hull holds a shape, in its own frame."""
-    if isinstance(shape, hppfcl.BVHModelBase):
+    if isinstance(shape, coal.BVHModelBase):
         vertices = np.asarray(shape.vertices())
         return np.asarray(vertices[ConvexHull(vertices).vertices])
     shape.computeLocalAABB()

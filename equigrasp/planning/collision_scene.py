@@ -3,14 +3,13 @@
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
-import hppfcl
 import numpy as np
 import pinocchio as pin
 
 from equigrasp.errors import CollisionError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.paths import urdf_dir
-from equigrasp.planning.kinematics import Kinematics
+from equigrasp.planning.kinematics import Kinematics, coal
 
 _MARGIN = 0.002  # [m] kept from everything
 
@@ -75,8 +74,13 @@ class CollisionScene:
         self, name: str, size: np.ndarray, center: np.ndarray, rpy: np.ndarray | None = None
     ) -> None:
         rotation = np.eye(3) if rpy is None else pin.rpy.rpyToMatrix(rpy)
-        box = hppfcl.Box(*[float(s) for s in size])
-        placed = pin.GeometryObject(name, 0, box, pin.SE3(rotation, center))
+        box = coal.Box(*[float(s) for s in size])
+        placed = pin.GeometryObject(
+            name=name,
+            parent_joint=0,
+            collision_geometry=box,
+            placement=pin.SE3(rotation, center),
+        )
         self._geometry.addGeometryObject(placed)
 
     def _add_tray(self, workspace: Workspace) -> None:

@@ -24,6 +24,7 @@ _LINE_STEP = 0.02  # [m] between waypoints of a straight line
 _MAX_JUMP = 0.5  # [rad] a joint may turn between waypoints of a line
 _LINE_ACCELERATION = 1.5  # [m/s²] of the TCP on a straight line: a held object stays put
 _PLANNING_TIME = 2.0  # [s]
+_NUM_SEARCHES = 5  # each draws another path
 _EDGE_STEPS = (0.15, 0.05)  # [rad] between spline points of a path round an obstacle
 
 
@@ -76,13 +77,14 @@ class OmplPlanner(MotionPlanner):
         if self._is_free(path):
             return parameterize(path, self._limits, self._speed_scale)
         self.scene.check(start, "The start of a motion")
-        corners = self._search(start, goal)
-        for edge_step in _EDGE_STEPS:
-            path = _with_points_on_edges(corners, edge_step)
-            trajectory = parameterize(path, self._limits, self._speed_scale)
-            if self._is_free(trajectory.positions):  # the spline cuts and swings out at corners
-                return trajectory
-        raise PlanningError("The path found touches something where its corners are rounded.")
+        for _ in range(_NUM_SEARCHES):
+            corners = self._search(start, goal)
+            for edge_step in _EDGE_STEPS:
+                path = _with_points_on_edges(corners, edge_step)
+                trajectory = parameterize(path, self._limits, self._speed_scale)
+                if self._is_free(trajectory.positions):  # splines cut and swing out at corners
+                    return trajectory
+        raise PlanningError("The paths found touch something where their corners are rounded.")
 
     def plan_line(self, start: np.ndarray, goal: Transform, speed: float) -> JointTrajectory:
         first = self.kinematics.forward(start)
