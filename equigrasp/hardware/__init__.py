@@ -1,0 +1,1 @@
+"""Drivers of real devices over their makers' own client libraries, imported on use."""
