@@ -36,7 +36,9 @@ class ServoReference:
     @property
     def is_at_end(self) -> bool:
         """Whether the trajectory's last point is the set-point."""
-        return self._spline is not None and self._bridge is None and self._time >= self._spline.x[-1]
+        return (
+            self._spline is not None and self._bridge is None and self._time >= self._spline.x[-1]
+        )
 
     @property
     def is_at_rest(self) -> bool:

@@ -117,7 +117,7 @@ class UrArm(Arm):
 
     def stop(self) -> None:
         with self._lock:
-            if self._link is None or not self.motion_status().state is MotionState.MOVING:
+            if self._link is None or self.motion_status().state is not MotionState.MOVING:
                 return
             self._number += 1
             self._status = MotionStatus(MotionState.STOPPING)

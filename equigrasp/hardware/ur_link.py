@@ -174,4 +174,3 @@ class UrLink:
         self._failure = self._failure or message
         self.is_lost.set()
         self._has_news.set()
-

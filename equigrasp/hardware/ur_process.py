@@ -50,6 +50,7 @@ class _Robot:
 
     def __init__(self, setup: UrSetup) -> None:
         config = setup.config
+        self.period = 1.0 / config.servo_rate  # [s]
         self._config = config
         self._receive: Any = load_library("rtde_receive").RTDEReceiveInterface(
             config.host, config.servo_rate, _VARIABLES
@@ -102,7 +103,7 @@ class _Robot:
             positions.tolist(),
             0.0,  # speed and acceleration: not used by ur_rtde
             0.0,
-            1.0 / config.servo_rate,
+            self.period,
             config.servo_lookahead_time,
             config.servo_gain,
         )
@@ -205,6 +206,7 @@ class _Publisher:
         self._pipe = pipe
         self._newest: UrReport | None = None
         self._condition = threading.Condition()
+        self._send_lock = threading.Lock()
         threading.Thread(target=self._run, name="publisher", daemon=True).start()
 
     def publish(self, report: UrReport) -> None:
@@ -212,28 +214,30 @@ class _Publisher:
             self._newest = report
             self._condition.notify()
 
+    def fail(self, message: str) -> None:
+        """Say at once why the process ends."""
+        with self._send_lock, contextlib.suppress(OSError):
+            self._pipe.send(UrFailure(message))
+
     def _run(self) -> None:
         with contextlib.suppress(OSError):  # the driver has gone: the main thread sees it too
             while True:
                 with self._condition:
                     self._condition.wait_for(lambda: self._newest is not None)
                     report, self._newest = self._newest, None
-                self._pipe.send(report)
+                with self._send_lock:
+                    self._pipe.send(report)
 
 
-def _serve(pipe: Connection, setup: UrSetup) -> None:
-    robot = _Robot(setup)
-    servo = _Servo(setup, robot)
-    publisher = _Publisher(pipe)
-    period = 1.0 / setup.config.servo_rate
+def _serve(pipe: Connection, robot: _Robot, servo: _Servo, publisher: _Publisher) -> None:
     last = time.monotonic()
     is_ending = False
     while not (is_ending and servo.is_at_rest):
         is_ending = is_ending or _take_orders(pipe, servo)
         now = time.monotonic()
-        publisher.publish(servo.cycle(min(now - last, _LONGEST_STEP * period)))
+        publisher.publish(servo.cycle(min(now - last, _LONGEST_STEP * robot.period)))
         last = now
-        time.sleep(max(0.0, now + period - time.monotonic()))
+        time.sleep(max(0.0, now + robot.period - time.monotonic()))
     robot.stop_script()
 
 
@@ -256,12 +260,15 @@ def _take_orders(pipe: Connection, servo: _Servo) -> bool:
 def main() -> None:
     """Serve one connection until the driver ends it, dies, or the link is lost."""
     pipe = Connection(int(sys.argv[1]))
+    publisher = _Publisher(pipe)
+    robot = None
     try:
-        _serve(pipe, pipe.recv())
+        setup: UrSetup = pipe.recv()
+        robot = _Robot(setup)
+        _serve(pipe, robot, _Servo(setup, robot), publisher)
     except (DeviceError, ImportError, RuntimeError, ValueError) as error:
-        with contextlib.suppress(OSError):
-            pipe.send(UrFailure(str(error)))
-    # Without ur_rtde's destructors: they sleep, and may wait for a controller that is gone.
+        publisher.fail(str(error))
+    # Without the destructors of ur_rtde: they sleep, and may wait for a controller that is gone.
     os._exit(0)
 
 

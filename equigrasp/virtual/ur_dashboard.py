@@ -42,9 +42,7 @@ def _power_on(controller: UrController) -> str:
 
 
 def _brake_release(controller: UrController) -> str:
-    return (
-        "Brake releasing" if controller.release_brakes() else "Failed to execute: brake release"
-    )
+    return "Brake releasing" if controller.release_brakes() else "Failed to execute: brake release"
 
 
 def _unlock(controller: UrController) -> str:

@@ -261,4 +261,6 @@ def _names(payload: bytes) -> tuple[str, ...]:
 def _make_client(port: int, connection: socket.socket, server: UrServer) -> _Client:
     if port == DASHBOARD_PORT:
         return _DashboardClient(connection, server)
-    return _RtdeClient(connection, server) if port == RTDE_PORT else _ScriptClient(connection, server)
+    return (
+        _RtdeClient(connection, server) if port == RTDE_PORT else _ScriptClient(connection, server)
+    )

@@ -1,19 +1,30 @@
 """One suite over every implementation of the device contracts."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from virtual_robot import NEEDS_UR_RTDE, virtual_ur5
 
+from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory, MotionState
 from equigrasp.devices.camera import Camera
 from equigrasp.devices.cell import ArmConfig, GripperConfig
-from equigrasp.devices.clock import Clock
+from equigrasp.devices.clock import Clock, WallClock
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import CommandRejectedError, NotConnectedError
+from equigrasp.hardware.ur5 import UrArm
 from equigrasp.simulation.make import make_simulated_cell
+
+
+class RealClock(WallClock):
+    """For devices that live in real time."""
+
+    def sleep(self, duration: float) -> None:
+        time.sleep(duration)
 
 
 @dataclass
@@ -25,8 +36,6 @@ class Devices:
 
 
 def _fake() -> Iterator[Devices]:
-    from equigrasp.config import load_config
-
     clock = ManualClock()
     arm = FakeArm(load_config(ArmConfig, "arms", "ur5"), clock)
     gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
@@ -40,9 +49,25 @@ def _simulated(cell: str) -> Iterator[Devices]:
     simulation.physics.close()
 
 
-@pytest.fixture(params=["fake", "ur5", "kuka"])
+def _rtde() -> Iterator[Devices]:
+    """The UR5 driver on a virtual controller; gripper and camera are fakes."""
+    pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
+    clock = RealClock()
+    gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
+    with virtual_ur5() as robot:
+        arm = UrArm(load_config(ArmConfig, "arms", "ur5"), robot.config)
+        yield Devices(arm, gripper, FakeCamera(clock), clock)
+        arm.disconnect()
+
+
+@pytest.fixture(params=["fake", "ur5", "kuka", "ur5_rtde"])
 def unconnected(request: pytest.FixtureRequest) -> Iterator[Devices]:
-    yield from _fake() if request.param == "fake" else _simulated(request.param)
+    if request.param == "fake":
+        yield from _fake()
+    elif request.param == "ur5_rtde":
+        yield from _rtde()
+    else:
+        yield from _simulated(request.param)
 
 
 @pytest.fixture
