@@ -19,6 +19,7 @@ from equigrasp.virtual.ur_controller import UrController
 from equigrasp.virtual.ur_server import UrServer
 
 NEEDS_UR_RTDE = "ur_rtde is not installed: pip install -r requirements/hardware.txt"
+WATCHDOG = 0.25  # [s] after which the robot stops when nothing arrives
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,13 @@ class VirtualRobot:
 
     @property
     def config(self) -> UrConfig:
-        """The shipped configuration, with this robot's address."""
-        return replace(load_config(UrConfig, "hardware", "ur5"), host=self.server.host)
+        """The shipped configuration, with this robot's address and a busy machine's patience."""
+        return replace(
+            load_config(UrConfig, "hardware", "ur5"),
+            host=self.server.host,
+            watchdog_frequency=1.0 / WATCHDOG,
+            link_timeout=0.5,
+        )
 
 
 def own_address(number: int = 0) -> str:

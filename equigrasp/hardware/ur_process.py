@@ -58,8 +58,8 @@ class _Robot:
         self._control: Any = load_library("rtde_control").RTDEControlInterface(
             config.host, config.servo_rate
         )
-        self._last_stamp = 0.0
-        self._last_arrival = time.monotonic()
+        self._last_stamp = self._silence = 0.0
+        self._last_read = time.monotonic()
         if not (
             self._control.setPayload(config.payload_mass, list(config.payload_cog))
             and self._control.setTcp(list(config.tcp))
@@ -69,32 +69,40 @@ class _Robot:
 
     def read(self) -> UrReport:
         """Return the newest state; raise `DeviceError` when the link is lost."""
-        receive = self._receive
-        now, stamp = time.monotonic(), receive.getTimestamp()
-        if stamp != self._last_stamp:
-            self._last_stamp, self._last_arrival = stamp, now
-        if not (receive.isConnected() and self._control.isConnected()):
+        report = self._read_at_once()
+        now = time.monotonic()
+        if report.robot_time != self._last_stamp:
+            self._last_stamp, self._silence = report.robot_time, 0.0
+        else:  # time in which this process itself did not run is not the controller's silence
+            self._silence += min(now - self._last_read, _LONGEST_STEP * self.period)
+        self._last_read = now
+        if not (self._receive.isConnected() and self._control.isConnected()):
             raise DeviceError("the controller closed the connection")
-        if now - self._last_arrival > self._config.link_timeout:
-            raise DeviceError(
-                f"no data from the controller for {now - self._last_arrival:.2f} s; "
-                f"at most {self._config.link_timeout} s are allowed"
+        if self._silence > self._config.link_timeout:
+            raise DeviceError(f"no data from the controller for {self._config.link_timeout} s")
+        return report
+
+    def _read_at_once(self) -> UrReport:
+        receive = self._receive
+        while True:
+            stamp = receive.getTimestamp()
+            report = UrReport(
+                joints=JointState(
+                    time.monotonic(),
+                    np.array(receive.getActualQ()),
+                    np.array(receive.getActualQd()),
+                    np.array(receive.getTargetMoment()),
+                ),
+                robot_time=stamp,
+                set_point=np.zeros(6),
+                tcp_force=np.array(receive.getActualTCPForce()),
+                speed_fraction=min(1.0, receive.getSpeedScalingCombined()),
+                problem=ur_modes.problem(
+                    receive.getRobotMode(), receive.getSafetyMode(), receive.getRuntimeState()
+                ),
             )
-        return UrReport(
-            joints=JointState(
-                self._last_arrival,
-                np.array(receive.getActualQ()),
-                np.array(receive.getActualQd()),
-                np.array(receive.getTargetMoment()),
-            ),
-            robot_time=stamp,
-            set_point=np.zeros(6),
-            tcp_force=np.array(receive.getActualTCPForce()),
-            speed_fraction=min(1.0, receive.getSpeedScalingCombined()),
-            problem=ur_modes.problem(
-                receive.getRobotMode(), receive.getSafetyMode(), receive.getRuntimeState()
-            ),
-        )
+            if receive.getTimestamp() == stamp:  # no package came in between
+                return report
 
     def servo(self, positions: np.ndarray) -> None:
         """Send a set-point, shape (6,) [rad]; kicks the watchdog too."""

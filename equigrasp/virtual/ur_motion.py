@@ -49,7 +49,7 @@ class UrMotion:
 
     Each cycle gives the arm one cycle of motion and a way to brake after it, so that an arm whose
     controller dies comes to rest. The real controller's servo loop is not published: here the
-    target is followed with a first-order lag of the look-ahead time, and the gain has no effect.
+    target is followed with a lag of the look-ahead time, and the gain has no effect.
 
     Args:
         arm: The arm to move, connected.
@@ -118,10 +118,10 @@ class UrMotion:
     def _next_velocities(self, step: float, fraction: float) -> np.ndarray:
         command, present = self._command, self.target_velocities
         if isinstance(command, Servo):
+            # Critically damped, a step of the implicit Euler method: stable for any step.
+            pull = 2.0 * step * fraction / max(command.lookahead_time, step)
             error = command.target - self.target_positions
-            wanted = error * fraction / max(command.lookahead_time, step)
-            soft = np.sqrt(2.0 * _MAX_ACCELERATION * np.abs(error))
-            wanted = np.clip(wanted, -soft, soft)
+            wanted = (present + error * pull**2 / step) / (1.0 + pull) ** 2
             rate = _MAX_ACCELERATION
         elif isinstance(command, Speed):
             wanted, rate = command.velocities * fraction, command.acceleration

@@ -17,7 +17,7 @@ DASHBOARD_PORT = 29999
 SCRIPT_PORTS = (30001, 30002, 30003)
 RTDE_PORT = 30004
 _SCRIPT_END = b"\nend\n"
-_MAX_CATCH_UP = 10  # cycles that may be made good at once when the thread was late
+_MAX_CATCH_UP = 3  # cycles made good at once: on a busy machine the robot's time runs slower
 
 
 class UrServer:

@@ -12,19 +12,31 @@ from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory, MotionState
 from equigrasp.devices.camera import Camera
 from equigrasp.devices.cell import ArmConfig, GripperConfig
-from equigrasp.devices.clock import Clock, WallClock
+from equigrasp.devices.clock import Clock
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import CommandRejectedError, NotConnectedError
 from equigrasp.hardware.ur5 import UrArm
 from equigrasp.simulation.make import make_simulated_cell
+from equigrasp.virtual.ur_controller import UrController
 
 
-class RealClock(WallClock):
-    """For devices that live in real time."""
+class RobotClock:
+    """The time of a virtual robot, which runs by itself."""
+
+    def __init__(self, controller: UrController) -> None:
+        self._controller = controller
+
+    def now(self) -> float:
+        return self._controller.state.timestamp
+
+    def pause(self) -> None:
+        time.sleep(0.002)
 
     def sleep(self, duration: float) -> None:
-        time.sleep(duration)
+        end = self.now() + duration
+        while self.now() < end:
+            self.pause()
 
 
 @dataclass
@@ -52,9 +64,9 @@ def _simulated(cell: str) -> Iterator[Devices]:
 def _rtde() -> Iterator[Devices]:
     """The UR5 driver on a virtual controller; gripper and camera are fakes."""
     pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
-    clock = RealClock()
-    gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
     with virtual_ur5() as robot:
+        clock = RobotClock(robot.controller)
+        gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
         arm = UrArm(load_config(ArmConfig, "arms", "ur5"), robot.config)
         yield Devices(arm, gripper, FakeCamera(clock), clock)
         arm.disconnect()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from virtual_robot import NEEDS_UR_RTDE, VirtualRobot, turn, virtual_ur5
+from virtual_robot import NEEDS_UR_RTDE, WATCHDOG, VirtualRobot, turn, virtual_ur5
 
 from equigrasp.config import load_config
 from equigrasp.devices.arm import JointTrajectory, MotionState
@@ -39,9 +39,19 @@ def shared_arm(robot: VirtualRobot) -> Iterator[UrArm]:
 
 @pytest.fixture
 def arm(shared_arm: UrArm, robot: VirtualRobot) -> UrArm:
-    assert shared_arm.robot_report().problem == ""
-    assert robot.controller.state.speed_fraction == 1.0
+    robot.controller.state.speed_fraction = 1.0
+    if not is_connected(shared_arm) or shared_arm.robot_report().problem:
+        robot.controller.release_emergency_stop()
+        shared_arm.recover()  # another test failed
     return shared_arm
+
+
+def is_connected(arm: UrArm) -> bool:
+    try:
+        arm.joint_state()
+    except NotConnectedError:
+        return False
+    return True
 
 
 def wait_until(condition: Callable[[], bool], timeout: float) -> None:
@@ -87,7 +97,7 @@ def test_settings_arrive_at_the_controller(arm: UrArm, robot: VirtualRobot) -> N
     assert state.payload_cog == pytest.approx(robot.config.payload_cog)
     assert state.tcp_offset == pytest.approx(robot.config.tcp)
     wait_until(lambda: robot.controller.servo_gain == robot.config.servo_gain, 1.0)
-    assert robot.controller.watchdog_period == pytest.approx(0.1)
+    assert robot.controller.watchdog_period == pytest.approx(WATCHDOG)
 
 
 def test_reported_joints_are_those_of_the_simulated_arm(
@@ -156,8 +166,6 @@ def test_half_the_speed_on_the_slider_takes_twice_the_time(
         assert arm.motion_status().state is MotionState.SUCCEEDED
         durations.append(arm.robot_report().robot_time - began)
         speeds.append(fastest)
-    robot.controller.state.speed_fraction = 1.0
-    wait_until(lambda: arm.robot_report().speed_fraction == 1.0, 1.0)
     assert durations[1] / durations[0] == pytest.approx(2.0, abs=0.2)
     assert speeds[1] / speeds[0] == pytest.approx(0.5, abs=0.1)
 
@@ -252,7 +260,7 @@ def test_the_driver_reconnects_after_the_link_dropped(arm: UrArm, robot: Virtual
     arm.start_trajectory(turn(arm, 0.9, 1.0))
     wait_until(lambda: simulated_speed(robot) > 1.0, 2.0)
     robot.server.drop_link()
-    assert robot_time_to_rest(robot) < 0.4  # watchdog: 0.1 s, then the program's stop
+    assert robot_time_to_rest(robot) < WATCHDOG + 0.2
     assert finish(arm, 3.0) is MotionState.FAULT
     assert "lost" in arm.motion_status().message
     with pytest.raises(NotConnectedError, match="lost"):
@@ -266,20 +274,12 @@ def test_the_driver_reconnects_after_the_link_dropped(arm: UrArm, robot: Virtual
     assert finish(arm) is MotionState.SUCCEEDED
 
 
-def is_connected(arm: UrArm) -> bool:
-    try:
-        arm.joint_state()
-    except NotConnectedError:
-        return False
-    return True
-
-
 def test_late_packets_are_borne_to_a_limit(arm: UrArm, robot: VirtualRobot) -> None:
     robot.server.packet_delay = 0.05
     time.sleep(0.2)
     arm.start_trajectory(turn(arm, 0.2, 1.0))
     assert finish(arm) is MotionState.SUCCEEDED
-    robot.server.packet_delay = 1.0
+    robot.server.packet_delay = 2.0
     wait_until(lambda: not is_connected(arm), 2.0)
     robot.server.packet_delay = 0.0
     wait_until(lambda: is_connected(arm), 8.0)
@@ -290,7 +290,7 @@ def test_the_robot_stops_when_the_servo_process_is_killed(arm: UrArm, robot: Vir
     arm.start_trajectory(turn(arm, 0.9, 1.0))
     wait_until(lambda: simulated_speed(robot) > 1.0, 2.0)
     os.kill(child, signal.SIGKILL)
-    assert robot_time_to_rest(robot) < 0.4
+    assert robot_time_to_rest(robot) < WATCHDOG + 0.2
     wait_until(lambda: robot.controller.state.runtime_state is RuntimeState.STOPPED, 1.0)
     assert finish(arm, 1.0) is MotionState.FAULT
     wait_until(lambda: is_connected(arm), 8.0)
@@ -303,7 +303,7 @@ from equigrasp.config import load_config
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.hardware.ur5 import UrArm
 from equigrasp.hardware.ur_config import UrConfig
-arm = UrArm(load_config(ArmConfig, "arms", "ur5"), UrConfig(sys.argv[1]))
+arm = UrArm(load_config(ArmConfig, "arms", "ur5"), UrConfig(sys.argv[1], link_timeout=1.0))
 arm.connect()
 arm.start_trajectory(turn(arm, -0.9, 1.0))
 while abs(arm.joint_state().velocities[0]) < 1.0:
@@ -321,7 +321,7 @@ def test_the_robot_stops_when_the_driver_dies(shared_arm: UrArm, robot: VirtualR
         timeout=30,
     )
     assert driver.returncode == 3
-    assert robot_time_to_rest(robot) < 0.4
+    assert robot_time_to_rest(robot) < WATCHDOG + 0.2
     wait_until(lambda: robot.controller.state.runtime_state is RuntimeState.STOPPED, 2.0)
     shared_arm.connect()
 
