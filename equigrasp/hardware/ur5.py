@@ -133,7 +133,7 @@ class UrArm(Arm):
     def _open(self) -> UrLink:
         with UrDashboard(self._robot.host) as dashboard:
             dashboard.require_ready()
-        link = UrLink(UrSetup(self._robot, self.limits))
+        link = UrLink(UrSetup(self._robot, self.limits, self.joint_names))
         self._trouble = ""
         return link
 

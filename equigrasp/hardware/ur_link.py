@@ -23,6 +23,7 @@ class UrSetup:
 
     config: UrConfig
     limits: JointLimits
+    joint_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,6 +128,7 @@ class _Servo:
         self._robot = robot
         self._tolerance = setup.config.tracking_tolerance
         self._limits = setup.limits
+        self._joint_names = setup.joint_names
         self._reference = ServoReference(setup.limits, robot.read().joints.positions)
         self._number = 0
         self._status = MotionStatus(MotionState.IDLE)
@@ -202,8 +203,8 @@ class _Servo:
         self._reference.brake_from(joints.positions, joints.velocities)
         self._status = MotionStatus(
             MotionState.FAULT,
-            f"Joint {int(errors.argmax())} is {errors.max():.3f} rad from its set-point: "
-            "the arm is blocked.",
+            f"Joint '{self._joint_names[int(errors.argmax())]}' is {errors.max():.3f} rad from its "
+            "set-point: the arm is blocked.",
         )
 
 

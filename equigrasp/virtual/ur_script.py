@@ -41,7 +41,6 @@ class ControlScript:
         self._motion = motion
         self._is_executing = False
         self._is_done: Callable[[], bool] | None = None
-        self.last_command = NO_COMMAND
         self._actions: dict[int, Callable[[], Callable[[], bool] | None]] = {
             1: self._move_joints,
             9: self._speed_joints,
@@ -75,7 +74,6 @@ class ControlScript:
             self._is_done = None
             self._answer(DONE)
         number = int(self._int(0))
-        self.last_command = number
         if number == NO_COMMAND:
             self._is_executing = False
             self._answer(READY)

@@ -144,7 +144,10 @@ class _Client:
         except OSError:
             return False
         self._buffer += data
-        return bool(data) and self._take()
+        try:
+            return bool(data) and self._take()
+        except (struct.error, IndexError, UnicodeDecodeError):  # not RTDE: hang up
+            return False
 
     def _take(self) -> bool:
         raise NotImplementedError
@@ -235,7 +238,7 @@ class _RtdeClient(_Client):
         frequency = struct.unpack_from(">d", payload)[0]
         names = _names(payload[8:])
         types = [ur_wire.OUTPUT_TYPES.get(name, "NOT_FOUND") for name in names]
-        self._period = max(1.0 / frequency, self._controller.cycle_time)
+        self._period = max(1.0 / max(frequency, 1.0), self._controller.cycle_time)
         if "NOT_FOUND" not in types:
             self._output = ur_wire.Recipe(1, names, tuple(types))
         return b"\x01" + ",".join(types).encode()

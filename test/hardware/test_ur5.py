@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -202,9 +203,11 @@ def test_an_arm_that_does_not_follow_ends_as_a_fault(
 ) -> None:
     with monkeypatch.context() as blocked:
         blocked.setattr(UrMotion, "command", lambda *_: None)
+        began = arm.robot_report().robot_time
         arm.start_trajectory(turn(arm, 0.5, 1.0))
         assert finish(arm) is MotionState.FAULT
-        assert "blocked" in arm.motion_status().message
+        assert arm.robot_report().robot_time - began < 0.8  # long before the trajectory's end
+        assert re.match("Joint 'shoulder_pan_joint' .* blocked", arm.motion_status().message)
         time.sleep(0.3)
     arm.start_trajectory(turn(arm, -0.1, 0.5))
     assert finish(arm) is MotionState.SUCCEEDED

@@ -1,7 +1,6 @@
 """What the UR5 driver says when a robot cannot be driven."""
 
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -103,11 +102,3 @@ def test_a_controller_without_data_is_given_up(arm_config: ArmConfig, robot: Vir
     finally:
         robot.server.packet_delay = 0.0
     assert "was not ready within 2 s" in message
-
-
-def test_a_missing_library_is_named(
-    arm_config: ArmConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "dashboard_client", None)
-    with pytest.raises(ImportError, match="pip install ur-rtde==1.6.5"):
-        UrArm(arm_config, UrConfig("192.0.2.1")).connect()

@@ -1,10 +1,14 @@
-"""The UR's settings are checked, and its modes have names."""
+"""The UR's settings are checked, its modes have names, and a missing library is named."""
+
+import sys
 
 import pytest
 
 from equigrasp.config import load_config
+from equigrasp.devices.cell import ArmConfig
 from equigrasp.errors import ConfigError
 from equigrasp.hardware import ur_modes
+from equigrasp.hardware.ur5 import UrArm
 from equigrasp.hardware.ur_config import UrConfig
 
 
@@ -42,3 +46,11 @@ def test_every_state_that_forbids_motion_says_what_helps() -> None:
     ):
         problem = ur_modes.problem(*modes)
         assert name in problem and ":" in problem
+
+
+def test_a_missing_library_is_named(
+    arm_config: ArmConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "dashboard_client", None)
+    with pytest.raises(ImportError, match="pip install ur-rtde==1.6.5"):
+        UrArm(arm_config, UrConfig("192.0.2.1")).connect()
