@@ -73,6 +73,13 @@ class UrReport:
 
 
 @dataclass(frozen=True)
+class UrProgress:
+    """From the process, before its first report: what it waits for."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class UrFailure:
     """From the process, last of all: why it ends."""
 
@@ -107,6 +114,7 @@ class UrLink:
         )
         theirs.close()
         self._report: UrReport | None = None
+        self._progress = "starting its process"
         self._failure = ""
         self._has_news = threading.Event()
         self._send_lock = threading.Lock()
@@ -122,7 +130,7 @@ class UrLink:
                 raise DeviceError(f"Cannot drive the robot at {self._host}: {failure}")
             raise DeviceTimeoutError(
                 f"The robot at {self._host} was not ready within "
-                f"{setup.config.connect_timeout:.0f} s."
+                f"{setup.config.connect_timeout:.1f} s: still {self._progress}."
             )
 
     @property
@@ -164,6 +172,9 @@ class UrLink:
                 if isinstance(message, UrFailure):
                     self._fail(message.message)
                     return
+                if isinstance(message, UrProgress):
+                    self._progress = message.message
+                    continue
                 self._report = message
                 self._has_news.set()
             self._fail(f"its process was silent for {_SILENCE:.0f} s")

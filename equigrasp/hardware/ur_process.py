@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,6 +24,7 @@ from equigrasp.hardware.ur_link import (
     FollowOrder,
     StopOrder,
     UrFailure,
+    UrProgress,
     UrReport,
     UrSetup,
 )
@@ -48,13 +50,15 @@ _VARIABLES = [
 class _Robot:
     """The two RTDE connections of ur_rtde, with the control script running."""
 
-    def __init__(self, setup: UrSetup) -> None:
+    def __init__(self, setup: UrSetup, tell: Callable[[str], None]) -> None:
         config = setup.config
         self.period = 1.0 / config.servo_rate  # [s]
         self._config = config
+        tell("waiting for the robot's state")
         self._receive: Any = load_library("rtde_receive").RTDEReceiveInterface(
             config.host, config.servo_rate, _VARIABLES
         )
+        tell("starting the control script: is a popup open on the pendant?")
         self._control: Any = load_library("rtde_control").RTDEControlInterface(
             config.host, config.servo_rate
         )
@@ -273,7 +277,7 @@ def main() -> None:
     robot = None
     try:
         setup: UrSetup = pipe.recv()
-        robot = _Robot(setup)
+        robot = _Robot(setup, lambda message: pipe.send(UrProgress(message)))
         _serve(pipe, robot, _Servo(setup, robot), publisher)
     except (DeviceError, ImportError, RuntimeError, ValueError) as error:
         publisher.fail(str(error))

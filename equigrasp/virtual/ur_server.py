@@ -199,7 +199,8 @@ class _RtdeClient(_Client):
         now = time.monotonic()
         stamp = self._controller.state.timestamp
         if self._is_started and self._output is not None and stamp >= self._next - 1e-6:
-            self._next = max(self._next + self._period, stamp)
+            due = self._next + self._period
+            self._next = due if due > stamp else stamp + self._period
             self._delayed.append((now + self._server.packet_delay, self._output.pack(values)))
         while self._delayed and self._delayed[0][0] <= now:
             if not self._send(self._delayed.popleft()[1]):

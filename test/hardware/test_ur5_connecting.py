@@ -78,10 +78,11 @@ def test_a_stopped_robot_is_named(arm_config: ArmConfig, robot: VirtualRobot) ->
 def test_a_refused_script_is_named(arm_config: ArmConfig, robot: VirtualRobot) -> None:
     robot.controller.refuses_scripts = True
     try:
-        message = refusal(arm_config, robot.config, DeviceError, 10.0)
+        config = replace(robot.config, connect_timeout=2.0)
+        message = refusal(arm_config, config, DeviceTimeoutError, 5.0)
     finally:
         robot.controller.refuses_scripts = False
-    assert "Failed to start control script" in message
+    assert "starting the control script" in message
 
 
 def test_a_second_owner_of_the_registers_is_named(
@@ -101,4 +102,4 @@ def test_a_controller_without_data_is_given_up(arm_config: ArmConfig, robot: Vir
         message = refusal(arm_config, config, DeviceTimeoutError, 5.0)
     finally:
         robot.server.packet_delay = 0.0
-    assert "was not ready within 2 s" in message
+    assert "was not ready within 2.0 s: still waiting for the robot's state" in message
