@@ -43,7 +43,7 @@ def arm(shared_arm: UrArm, robot: VirtualRobot) -> UrArm:
     robot.controller.state.speed_fraction = 1.0
     if not is_connected(shared_arm) or shared_arm.robot_report().problem:
         robot.controller.release_emergency_stop()
-        shared_arm.recover()  # another test failed
+        shared_arm.recover()
     return shared_arm
 
 
@@ -74,10 +74,15 @@ def simulated_speed(robot: VirtualRobot) -> float:
 
 
 def robot_time_to_rest(robot: VirtualRobot) -> float:
-    """Wait until the simulated arm is at rest; return how long that took in its own time [s]."""
-    began = robot.controller.state.timestamp
-    wait_until(lambda: simulated_speed(robot) < 0.02, 3.0)
-    return robot.controller.state.timestamp - began
+    """Wait until the simulated arm stays at rest; return how long that took in its own time [s]."""
+    began = moved = robot.controller.state.timestamp
+    deadline = time.monotonic() + 5.0
+    while robot.controller.state.timestamp - moved < 0.1:
+        assert time.monotonic() < deadline, "the arm still moves after 5 s"
+        if simulated_speed(robot) > 0.02:
+            moved = robot.controller.state.timestamp
+        time.sleep(0.002)
+    return moved - began
 
 
 def servo_processes() -> list[int]:
@@ -285,7 +290,6 @@ def test_late_packets_are_borne_to_a_limit(arm: UrArm, robot: VirtualRobot) -> N
     robot.server.packet_delay = 2.0
     wait_until(lambda: not is_connected(arm), 2.0)
     robot.server.packet_delay = 0.0
-    wait_until(lambda: is_connected(arm), 8.0)
 
 
 def test_the_robot_stops_when_the_servo_process_is_killed(arm: UrArm, robot: VirtualRobot) -> None:
@@ -296,7 +300,6 @@ def test_the_robot_stops_when_the_servo_process_is_killed(arm: UrArm, robot: Vir
     assert robot_time_to_rest(robot) < WATCHDOG + 0.2
     wait_until(lambda: robot.controller.state.runtime_state is RuntimeState.STOPPED, 1.0)
     assert finish(arm, 1.0) is MotionState.FAULT
-    wait_until(lambda: is_connected(arm), 8.0)
 
 
 _DRIVER = """
