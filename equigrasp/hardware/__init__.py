@@ -1,1 +1,1 @@
-"""Drivers of real devices over their makers' own client libraries, imported on use."""
+"""Drivers of real devices: bytes, the device's own integers, SI units; one folder a device."""

@@ -1,1 +1,1 @@
-"""Controllers that exist in software only and speak the real ones' protocols, to prove drivers."""
+"""Virtual hardware: servers that speak a real device's protocol in front of any device."""

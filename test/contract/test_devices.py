@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from virtual_robot import NEEDS_UR_RTDE, virtual_ur5
+from virtual_ur5 import NEEDS_UR_RTDE, virtual_ur5
 
 from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory, MotionState
@@ -16,9 +16,9 @@ from equigrasp.devices.clock import Clock
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import CommandRejectedError, NotConnectedError
-from equigrasp.hardware.ur5 import UrArm
+from equigrasp.hardware.ur.ur_arm import UrArm
 from equigrasp.simulation.make import make_simulated_cell
-from equigrasp.virtual.ur_controller import UrController
+from equigrasp.virtual.ur.ur_controller import UrController
 
 
 class RobotClock:

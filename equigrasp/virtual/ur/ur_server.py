@@ -10,8 +10,8 @@ import threading
 import time
 
 from equigrasp.errors import DeviceError
-from equigrasp.virtual import ur_dashboard, ur_wire
-from equigrasp.virtual.ur_controller import UrController
+from equigrasp.virtual.ur import ur_dashboard, ur_wire
+from equigrasp.virtual.ur.ur_controller import UrController
 
 DASHBOARD_PORT = 29999
 SCRIPT_PORTS = (30001, 30002, 30003)

@@ -7,9 +7,9 @@ from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState,
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import CommandRejectedError, DeviceError, NotConnectedError
-from equigrasp.hardware.ur_config import UrConfig
-from equigrasp.hardware.ur_dashboard import UrDashboard
-from equigrasp.hardware.ur_link import FollowOrder, StopOrder, UrLink, UrReport, UrSetup
+from equigrasp.hardware.ur.ur_config import UrConfig
+from equigrasp.hardware.ur.ur_dashboard import UrDashboard
+from equigrasp.hardware.ur.ur_link import FollowOrder, StopOrder, UrLink, UrReport, UrSetup
 
 _LOGGER = logging.getLogger(__name__)
 _RECONNECT_INTERVAL = 1.0  # [s]

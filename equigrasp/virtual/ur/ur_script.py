@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equigrasp.virtual.ur_motion import Move, Rest, Servo, Speed, UrMotion
+from equigrasp.virtual.ur.ur_motion import Move, Rest, Servo, Speed, UrMotion
 
 if TYPE_CHECKING:
-    from equigrasp.virtual.ur_controller import UrController
+    from equigrasp.virtual.ur.ur_controller import UrController
 
 READY = 1
 DONE = 2

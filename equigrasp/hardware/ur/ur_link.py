@@ -11,7 +11,7 @@ import numpy as np
 from equigrasp.devices.arm import JointState, JointTrajectory, MotionState, MotionStatus
 from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import DeviceError, DeviceTimeoutError
-from equigrasp.hardware.ur_config import UrConfig
+from equigrasp.hardware.ur.ur_config import UrConfig
 
 _SILENCE = 2.0  # [s] after which a process that should report all the time counts as hung
 _FAREWELL = 4.0  # [s] for a process to stop the arm and its script
@@ -106,7 +106,7 @@ class UrLink:
         self._host = setup.config.host
         self._pipe, theirs = Pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "equigrasp.hardware.ur_process", str(theirs.fileno())],
+            [sys.executable, "-m", "equigrasp.hardware.ur.ur_process", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from equigrasp.errors import CommandRejectedError, DeviceError, DeviceTimeoutError
-from equigrasp.hardware.ur_modes import safety_problem
+from equigrasp.hardware.ur.ur_modes import safety_problem
 
 _CONNECT_TIMEOUT_MS = 2000
 _POLL = 0.2  # [s]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from virtual_robot import NEEDS_UR_RTDE, virtual_ur5
+from virtual_ur5 import NEEDS_UR_RTDE, virtual_ur5
 
 from equigrasp.devices.cell import ArmConfig
 

@@ -5,8 +5,8 @@ Source: Universal Robots, "Dashboard Server e-Series" and "Dashboard Server CB-S
 
 from collections.abc import Callable
 
-from equigrasp.virtual.ur_controller import UrController
-from equigrasp.virtual.ur_state import RuntimeState
+from equigrasp.virtual.ur.ur_controller import UrController
+from equigrasp.virtual.ur.ur_state import RuntimeState
 
 GREETING = "Connected: Universal Robots Dashboard Server"
 

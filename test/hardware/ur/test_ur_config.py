@@ -7,9 +7,9 @@ import pytest
 from equigrasp.config import load_config
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.errors import ConfigError
-from equigrasp.hardware import ur_modes
-from equigrasp.hardware.ur5 import UrArm
-from equigrasp.hardware.ur_config import UrConfig
+from equigrasp.hardware.ur import ur_modes
+from equigrasp.hardware.ur.ur_arm import UrArm
+from equigrasp.hardware.ur.ur_config import UrConfig
 
 
 def test_the_shipped_configuration_loads() -> None:

@@ -4,11 +4,11 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from virtual_robot import VirtualRobot, virtual_ur5
+from virtual_ur5 import VirtualRobot, virtual_ur5
 
 from equigrasp.errors import DeviceError
-from equigrasp.virtual import ur_wire
-from equigrasp.virtual.ur_server import DASHBOARD_PORT, RTDE_PORT, UrServer
+from equigrasp.virtual.ur import ur_wire
+from equigrasp.virtual.ur.ur_server import DASHBOARD_PORT, RTDE_PORT, UrServer
 
 
 @pytest.fixture(scope="module")

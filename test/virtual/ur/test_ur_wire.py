@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from equigrasp.virtual import ur_wire
+from equigrasp.virtual.ur import ur_wire
 
 
 def test_frames_are_taken_whole_and_in_order() -> None:

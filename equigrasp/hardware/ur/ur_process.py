@@ -1,6 +1,6 @@
 """The process that talks to a UR controller through ur_rtde, servoing once a cycle.
 
-Started by `UrLink` as `python -m equigrasp.hardware.ur_process FILE_DESCRIPTOR`.
+Started by `UrLink` as `python -m equigrasp.hardware.ur.ur_process FILE_DESCRIPTOR`.
 """
 
 import contextlib
@@ -16,10 +16,10 @@ import numpy as np
 
 from equigrasp.devices.arm import JointState, MotionState, MotionStatus
 from equigrasp.errors import DeviceError
-from equigrasp.hardware import ur_modes
-from equigrasp.hardware.servo_reference import ServoReference
-from equigrasp.hardware.ur_dashboard import load_library
-from equigrasp.hardware.ur_link import (
+from equigrasp.hardware.ur import ur_modes
+from equigrasp.hardware.ur.servo_reference import ServoReference
+from equigrasp.hardware.ur.ur_dashboard import load_library
+from equigrasp.hardware.ur.ur_link import (
     EndOrder,
     FollowOrder,
     StopOrder,

@@ -11,12 +11,12 @@ from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.devices.robot_description import assemble
-from equigrasp.hardware.ur_config import UrConfig
+from equigrasp.hardware.ur.ur_config import UrConfig
 from equigrasp.simulation.bullet_arm import BulletArm
 from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.physics import Physics
-from equigrasp.virtual.ur_controller import UrController
-from equigrasp.virtual.ur_server import UrServer
+from equigrasp.virtual.ur.ur_controller import UrController
+from equigrasp.virtual.ur.ur_server import UrServer
 
 NEEDS_UR_RTDE = "ur_rtde is not installed: pip install -r requirements/hardware.txt"
 WATCHDOG = 0.25  # [s] after which the robot stops when nothing arrives

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from virtual_robot import NEEDS_UR_RTDE, VirtualRobot, own_address, virtual_ur5
+from virtual_ur5 import NEEDS_UR_RTDE, VirtualRobot, own_address, virtual_ur5
 
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.errors import CommandRejectedError, DeviceError, DeviceTimeoutError
-from equigrasp.hardware.ur5 import UrArm
-from equigrasp.hardware.ur_config import UrConfig
-from equigrasp.virtual import ur_wire
+from equigrasp.hardware.ur.ur_arm import UrArm
+from equigrasp.hardware.ur.ur_config import UrConfig
+from equigrasp.virtual.ur import ur_wire
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
 

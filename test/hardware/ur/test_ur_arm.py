@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from virtual_robot import NEEDS_UR_RTDE, WATCHDOG, VirtualRobot, turn, virtual_ur5
+from virtual_ur5 import NEEDS_UR_RTDE, WATCHDOG, VirtualRobot, turn, virtual_ur5
 
 from equigrasp.config import load_config
 from equigrasp.devices.arm import JointTrajectory, MotionState
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.errors import CommandRejectedError, NotConnectedError
-from equigrasp.hardware.ur5 import UrArm
-from equigrasp.virtual.ur_motion import UrMotion
-from equigrasp.virtual.ur_state import RuntimeState
+from equigrasp.hardware.ur.ur_arm import UrArm
+from equigrasp.virtual.ur.ur_motion import UrMotion
+from equigrasp.virtual.ur.ur_state import RuntimeState
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
 
@@ -304,11 +304,11 @@ def test_the_robot_stops_when_the_servo_process_is_killed(arm: UrArm, robot: Vir
 
 _DRIVER = """
 import os, sys, time
-from virtual_robot import turn
+from virtual_ur5 import turn
 from equigrasp.config import load_config
 from equigrasp.devices.cell import ArmConfig
-from equigrasp.hardware.ur5 import UrArm
-from equigrasp.hardware.ur_config import UrConfig
+from equigrasp.hardware.ur.ur_arm import UrArm
+from equigrasp.hardware.ur.ur_config import UrConfig
 arm = UrArm(load_config(ArmConfig, "arms", "ur5"), UrConfig(sys.argv[1], link_timeout=1.0))
 arm.connect()
 arm.start_trajectory(turn(arm, -0.9, 1.0))

@@ -8,9 +8,9 @@ import numpy as np
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.clock import Clock
 from equigrasp.errors import CommandRejectedError
-from equigrasp.virtual.ur_motion import Rest, UrMotion
-from equigrasp.virtual.ur_script import ControlScript
-from equigrasp.virtual.ur_state import (
+from equigrasp.virtual.ur.ur_motion import Rest, UrMotion
+from equigrasp.virtual.ur.ur_script import ControlScript
+from equigrasp.virtual.ur.ur_state import (
     RobotMode,
     RuntimeState,
     SafetyMode,

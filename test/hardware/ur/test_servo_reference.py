@@ -5,7 +5,7 @@ import pytest
 
 from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.cell import ArmConfig
-from equigrasp.hardware.servo_reference import ServoReference
+from equigrasp.hardware.ur.servo_reference import ServoReference
 
 _STEP = 0.008  # [s]
 
