@@ -122,6 +122,6 @@ class UrDashboard:
             return action()
         except (RuntimeError, ValueError) as error:
             raise DeviceError(
-                f"The dashboard server of the robot at {self._host} failed: {error} "
-                "Check power, cable and address."
+                f"The dashboard server of the robot at {self._host} failed: "
+                f"{str(error).rstrip('.')}. Check power, cable and address."
             ) from error

@@ -32,6 +32,7 @@ from equigrasp.hardware.ur.ur_link import (
 _SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
 _SETTLE_SPEED = 0.02  # [rad/s]
 _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
+_SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
 _LONGEST_STEP = 2.0  # periods by which the set-point advances at most after a delay
 _VARIABLES = [
     "timestamp",
@@ -64,12 +65,21 @@ class _Robot:
         )
         self._last_stamp = self._silence = 0.0
         self._last_read = time.monotonic()
+        self._wait_for_script()
         if not (
             self._control.setPayload(config.payload_mass, list(config.payload_cog))
             and self._control.setTcp(list(config.tcp))
             and self._control.setWatchdog(config.watchdog_frequency)
         ):
             raise DeviceError("the control script refused payload, TCP or watchdog.")
+
+    def _wait_for_script(self) -> None:
+        # The two connections are not in step: the other one knows already that the script runs.
+        deadline = time.monotonic() + _SCRIPT_TIMEOUT
+        while self._receive.getRuntimeState() != ur_modes.PROGRAM_PLAYING:
+            if time.monotonic() > deadline:
+                raise DeviceError(f"the control script did not run within {_SCRIPT_TIMEOUT} s.")
+            time.sleep(self.period)
 
     def read(self) -> UrReport:
         """Return the newest state; raise `DeviceError` when the link is lost."""
