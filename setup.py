@@ -31,7 +31,7 @@ setup(
     maintainer="equigrasp developers",
     maintainer_email="equigrasp@example.com",
     packages=find_packages(include=["equigrasp", "equigrasp.*"]),
-    python_requires=">=3.11",
+    python_requires=">=3.10",
     data_files=data_files(),
     zip_safe=False,
     entry_points={

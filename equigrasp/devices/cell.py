@@ -156,7 +156,11 @@ class SafetyBox:
 
 @dataclass(frozen=True)
 class CellConfig:
-    """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file."""
+    """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
+
+    `gripper_driver` names the file in `config/gripper_drivers/` that tells how the real gripper is
+    reached; a cell without it is simulated.
+    """
 
     name: str
     arm: str
@@ -165,6 +169,7 @@ class CellConfig:
     workspaces: tuple[Workspace, ...]
     safety_box: SafetyBox
     motion: MotionConfig = field(default_factory=MotionConfig)
+    gripper_driver: str = ""
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""

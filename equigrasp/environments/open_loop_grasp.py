@@ -90,31 +90,26 @@ class OpenLoopGraspEnv:
         return self.pick.execute(grasp, self.trays.pick, place)
 
 
-def return_strays(
+def return_stray(
     world: World,
     workspaces: tuple[Workspace, ...],
     into: Workspace,
     is_stray: Callable[[np.ndarray], bool] = lambda position: True,
-) -> int:
-    """Put objects that left the trays back into one, as an attendant would; return how many.
+) -> bool:
+    """Put an object that left the trays back into one, as an attendant would; tell if there was one.
+
+    One at a time: the next must not fall onto it.
 
     Args:
         world: Where the objects are.
         workspaces: The trays.
-        into: Tray to put them into.
+        into: Tray to drop it into.
         is_stray: Asked with the position (3,) [m] of each object outside the trays.
     """
-    strays = [
-        o
-        for o in world.objects()
-        if is_stray(o.pose.position)
-        and not any(
-            w.contains_xy(float(o.pose.position[0]), float(o.pose.position[1])) for w in workspaces
-        )
-    ]
-    for stray in strays:
-        world.remove_object(stray.handle)
-    if strays:
-        _LOGGER.info("Put %d stray objects back into tray '%s'.", len(strays), into.name)
-        world.spawn_objects([s.name for s in strays], into)
-    return len(strays)
+    for thing in world.objects():
+        x, y, _ = thing.pose.position
+        if is_stray(thing.pose.position) and not any(w.contains_xy(x, y) for w in workspaces):
+            _LOGGER.info("Put stray object '%s' back into tray '%s'.", thing.name, into.name)
+            world.drop_object(thing.handle, into)
+            return True
+    return False

@@ -11,6 +11,7 @@ from equigrasp.config import from_mapping, read_yaml
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
 from equigrasp.devices.robot_description import assemble
 from equigrasp.errors import EquigraspError
+from equigrasp.hardware.robotiq.config import RobotiqConfig
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import config_dir
 
@@ -24,6 +25,7 @@ _PACKAGES = {
     "ompl": "make setup",
     "toppra": "make setup",
     "cv2": "make setup",
+    "minimalmodbus": "make setup",
     "rclpy": "make setup, or source your ROS 2 Jazzy",
     "control_msgs.action": "make setup, or apt install ros-jazzy-control-msgs",
     "equigrasp_interfaces.action": "make setup, or build ros2_ws with colcon and source it",
@@ -31,6 +33,7 @@ _PACKAGES = {
 _KINDS = {
     "arms": ArmConfig,
     "grippers": GripperConfig,
+    "gripper_drivers": RobotiqConfig,
     "cameras": CameraConfig,
     "cells": CellConfig,
 }
@@ -57,8 +60,8 @@ def _machine() -> list[Finding]:
     return [
         Finding(
             f"Python {version[0]}.{version[1]}",
-            (3, 11) <= version <= (3, 12),
-            "use Python 3.11 or 3.12: make PYTHON=python3.11 setup",
+            (3, 10) <= version <= (3, 13),
+            "use Python 3.10 to 3.13: make PYTHON=python3.11 setup",
         ),
         Finding(f"{cores} CPU cores", cores >= _MIN_CORES, f"use {_MIN_CORES} cores or more"),
         Finding(f"{free:.0f} GB free here", free >= _MIN_DISK, "free some disk space"),

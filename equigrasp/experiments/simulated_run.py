@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_strays
+from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_stray
 from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.metrics_file import AttemptRow, MetricsFile
@@ -31,6 +31,7 @@ Chooser = Literal["learned", "random", "oracle"]
 
 NUM_OBJECTS = 15
 _REPORT_WINDOW = 50
+_TIME_TO_SETTLE = 1.0  # [s] for an object that was dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +67,8 @@ class SimulatedRun:
 
     def attempt(self, number: int, mode: Mode) -> Attempt:
         """Look, choose and try; swaps the trays when the first is empty."""
-        world, workspaces = self._simulation.world, self._simulation.cell.config.workspaces
         while True:
-            return_strays(world, workspaces, self.env.trays.place)
+            self._return_strays()
             seed = derive_seed(self._seed, 10, number, self.num_refused)
             try:
                 observation = self.env.observe()
@@ -85,6 +85,13 @@ class SimulatedRun:
                 continue
             self._failures = 0 if outcome.is_success else self._failures + 1
             return Attempt(observation, decision, outcome)
+
+    def _return_strays(self) -> None:
+        world, workspaces = self._simulation.world, self._simulation.cell.config.workspaces
+        for _ in world.objects():
+            if not return_stray(world, workspaces, self.env.trays.place):
+                break
+            self._simulation.physics.sleep(_TIME_TO_SETTLE)
 
 
 def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) -> Path:

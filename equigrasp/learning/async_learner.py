@@ -180,15 +180,20 @@ class AsyncLearner:
         pairs = self.buffer.sample(
             attempt, self._config.batch_size, self._config.num_failure_slots, rng
         )
-        losses = self.learner.train_step(self._batch(pairs), derive_seed(self._seed, 4, step))
+        losses = self.learner.train_step(
+            self._batch(pairs, step), derive_seed(self._seed, 4, step)
+        )
         self.num_steps += 1
         if self.num_steps % self._config.checkpoint_every == 0:
             self.save_checkpoint()
         return StepReport(step, attempt, losses, time.perf_counter() - began)
 
-    def _batch(self, pairs: list[tuple[int, int]]) -> GraspBatch:
-        copies = [self.buffer.read(attempt, copy) for attempt, copy in pairs]
-        rewards = [self.buffer.get(attempt).reward for attempt, _ in pairs]
+    def _batch(self, pairs: list[tuple[int, int]], step: int) -> GraspBatch:
+        views = max(1, self._config.num_views)
+        is_fresh = self._config.num_views > 0
+        rng = np.random.default_rng([derive_seed(self._seed, 5), step]) if is_fresh else None
+        copies = [self.buffer.read(*pair, rng) for _ in range(views) for pair in pairs]
+        rewards = [self.buffer.get(attempt).reward for attempt, _ in pairs] * views
         return GraspBatch(
             heightmaps=torch.from_numpy(
                 np.stack([dequantize(c.heightmap) for c in copies])[:, None]
@@ -197,4 +202,5 @@ class AsyncLearner:
             cols=torch.tensor([c.col for c in copies]),
             rotation_bins=torch.tensor([c.rotation_bin for c in copies]),
             rewards=torch.tensor(rewards, dtype=torch.float32),
+            num_views=views,
         )

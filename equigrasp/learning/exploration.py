@@ -1,6 +1,8 @@
-"""Boltzmann selection over masked values."""
+"""Boltzmann selection over masked values, and the share of random choices."""
 
 import numpy as np
+
+from equigrasp.learning.method_config import ActingConfig
 
 
 def boltzmann_probabilities(
@@ -28,3 +30,9 @@ def sample_index(probabilities: np.ndarray, rng: np.random.Generator) -> tuple[i
     flat = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
     flat = min(flat, cumulative.size - 1)
     return tuple(int(i) for i in np.unravel_index(flat, probabilities.shape))
+
+
+def annealed_epsilon(config: ActingConfig, num_attempts: float) -> float:
+    """Return the share of random grasps after learning from some attempts: a line, then flat."""
+    progress = min(1.0, num_attempts / config.epsilon_attempts)
+    return config.epsilon_start + (config.epsilon_end - config.epsilon_start) * progress

@@ -71,6 +71,7 @@ class GraspBatch:
         cols: Heightmap columns, shape (B,), int64.
         rotation_bins: Yaw indices, shape (B,), int64.
         rewards: 0 or 1, shape (B,), float32.
+        num_views: The batch holds this many views of the same attempts, one after the other.
     """
 
     heightmaps: torch.Tensor
@@ -78,6 +79,7 @@ class GraspBatch:
     cols: torch.Tensor
     rotation_bins: torch.Tensor
     rewards: torch.Tensor
+    num_views: int = 1
 
 
 class Learner(Protocol):

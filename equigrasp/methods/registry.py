@@ -4,10 +4,10 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from equigrasp.config import find_config, from_mapping, read_yaml
+from equigrasp.config import find_config, from_mapping, read_layers
 from equigrasp.errors import ConfigError
 
-_METHODS = {"asr": "equigrasp.methods.asr"}
+_METHODS = {"asr": "equigrasp.methods.asr", "fcn": "equigrasp.methods.fcn"}
 
 
 def method_package(name: str) -> ModuleType:
@@ -24,8 +24,11 @@ def method_package(name: str) -> ModuleType:
 
 
 def load_method(name: str) -> tuple[ModuleType, Any]:
-    """Load `config/methods/<name>.yaml` (or a path) and return (package, configuration)."""
+    """Load `config/methods/<name>.yaml` (or a path) and return (package, configuration).
+
+    A file whose key `extends` names another one holds only what differs from it.
+    """
     path = find_config("methods", name)
-    values = read_yaml(path)
+    values = read_layers("methods", path)
     package = method_package(str(values.get("method", "")))
     return package, from_mapping(package.Config, values, str(path))

@@ -24,6 +24,7 @@ class EquivariantEncoder(torch.nn.Module):
         num_rotations: n.
         is_stem_pooled: Pool after the first layer too (compact size).
         input_scale: Heights are multiplied by it [1/m].
+        num_logits: Outputs a yaw.
     """
 
     patch_size_px = 32
@@ -35,6 +36,7 @@ class EquivariantEncoder(torch.nn.Module):
         num_rotations: int,
         is_stem_pooled: bool = False,
         input_scale: float = 1.0,
+        num_logits: int = 2,
     ) -> None:
         super().__init__()
         self.input_scale = input_scale
@@ -53,17 +55,17 @@ class EquivariantEncoder(torch.nn.Module):
         self.pools = torch.nn.ModuleList(
             enn.PointwiseMaxPool2D(t, 2) for t in types[1 : None if not is_stem_pooled else -1]
         )
-        quotient = enn.FieldType(space, [space.quotient_repr(2)] * 2)
+        quotient = enn.FieldType(space, [space.quotient_repr(2)] * num_logits)
         self.output = convolution(types[-1], quotient, 4, 0)
 
     def forward(self, patch: torch.Tensor) -> torch.Tensor:
-        """Return logits of {failure, success} for each yaw.
+        """Return the logits of each yaw, of {failure, success} where there are two.
 
         Args:
             patch: Shape (B, 1, 32, 32), heights less their reference [m].
 
         Returns:
-            Shape (B, 2, n).
+            Shape (B, `num_logits`, n).
         """
         scaled = patch * self.input_scale
         x = self.stem_relu(self.stem(enn.GeometricTensor(scaled, self.input_type)))
@@ -73,5 +75,5 @@ class EquivariantEncoder(torch.nn.Module):
             x = block(x)
             if i < len(self.pools):
                 x = self.pools[i](x)
-        logits = self.output(x).tensor  # (B, 2 n, 1, 1)
-        return logits.reshape(len(patch), 2, self.num_rotations)  # type: ignore[no-any-return]
+        logits = self.output(x).tensor  # (B, C n, 1, 1)
+        return logits.reshape(len(patch), -1, self.num_rotations)  # type: ignore[no-any-return]

@@ -26,10 +26,15 @@ class EquivariantUNet(torch.nn.Module):
         fields: Numbers of regular fields from the finest to the coarsest scale.
         is_stem_pooled: Leave the residual blocks at full resolution out.
         input_scale: Heights are multiplied by it [1/m].
+        num_logits: Output maps.
     """
 
     def __init__(
-        self, fields: tuple[int, ...], is_stem_pooled: bool = False, input_scale: float = 1.0
+        self,
+        fields: tuple[int, ...],
+        is_stem_pooled: bool = False,
+        input_scale: float = 1.0,
+        num_logits: int = 2,
     ) -> None:
         super().__init__()
         self.input_scale = input_scale
@@ -58,16 +63,16 @@ class EquivariantUNet(torch.nn.Module):
         hidden = trivial(self._space, _HEAD_FIELDS)
         self.head = convolution(below, hidden, 3, 1)
         self.head_relu = enn.ReLU(hidden)
-        self.output = convolution(hidden, trivial(self._space, 2), 1, 0)
+        self.output = convolution(hidden, trivial(self._space, num_logits), 1, 0)
 
     def forward(self, heightmap: torch.Tensor) -> torch.Tensor:
-        """Return logits of {failure, success} for each pixel.
+        """Return the logits of each pixel, of {failure, success} where there are two.
 
         Args:
             heightmap: Shape (B, 1, H, W) [m]; H and W divide by 2 ** `num_poolings`.
 
         Returns:
-            Shape (B, 2, H, W).
+            Shape (B, `num_logits`, H, W).
         """
         scaled = heightmap * self.input_scale
         x = self.stem_relu(self.stem(enn.GeometricTensor(scaled, self.input_type)))

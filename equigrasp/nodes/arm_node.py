@@ -8,7 +8,6 @@ from typing import Any
 from control_msgs.action import FollowJointTrajectory
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState as JointStateMsg
 from tf2_msgs.msg import TFMessage
 
@@ -23,7 +22,7 @@ from equigrasp.nodes.conversions import (
 from equigrasp.nodes.managed_node import ManagedNode
 from equigrasp.nodes.parameters import declare, parameter
 
-_POLL = 0.003  # [s] wall clock
+_POLL = 0.005  # [s] wall clock
 _WATCHDOG = 120.0  # [s] wall clock that one trajectory may take
 
 
@@ -64,12 +63,7 @@ class ArmNode(ManagedNode):
             cancel_callback=self._cancel,
             callback_group=self.callbacks,
         )
-        self._timer = self.create_timer(
-            1.0 / self._config.state_rate,
-            self._publish_state,
-            callback_group=self.callbacks,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
-        )
+        self.repeat(self._config.state_rate, self._publish_state)
 
     def halt(self) -> None:
         """Stop the arm."""
@@ -89,8 +83,6 @@ class ArmNode(ManagedNode):
         return status.state is not MotionState.FAULT, status.message, {"state": status.state.value}
 
     def _publish_state(self) -> None:
-        if not self.is_active:
-            return
         try:
             state = self._arm.joint_state()
         except DeviceError as error:  # a lost link may come back

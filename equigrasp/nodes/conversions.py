@@ -127,9 +127,10 @@ def to_joint_state_msg(state: JointState, joint_names: tuple[str, ...]) -> Joint
 def from_joint_state_msg(
     message: JointStateMsg, joint_names: tuple[str, ...]
 ) -> JointState | None:
-    """Return the named joints in their order, or None if the message is about others."""
+    """Return the named joints in their order, or None if the message does not say where they are."""
     index = {name: i for i, name in enumerate(message.name)}
-    if not all(name in index for name in joint_names):
+    is_whole = len(message.position) == len(message.name)
+    if not is_whole or not all(name in index for name in joint_names):
         return None
     order = [index[name] for name in joint_names]
 

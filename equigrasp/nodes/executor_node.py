@@ -28,7 +28,7 @@ from equigrasp.nodes.conversions import from_grasp_msg, to_time
 from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
-from equigrasp.nodes.remote_devices import RemoteArm, RemoteGripper, RosClock
+from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
@@ -77,8 +77,9 @@ class ExecutorNode(ManagedNode):
         arm_config = load_config(ArmConfig, "arms", config.arm)
         gripper_config = load_config(GripperConfig, "grippers", config.gripper)
         self._robot_clock = RosClock(self)
-        self._arm = RemoteArm(self, arm_config, self._robot_clock.wake)
-        self._gripper = RemoteGripper(self, gripper_config, self._robot_clock.wake)
+        self._feed = JointStateFeed(self)
+        self._arm = RemoteArm(self, arm_config, self._feed, self._robot_clock.wake)
+        self._gripper = RemoteGripper(self, gripper_config, self._feed, self._robot_clock.wake)
         self._cell = RobotCell(
             config,
             arm_config,
@@ -103,6 +104,11 @@ class ExecutorNode(ManagedNode):
         self._slot.cancel_all()
         if hasattr(self, "_arm"):
             self._arm.stop()
+
+    def tear_down(self) -> None:
+        """Hear no more joint states."""
+        if hasattr(self, "_feed"):
+            self._feed.close()
 
     def _serve(self, action: Any, name: str, work: Callable[..., None]) -> ActionServer:
         def cancel(goal_handle: ServerGoalHandle) -> CancelResponse:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from control_msgs.action import GripperCommand
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState as JointStateMsg
 
 from equigrasp.devices.arm import MotionState
@@ -18,7 +17,7 @@ from equigrasp.nodes.conversions import to_time
 from equigrasp.nodes.managed_node import ManagedNode
 from equigrasp.nodes.parameters import declare, parameter
 
-_POLL = 0.003  # [s] wall clock
+_POLL = 0.005  # [s] wall clock
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,13 @@ class GripperNode(ManagedNode):
         self._description = description
         self._config = declare(self, GripperNodeConfig)
         self._owner = 0
+        self._failure = ""  # why there is no joint state
         self._lock = threading.Lock()
 
     def set_up(self) -> None:
         """Connect the gripper and offer the action."""
         self._gripper.connect()
+        self.report_health_with(lambda: (not self._failure, self._failure, {}))
         self._states = self.create_publisher(JointStateMsg, names.JOINT_STATES, qos.reliable())
         self._server = ActionServer(
             self,
@@ -59,12 +60,7 @@ class GripperNode(ManagedNode):
             cancel_callback=self._cancel,
             callback_group=self.callbacks,
         )
-        self._timer = self.create_timer(
-            1.0 / self._config.state_rate,
-            self._publish_state,
-            callback_group=self.callbacks,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
-        )
+        self.repeat(self._config.state_rate, self._publish_state)
 
     def halt(self) -> None:
         """Hold the fingers where they are."""
@@ -75,9 +71,14 @@ class GripperNode(ManagedNode):
         self._gripper.disconnect()
 
     def _publish_state(self) -> None:
-        if not self.is_active:
+        description = self._description
+        try:
+            state = self._gripper.state()
+        except DeviceError as error:  # a lost link may come back
+            self._failure = str(error)
+            self.get_logger().error(self._failure, throttle_duration_sec=5.0)
             return
-        state, description = self._gripper.state(), self._description
+        self._failure = ""
         message = JointStateMsg(
             name=list(self._gripper.joint_names),
             position=[description.joint_position(state.width)],
@@ -120,7 +121,11 @@ class GripperNode(ManagedNode):
         return self._result(state is MotionState.SUCCEEDED)
 
     def _result(self, is_done: bool) -> GripperCommand.Result:
-        state = self._gripper.state()
+        try:
+            state = self._gripper.state()
+        except DeviceError as error:
+            self.get_logger().error(f"Nothing is known of the fingers: {error}")
+            return GripperCommand.Result()
         return GripperCommand.Result(
             position=state.width,
             stalled=state.is_stalled,

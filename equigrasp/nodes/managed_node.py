@@ -1,12 +1,14 @@
 """Base of every node: lifecycle, diagnostics, autostart, and an orderly end."""
 
+import itertools
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -20,6 +22,7 @@ from equigrasp.errors import EquigraspError
 from equigrasp.nodes import names, qos
 
 _DIAGNOSTICS_PERIOD = 1.0  # [s]
+_failures: list[BaseException] = []  # what nobody foresaw; ends the process
 
 
 class ManagedNode(LifecycleNode):
@@ -32,6 +35,8 @@ class ManagedNode(LifecycleNode):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.is_active = False
+        self._made: list[Any] = []
+        self._repeats: list[tuple[threading.Event, threading.Thread]] = []
         self.callbacks = ReentrantCallbackGroup()
         self._ask_health: Callable[[], tuple[bool, str, dict[str, str]]] = lambda: (True, "", {})
         self._autostart = bool(self.declare_parameter("autostart", True).value)
@@ -61,6 +66,17 @@ class ManagedNode(LifecycleNode):
         """Have `/diagnostics` filled by a function that returns (is_ok, message, values)."""
         self._ask_health = health
 
+    def repeat(self, rate: float, work: Callable[[], None]) -> None:
+        """Call `work` `rate` times a second while the node is active, in a thread of its own.
+
+        For what happens often: at each turn of a timer, rclpy's executor goes through every entity of
+        the process.
+        """
+        stop = threading.Event()
+        thread = threading.Thread(target=self._repeat, args=(1.0 / rate, work, stop), daemon=True)
+        self._repeats.append((stop, thread))
+        thread.start()
+
     def autostart(self) -> None:
         """Configure and activate, if the parameter says so.
 
@@ -75,7 +91,12 @@ class ManagedNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Set up; a failure leaves the node unconfigured."""
-        return self._guarded(self.set_up)
+        before = self._entities()
+        result = self._guarded(self.set_up)
+        self._made = [entity for entity in self._entities() if entity not in before]
+        if result is not TransitionCallbackReturn.SUCCESS:
+            self._destroy_made()
+        return result
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start working."""
@@ -92,17 +113,59 @@ class ManagedNode(LifecycleNode):
         """Stop all motion and release everything."""
         self.is_active = False
         self._guarded(self.halt)
-        return self._guarded(self.tear_down)
+        return self.on_cleanup(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything."""
-        return self._guarded(self.tear_down)
+        """Release everything, and no longer offer what was set up."""
+        self._end_repeats()
+        result = self._guarded(self.tear_down)
+        self._destroy_made()
+        return result
 
     def end(self) -> None:
         """Stop and release, whatever state the node is in."""
         self.is_active = False
-        for step in (self.halt, self.tear_down):
+        for step in (self.halt, self._end_repeats, self.tear_down):
             self._guarded(step)
+
+    def _repeat(self, period: float, work: Callable[[], None], stop: threading.Event) -> None:
+        due = time.monotonic()
+        while not stop.wait(max(0.0, due - time.monotonic())):
+            due = max(due + period, time.monotonic())  # does not race to make up for a stall
+            if not self.is_active:
+                continue
+            try:
+                work()
+            except BaseException as error:
+                traceback.print_exc()
+                _failures.append(error)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    def _end_repeats(self) -> None:
+        for stop, thread in self._repeats:
+            stop.set()
+            thread.join(timeout=1.0)
+        self._repeats = []
+
+    def _entities(self) -> list[Any]:
+        """Return everything that the node publishes, hears, offers and calls."""
+        kinds = (self.publishers, self.subscriptions, self.services, self.clients, self.timers)
+        return [*itertools.chain(*kinds), *self.waitables]
+
+    def _destroy_made(self) -> None:
+        ways = (
+            self.destroy_publisher,
+            self.destroy_subscription,
+            self.destroy_service,
+            self.destroy_client,
+            self.destroy_timer,
+        )
+        for entity in self._made:
+            any(destroy(entity) for destroy in ways)
+        for waitable in [w for w in self.waitables if w in self._made]:
+            waitable.destroy()  # action servers and clients
+        self._made = []
 
     def _guarded(self, step: Callable[[], None]) -> TransitionCallbackReturn:
         try:
@@ -142,7 +205,6 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     executor = MultiThreadedExecutor(num_threads)
     nodes: Sequence[ManagedNode] = ()
     exit_code = 0
-    failures: list[BaseException] = []
 
     def spin() -> None:
         try:
@@ -151,7 +213,7 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
             pass
         except BaseException as error:
             traceback.print_exc()
-            failures.append(error)
+            _failures.append(error)
             stop.set()
 
     try:
@@ -162,7 +224,7 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
         for node in nodes:
             node.autostart()
         stop.wait()
-        exit_code = 1 if failures else 0
+        exit_code = 1 if _failures else 0
     except EquigraspError as error:
         rclpy.logging.get_logger("equigrasp").fatal(str(error))
         exit_code = 1

@@ -1,5 +1,6 @@
 """Arm and gripper behind ROS: ours or any driver that speaks ros2_control's actions."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +9,13 @@ from typing import Any
 import numpy as np
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from rclpy.action import ActionClient
+from rclpy.executors import (
+    ExternalShutdownException,
+    ShutdownException,
+    SingleThreadedExecutor,
+)
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState as JointStateMsg
 
 from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
@@ -17,13 +24,12 @@ from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import DeviceTimeoutError, NotConnectedError
 from equigrasp.nodes import names, qos
-from equigrasp.nodes.conversions import from_joint_state_msg, from_time, to_trajectory_msg
+from equigrasp.nodes.conversions import from_joint_state_msg, to_trajectory_msg
 
 _ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
 _STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
 _CLOCK_TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
 _POLL = 0.02  # [s] wall clock between polls where nothing happens
-_AT_REST = 0.01  # [rad/s]
 
 
 class RosClock:
@@ -61,6 +67,55 @@ class RosClock:
             raise DeviceTimeoutError(
                 f"Robot time stood still for {_CLOCK_TIMEOUT} s; is the simulation gone?"
             )
+
+
+class JointStateFeed:
+    """Hears joint states in a thread and a node of its own, as tf2's listeners do.
+
+    They come a hundred times a second; rclpy's multi-threaded executor would go through every entity
+    of the owner's node twice for each of them, which took a third of a core.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._listeners: list[Callable[[JointStateMsg], None]] = []
+        name = f"{node.get_name()}_joint_states"
+        self._node = Node(
+            name,
+            context=node.context,
+            cli_args=[
+                "--ros-args",
+                "-r",
+                f"__node:={name}",
+                "-r",
+                f"__ns:={node.get_namespace()}",
+            ],
+            parameter_overrides=[Parameter("use_sim_time", value=False)],
+            start_parameter_services=False,
+            enable_rosout=False,
+        )
+        self._subscription = self._node.create_subscription(
+            JointStateMsg, names.JOINT_STATES, self._on_message, qos.sensor_data(10)
+        )
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(self._node)
+        threading.Thread(target=self._spin, name="joint states", daemon=True).start()
+
+    def subscribe(self, listener: Callable[[JointStateMsg], None]) -> None:
+        """Have `listener(message)` called, in the feed's thread, for every message."""
+        self._listeners.append(listener)
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._executor.shutdown(timeout_sec=1.0)
+        self._node.destroy_node()
+
+    def _on_message(self, message: JointStateMsg) -> None:
+        for listener in self._listeners:
+            listener(message)
+
+    def _spin(self) -> None:
+        with contextlib.suppress(ExternalShutdownException, ShutdownException):
+            self._executor.spin()
 
 
 class _RemoteGoal:
@@ -126,7 +181,9 @@ class _RemoteGoal:
 class RemoteArm(Arm):
     """An arm behind FollowJointTrajectory and joint_states."""
 
-    def __init__(self, node: Node, config: ArmConfig, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, node: Node, config: ArmConfig, feed: JointStateFeed, wake: Callable[[], None]
+    ) -> None:
         self._config = config
         self._wake = wake
         self._state: JointState | None = None
@@ -136,10 +193,7 @@ class RemoteArm(Arm):
             node, FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY,
             callback_group=node.callbacks,  # type: ignore[attr-defined]
         )  # fmt: skip
-        self._subscription = node.create_subscription(
-            JointStateMsg, names.JOINT_STATES, self._on_state, qos.sensor_data(10),
-            callback_group=node.callbacks,  # type: ignore[attr-defined]
-        )  # fmt: skip
+        feed.subscribe(self._on_state)
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -192,11 +246,6 @@ class RemoteArm(Arm):
         if self._goal is not None:
             self._goal.cancel()
 
-    def is_at_rest(self) -> bool:
-        """Tell whether the newest joint speeds are practically zero."""
-        state = self._state
-        return state is not None and bool(np.abs(state.velocities).max() < _AT_REST)
-
     def _on_state(self, message: JointStateMsg) -> None:
         state = from_joint_state_msg(message, self.joint_names)
         if state is not None:
@@ -207,7 +256,9 @@ class RemoteArm(Arm):
 class RemoteGripper(Gripper):
     """A gripper behind GripperCommand (openings in metres) and joint_states."""
 
-    def __init__(self, node: Node, config: GripperConfig, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, node: Node, config: GripperConfig, feed: JointStateFeed, wake: Callable[[], None]
+    ) -> None:
         self._config = config
         self._wake = wake
         self._state: GripperState | None = None
@@ -218,10 +269,7 @@ class RemoteGripper(Gripper):
             node, GripperCommand, names.GRIPPER_COMMAND,
             callback_group=node.callbacks,  # type: ignore[attr-defined]
         )  # fmt: skip
-        self._subscription = node.create_subscription(
-            JointStateMsg, names.JOINT_STATES, self._on_state, qos.sensor_data(10),
-            callback_group=node.callbacks,  # type: ignore[attr-defined]
-        )  # fmt: skip
+        feed.subscribe(self._on_state)
 
     @property
     def limits(self) -> GripperLimits:
@@ -271,14 +319,13 @@ class RemoteGripper(Gripper):
         return MotionStatus(MotionState.FAULT, "the gripper did not reach its goal")
 
     def _on_state(self, message: JointStateMsg) -> None:
-        if self._config.joint_name in message.name:
-            i = list(message.name).index(self._config.joint_name)
-            stamp = from_time(message.header.stamp)
-            width = self._config.width(float(message.position[i]))
+        state = from_joint_state_msg(message, self.joint_names)
+        if state is not None:
+            width = self._config.width(float(state.positions[0]))
             last, speed = self._state, 0.0
-            if last is not None and stamp > last.stamp:
-                speed = (width - last.width) / (stamp - last.stamp)
-            self._state = GripperState(stamp, width, speed, self._is_stalled)
+            if last is not None and state.stamp > last.stamp:
+                speed = (width - last.width) / (state.stamp - last.stamp)
+            self._state = GripperState(state.stamp, width, speed, self._is_stalled)
             self._received = time.monotonic()
 
 

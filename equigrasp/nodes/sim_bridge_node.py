@@ -10,7 +10,7 @@ from equigrasp_interfaces.srv import GetObjects, ResetWorld, SpawnObjects
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 
-from equigrasp.environments.open_loop_grasp import return_strays
+from equigrasp.environments.open_loop_grasp import return_stray
 from equigrasp.errors import ConfigError
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.arm_node import ArmNode
@@ -24,7 +24,7 @@ from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.physics import TIME_STEP
 
 _STEPS_A_TICK = 12  # physics steps between two /clock messages
-_ATTENDANT_PERIOD = 2.0  # [s, wall clock] between looks for objects beside the trays
+_ATTENDANT_PERIOD = 1.0  # [s, wall clock] between looks for objects beside the trays
 _SWITCH_INTERVAL = 2e-4  # [s] the physics thread gives way to the drivers at least this often
 _MAX_FACTOR = 10.0  # fastest real-time factor; see `_start_time`
 
@@ -116,11 +116,11 @@ class SimBridgeNode(ManagedNode):
                 time.sleep(0.0)  # lets the driver threads in
 
     def _attend(self) -> None:
-        """Return strays, unless something is in the fingers (it may be on its way)."""
+        """Return a stray, unless something is in the fingers (it may be on its way)."""
         workspaces = self.simulation.cell.config.workspaces
         world = self.simulation.world
         if not any(world.is_held(o.handle) for o in world.objects()):
-            return_strays(world, workspaces, workspaces[0], self._is_stray)
+            return_stray(world, workspaces, workspaces[0], self._is_stray)
 
     def _is_stray(self, position: np.ndarray) -> bool:
         return (

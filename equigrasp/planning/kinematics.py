@@ -38,7 +38,8 @@ class Kinematics:
 
     def forward(self, positions: np.ndarray) -> Transform:
         """Return `T_base_tcp` at joint positions (n,) [rad]."""
-        return Transform.from_matrix(self._placement(positions).homogeneous)
+        placement = self._placement(positions)
+        return Transform(placement.translation, pin.Quaternion(placement.rotation).coeffs())
 
     def solve(self, target: Transform, seed: np.ndarray) -> np.ndarray | None:
         """Return joint positions (n,) within the limits that reach `target`, from one seed.

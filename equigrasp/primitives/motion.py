@@ -10,6 +10,7 @@ from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import CancelledError, DeviceError, DeviceTimeoutError
 
 _STATE_TIMEOUT = 0.5  # [s] to wait for a joint state that is newer than the question
+_AT_REST = 0.02  # [rad/s]
 _STOP_TIMEOUT = 1.0  # [s] within which a stopped arm must report to be at rest
 _GRIPPER_TIMEOUT = 3.0  # [s] beyond the time that the stroke takes at the commanded speed
 
@@ -60,9 +61,9 @@ class Motion:
 
         Args:
             trajectory: What to follow.
-            guard: Asked at every poll; True stops the arm. With a guard, running into something
-                is an end that the caller deals with.
-            watch: Called at every poll.
+            guard: Asked at every new joint state; True stops the arm. With a guard, running into
+                something is an end that the caller deals with.
+            watch: Called at every new joint state.
 
         Returns:
             SUCCEEDED; with a guard also STOPPED, by the guard, or FAULT: the device ended the
@@ -78,17 +79,20 @@ class Motion:
         began = clock.now()
         deadline = began + trajectory.duration + self.cell.config.motion.motion_timeout
         arm.start_trajectory(trajectory)
-        is_guarded = False
+        is_guarded, seen = False, arm.joint_state().stamp
         while True:
             clock.pause()
             self.check_cancel()
             status = arm.motion_status()
             if not status.is_active:
                 break
-            watch()
-            if guard is not None and not is_guarded and guard():
-                is_guarded = True
-                arm.stop()
+            stamp = arm.joint_state().stamp
+            if stamp > seen:
+                seen = stamp
+                watch()
+                if guard is not None and not is_guarded and guard():
+                    is_guarded = True
+                    arm.stop()
             if clock.now() > deadline:
                 self.halt()
                 raise DeviceTimeoutError(
@@ -140,15 +144,16 @@ class Motion:
             raise DeviceError(f"The gripper ended as {status.state.value}: {status.message}")
 
     def joint_positions(self) -> np.ndarray:
-        """Return where the arm is now, shape (n,) [rad].
+        """Return where the arm rests, shape (n,) [rad].
 
-        A joint state from before the call is not taken while a newer one may come: it could show
-        the arm as it was in the motion before.
+        A joint state that is older than the call or shows the arm moving is not taken while a better
+        one may come: it could stem from the motion before.
         """
         clock = self.cell.clock
         asked = clock.now()
         while True:
             state = self.cell.arm.joint_state()
-            if state.stamp >= asked or clock.now() > asked + _STATE_TIMEOUT:
+            is_settled = state.stamp >= asked and np.abs(state.velocities).max() < _AT_REST
+            if is_settled or clock.now() > asked + _STATE_TIMEOUT:
                 return state.positions
             clock.pause()

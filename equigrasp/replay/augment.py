@@ -61,6 +61,17 @@ def apply_transform(
     return AugmentedGrasp(warped, moved_row, moved_col, new_bin)
 
 
+def augment(
+    grasp: AugmentedGrasp, num_rotations: int, action_size_px: int, rng: np.random.Generator
+) -> AugmentedGrasp:
+    """Return a grasp after a transform of `draw_transform`."""
+    size = grasp.heightmap.shape[0]
+    transform = draw_transform(grasp.row, grasp.col, size, action_size_px, num_rotations, rng)
+    return apply_transform(
+        grasp.heightmap, grasp.row, grasp.col, grasp.rotation_bin, num_rotations, transform
+    )
+
+
 def draw_transform(
     row: int,
     col: int,

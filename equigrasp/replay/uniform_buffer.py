@@ -3,7 +3,7 @@
 import numpy as np
 
 from equigrasp.errors import ReplayError
-from equigrasp.replay.augment import AugmentedGrasp, apply_transform, draw_transform
+from equigrasp.replay.augment import AugmentedGrasp, augment
 from equigrasp.replay.transition import GraspTransition
 
 
@@ -53,22 +53,18 @@ class UniformBuffer:
             raise ReplayError(f"Attempt {attempt} is not in the replay buffer.")
         return self._transitions[attempt]
 
-    def read(self, attempt: int, copy: int) -> AugmentedGrasp:
-        """Return one of the fixed copies of an attempt."""
+    def read(
+        self, attempt: int, copy: int, rng: np.random.Generator | None = None
+    ) -> AugmentedGrasp:
+        """Return one of the fixed copies of an attempt, augmented once more by `rng` if given."""
         t = self.get(attempt)
-        if self.num_copies == 0:
-            return AugmentedGrasp(t.heightmap, t.row, t.col, t.rotation_bin)
-        transform = draw_transform(
-            t.row,
-            t.col,
-            t.heightmap.shape[0],
-            self._action_size_px,
-            self._num_rotations,
-            np.random.default_rng([self._seed, attempt, copy]),
-        )
-        return apply_transform(
-            t.heightmap, t.row, t.col, t.rotation_bin, self._num_rotations, transform
-        )
+        grasp = AugmentedGrasp(t.heightmap, t.row, t.col, t.rotation_bin)
+        if self.num_copies > 0:
+            grasp = self._augment(grasp, np.random.default_rng([self._seed, attempt, copy]))
+        return grasp if rng is None else self._augment(grasp, rng)
+
+    def _augment(self, grasp: AugmentedGrasp, rng: np.random.Generator) -> AugmentedGrasp:
+        return augment(grasp, self._num_rotations, self._action_size_px, rng)
 
     def sample(
         self,

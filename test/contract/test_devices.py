@@ -16,8 +16,13 @@ from equigrasp.devices.clock import Clock
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import CommandRejectedError, NotConnectedError
+from equigrasp.hardware.robotiq.gripper import RobotiqGripper
+from equigrasp.hardware.robotiq.make import make_link
 from equigrasp.hardware.ur.ur_arm import UrArm
 from equigrasp.simulation.make import make_simulated_cell
+from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
+from equigrasp.virtual.robotiq.modbus_slave import VirtualModbusSlave
+from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer
 from equigrasp.virtual.ur.ur_controller import UrController
 
 
@@ -72,6 +77,39 @@ def _rtde() -> Iterator[Devices]:
         arm.disconnect()
 
 
+class _SteadyClock:
+    """Wall clock that a test can sleep on; `rate` times real time."""
+
+    def __init__(self, rate: float = 1.0) -> None:
+        self._rate = rate
+
+    def now(self) -> float:
+        return time.monotonic() * self._rate
+
+    def sleep(self, duration: float) -> None:
+        time.sleep(duration / self._rate)
+
+    def pause(self) -> None:
+        self.sleep(0.004)
+
+
+def _robotiq(transport: str) -> Iterator[Devices]:
+    """Drive a virtual gripper over its real protocol, its fingers at eight times real time."""
+    if transport == "modbus":
+        pytest.importorskip("minimalmodbus")
+    clock = _SteadyClock()
+    description = load_config(GripperConfig, "grippers", "robotiq_2f_85")
+    fingers = FakeGripper(description, _SteadyClock(8.0))
+    fingers.connect()
+    kind = VirtualUrcapServer if transport == "urcap" else VirtualModbusSlave
+    with kind(VirtualRobotiq(fingers)) as server:
+        config = server.driver_config()
+        gripper = RobotiqGripper(description, config, make_link(config), clock)
+        arm = FakeArm(load_config(ArmConfig, "arms", "ur5"), clock)
+        yield Devices(arm, gripper, FakeCamera(clock), clock)
+        gripper.disconnect()
+
+
 @pytest.fixture(params=["fake", "ur5", "kuka", "ur5_rtde"])
 def unconnected(request: pytest.FixtureRequest) -> Iterator[Devices]:
     if request.param == "fake":
@@ -84,10 +122,26 @@ def unconnected(request: pytest.FixtureRequest) -> Iterator[Devices]:
 
 @pytest.fixture
 def devices(unconnected: Devices) -> Devices:
-    unconnected.arm.connect()
-    unconnected.gripper.connect()
-    unconnected.camera.connect()
-    return unconnected
+    return _connect(unconnected)
+
+
+@pytest.fixture(params=["fake", "ur5", "kuka", "robotiq urcap", "robotiq modbus"])
+def with_gripper(request: pytest.FixtureRequest) -> Iterator[Devices]:
+    """Devices of which only the gripper is looked at; connected."""
+    name, _, transport = request.param.partition(" ")
+    source = _robotiq(transport) if transport else _fake() if name == "fake" else _simulated(name)
+    for unconnected in source:
+        assert unconnected.gripper.limits.stroke == pytest.approx(0.085)
+        with pytest.raises(NotConnectedError):
+            unconnected.gripper.state()
+        yield _connect(unconnected)
+
+
+def _connect(devices: Devices) -> Devices:
+    devices.arm.connect()
+    devices.gripper.connect()
+    devices.camera.connect()
+    return devices
 
 
 def _line(arm: Arm, change: float, duration: float) -> JointTrajectory:
@@ -180,14 +234,12 @@ def test_a_new_trajectory_replaces_the_running_one(devices: Devices) -> None:
     assert np.abs(devices.arm.joint_state().positions - back.positions[-1]).max() < 0.01
 
 
-def test_the_gripper_goes_where_it_is_told(devices: Devices) -> None:
+def test_the_gripper_goes_where_it_is_told(with_gripper: Devices) -> None:
     for width in (0.03, 0.085, 0.0):
-        devices.gripper.start_move(width, 0.15, 40.0)
-        began = devices.clock.now()
-        while devices.gripper.motion_status().is_active and devices.clock.now() - began < 2.0:
-            devices.clock.sleep(0.005)
-        assert devices.gripper.motion_status().state is MotionState.SUCCEEDED
-        assert devices.gripper.state().width == pytest.approx(width, abs=0.003)
+        with_gripper.gripper.start_move(width, 0.15, 40.0)
+        _wait_for_fingers(with_gripper)
+        assert with_gripper.gripper.motion_status().state is MotionState.SUCCEEDED
+        assert with_gripper.gripper.state().width == pytest.approx(width, abs=0.003)
 
 
 @pytest.mark.parametrize(
@@ -201,11 +253,41 @@ def test_the_gripper_goes_where_it_is_told(devices: Devices) -> None:
     ],
 )
 def test_the_gripper_refuses_what_it_cannot_do(
-    devices: Devices, width: float, speed: float, force: float
+    with_gripper: Devices, width: float, speed: float, force: float
 ) -> None:
     with pytest.raises(CommandRejectedError):
-        devices.gripper.start_move(width, speed, force)
-    assert not devices.gripper.motion_status().is_active
+        with_gripper.gripper.start_move(width, speed, force)
+    assert not with_gripper.gripper.motion_status().is_active
+
+
+def test_a_stop_holds_the_fingers_mid_stroke(with_gripper: Devices) -> None:
+    gripper, clock = with_gripper.gripper, with_gripper.clock
+    gripper.start_move(0.085, 0.15, 40.0)
+    _wait_for_fingers(with_gripper)
+    gripper.start_move(0.0, 0.02, 40.0)
+    clock.sleep(0.1)
+    gripper.stop()
+    assert gripper.motion_status().state is MotionState.STOPPED
+    held = gripper.state().width
+    assert 0.01 < held < 0.085
+    clock.sleep(0.1)
+    assert gripper.state().width == pytest.approx(held, abs=0.002)
+
+
+def test_a_gripper_may_be_stopped_and_let_go_twice(with_gripper: Devices) -> None:
+    for _ in range(2):
+        with_gripper.gripper.stop()
+    for _ in range(2):
+        with_gripper.gripper.disconnect()
+    with_gripper.gripper.stop()
+    with pytest.raises(NotConnectedError):
+        with_gripper.gripper.motion_status()
+
+
+def _wait_for_fingers(devices: Devices) -> None:
+    began = devices.clock.now()
+    while devices.gripper.motion_status().is_active and devices.clock.now() - began < 2.0:
+        devices.clock.sleep(0.005)
 
 
 def test_frames_are_fresh_and_of_the_announced_size(devices: Devices) -> None:

@@ -7,17 +7,19 @@ import torch
 from equigrasp.config import override
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.interfaces import EmptyWorkspaceError
+from equigrasp.learning.interfaces import EmptyWorkspaceError, GraspBatch
 from equigrasp.learning.weight_store import load_weights, read_parameters
 from equigrasp.methods.asr.losses import (
+    mean_over_views,
     off_policy_loss,
     on_policy_loss,
     on_policy_target,
-    rotation_loss,
+    reward_loss,
 )
-from equigrasp.methods.asr.networks import extract_patches, success_probability
+from equigrasp.methods.asr.networks import extract_patches
 from equigrasp.methods.asr.policy import AsrPolicy
 from equigrasp.methods.registry import load_method, method_package
+from equigrasp.networks.outputs import success_probability
 from equigrasp.paths import models_dir
 from equigrasp.perception.observation import Observation
 
@@ -36,12 +38,107 @@ def test_on_policy_loss_averages_successes_and_failures_apart() -> None:
     assert float(on_policy_loss(values[:2], targets[:2], rewards[:2])) == pytest.approx(0.05)
 
 
-def test_off_policy_and_rotation_losses() -> None:
+def test_off_policy_and_reward_losses() -> None:
     q1, q2 = torch.tensor([[0.5, 0.3]]), torch.tensor([[[0.1, 0.7], [0.3, 0.2]]])
     assert float(off_policy_loss(q1, q2)) == pytest.approx(0.5 * 0.04 / 2)  # (0.2², 0²) / 2 / 2
-    assert float(rotation_loss(torch.tensor([0.25]), torch.tensor([1.0]))) == pytest.approx(
+    assert float(reward_loss(torch.tensor([0.25]), torch.tensor([1.0]))) == pytest.approx(
         0.5 * 0.75**2
     )
+
+
+def test_views_of_an_attempt_share_the_mean_of_their_targets() -> None:
+    targets = torch.tensor([1.0, 0.2, 1.0, 0.6])  # attempts 0, 1 and again 0, 1
+    assert mean_over_views(targets, 2).tolist() == pytest.approx([1.0, 0.4, 1.0, 0.4])
+    assert torch.equal(mean_over_views(targets, 1), targets)
+
+
+class _Table(torch.nn.Module):
+    """Puts out the rows of a table, whatever comes in."""
+
+    def __init__(self, values: list) -> None:
+        super().__init__()
+        self.values = torch.nn.Parameter(torch.tensor(values))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.values.repeat(len(x) // len(self.values), 1, *[1] * (self.values.dim() - 2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # q1 is 0.5 everywhere and q2 0.2, 0.9, 0.4 for yaws 0 to 2; yaw 1 was tried and failed.
+        ({}, (0.5 * 0.1**2, 0.5 * 0.4**2)),
+        ({"training.q1_target": "reward"}, (0.5 * 0.5**2, 0.5 * 0.4**2)),
+        ({"training.num_off_policy_pixels": "0"}, (0.5 * 0.1**2, 0.0)),
+    ],
+)
+def test_a_step_uses_the_losses_that_are_switched_on(changes: dict, expected: tuple) -> None:
+    package, config = load_method("asr_tiny")
+    config = override(config, {"network.output": "linear"} | changes)
+    q1 = _Table(torch.full((1, 1, 64, 64), 0.5).tolist())
+    modules = {"q1": q1, "q2": _Table([[[0.2, 0.9, 0.4]]])}
+    pixel = torch.tensor([30])
+    batch = GraspBatch(
+        torch.zeros(1, 1, 64, 64), pixel, pixel, torch.tensor([1]), torch.tensor([0.0])
+    )
+    losses = package.make_learner(config, modules, 32).train_step(batch, 0)
+    assert losses["loss_q2"] == pytest.approx(0.5 * 0.9**2)
+    found = (losses["loss_q1_on_policy"], losses["loss_q1_off_policy"])
+    assert found == pytest.approx(expected)
+    assert losses["loss"] == pytest.approx(0.5 * 0.9**2 + sum(expected))
+    is_off_policy = bool((q1.values.grad != 0).sum() > 1)  # else the tried pixel alone
+    assert is_off_policy == (expected[1] > 0)
+
+
+class _Height(torch.nn.Module):
+    """Values all yaws by the middle of what it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.scale * x[:, :, 16, 16])[:, :, None].repeat(1, 1, 8)
+
+
+@pytest.mark.parametrize(("is_relative", "height"), [("true", -0.01), ("false", 0.03)])
+def test_q2_sees_relative_heights_unless_it_is_told_not_to(
+    workspace: Workspace, is_relative: str, height: float
+) -> None:
+    package, config = load_method("asr_tiny")
+    changes = {"network.output": "linear", "network.is_patch_relative": is_relative}
+    config = override(config, changes | {"training.num_off_policy_pixels": "0"})
+    modules = {"q1": _Table(torch.full((1, 1, 128, 128), 0.5).tolist()), "q2": _Height()}
+    heightmap = np.full((128, 128), 0.03, np.float32)  # less max(0.03 - 0.04, 0.03 + 0.01)
+    policy = package.make_policy(config, modules)
+    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    assert decision.rotation_values == pytest.approx([height] * 8, abs=1e-6)
+    pixel = torch.tensor([60])
+    batch = GraspBatch(
+        torch.from_numpy(heightmap)[None, None],
+        pixel,
+        pixel,
+        torch.tensor([1]),
+        torch.tensor([0.0]),
+    )
+    losses = package.make_learner(config, modules, 96).train_step(batch, 0)
+    assert losses["loss_q2"] == pytest.approx(0.5 * height**2)
+
+
+def test_views_are_judged_by_the_mean_of_what_q2_says_of_them() -> None:
+    package, config = load_method("asr_tiny")
+    changes = {"network.output": "linear", "training.num_off_policy_pixels": "0"}
+    config = override(config, changes)
+    q1 = _Table(torch.full((1, 1, 64, 64), 0.5).tolist())
+    modules = {"q1": q1, "q2": _Table([[[0.2, 0.9, 0.4]], [[0.8, 0.3, 0.1]]])}
+    pixels, tried = torch.tensor([30, 31]), torch.tensor([1, 0])
+    batch = GraspBatch(
+        torch.zeros(2, 1, 64, 64), pixels, pixels, tried, torch.zeros(2), num_views=2
+    )
+    losses = package.make_learner(config, modules, 32).train_step(batch, 0)
+    # The best other yaws are 0.4 and 0.3, so both views aim at 0.35; q2 at 0 from 0.9 and 0.8.
+    assert losses["loss_q1_on_policy"] == pytest.approx(0.5 * 0.15**2)
+    assert losses["loss_q2"] == pytest.approx(0.5 * (0.9**2 + 0.8**2) / 2)
 
 
 def test_patches_are_centred_and_offset_one_by_one() -> None:
@@ -55,9 +152,18 @@ def test_patches_are_centred_and_offset_one_by_one() -> None:
     assert float(patches[1, 0, 16, 16]) == pytest.approx(-0.01, abs=1e-6)
 
 
+def test_patches_may_keep_their_heights() -> None:
+    heightmaps = torch.full((1, 1, 128, 128), 0.07)
+    pixel = torch.tensor([[50]])
+    patches = extract_patches(heightmaps, pixel, pixel, is_relative=False)
+    assert torch.allclose(patches, torch.full((1, 1, 32, 32), 0.07))
+
+
 def test_probabilities_come_from_failure_and_success_logits() -> None:
     p = success_probability(torch.tensor([[[0.0, 1.0], [0.0, 2.0]]]))
     assert torch.allclose(p, torch.tensor([[0.5, 1 / (1 + np.exp(-1.0))]], dtype=torch.float32))
+    value = torch.tensor([[[0.3, -2.0]]])  # one channel is the value itself
+    assert torch.equal(success_probability(value), value[:, 0])
 
 
 def _policy(**overrides: str) -> AsrPolicy:
@@ -154,8 +260,6 @@ def test_an_unknown_method_lists_the_known_ones() -> None:
 @pytest.mark.timeout(240)
 def test_the_method_learns_which_grasps_fit(workspace: Workspace) -> None:
     """A toy world of bars: a grasp succeeds if it is on the bar and closes across it."""
-    from equigrasp.learning.interfaces import GraspBatch
-
     package, config = load_method("asr_tiny")
     config = override(config, {"training.learning_rate": "3e-3"})
     learner = package.make_learner(config, package.make_networks(config, 0), 96)

@@ -91,6 +91,45 @@ def test_without_copies_the_attempt_is_read_as_it_was() -> None:
     assert np.array_equal(buffer.read(0, 3).heightmap, t.heightmap)
 
 
+def test_a_fresh_view_is_one_more_transform_of_the_copy() -> None:
+    buffer = _buffer()
+    buffer.add(make_transition(0))
+    copy = buffer.read(0, 2)
+    view = buffer.read(0, 2, np.random.default_rng(1))
+    transform = draw_transform(copy.row, copy.col, 128, 96, 8, np.random.default_rng(1))
+    expected = apply_transform(copy.heightmap, copy.row, copy.col, copy.rotation_bin, 8, transform)
+    assert np.array_equal(view.heightmap, expected.heightmap)
+    assert (view.row, view.col) == (expected.row, expected.col) != (copy.row, copy.col)
+    assert view.rotation_bin == expected.rotation_bin
+    assert np.array_equal(buffer.read(0, 2).heightmap, copy.heightmap)  # the copy stays
+
+
+def test_a_transform_and_its_inverse_return_the_grasp() -> None:
+    heightmap = np.zeros((128, 128), np.uint16)
+    heightmap[58:71, 49:74] = 900
+    for steps in range(8):
+        there = apply_transform(heightmap, 64, 60, 3, 8, GridTransform(steps, 0.0, 0.0, False))
+        back = apply_transform(
+            there.heightmap, there.row, there.col, there.rotation_bin, 8,
+            GridTransform(-steps, 0.0, 0.0, False),
+        )  # fmt: skip
+        assert abs(back.row - 64) <= 1 and abs(back.col - 60) <= 1 and back.rotation_bin == 3
+        assert (back.heightmap != heightmap).mean() < 0.005  # nearest pixels, along edges
+
+
+def test_sampling_is_uniform_but_for_the_slots_of_a_failure() -> None:
+    buffer = _buffer(capacity=100)
+    for i in range(4):
+        buffer.add(make_transition(i, reward=float(i < 3)))
+    rng = np.random.default_rng(0)
+    drawn = np.array([[a for a, _ in buffer.sample(3, 8, 4, rng)] for _ in range(2000)])
+    shares = np.bincount(drawn.ravel(), minlength=4) / drawn.size
+    # Half of the slots are the failure's; the other half falls on four attempts alike.
+    assert shares == pytest.approx([0.125, 0.125, 0.125, 0.625], abs=0.01)
+    even = np.array([a for _ in range(2000) for a, _ in buffer.sample(3, 8, 0, rng)])
+    assert np.bincount(even) / even.size == pytest.approx([0.25] * 4, abs=0.015)
+
+
 def test_a_failed_newest_attempt_fills_the_last_slots() -> None:
     buffer = _buffer()
     for i in range(6):

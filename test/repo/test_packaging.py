@@ -11,7 +11,7 @@ from repository import INTERFACE_PACKAGES, ROOT, name, parse, python_files
 # Packages whose messages or code are imported are told by these endings.
 ROS_PACKAGE = re.compile(r"^(rclpy|launch|launch_ros|tf2_ros|\w+_(msgs|interfaces|srvs))$")
 OPTIONAL = {"launch", "launch_ros", "tf2_ros"}
-PIN = re.compile(r"^[A-Za-z0-9_.-]+(\[\w+\])?==\S+$")
+PIN = re.compile(r"^[A-Za-z0-9_.-]+(\[\w+\])?==[^\s;]+(; python_version [<>]=? \"3\.\d+\")?$")
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 
 

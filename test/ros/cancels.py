@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from action_msgs.msg import GoalStatus
@@ -27,7 +26,7 @@ from tqdm import tqdm
 from equigrasp.primitives.outcome import Phase
 
 AT_REST = 0.02  # [rad/s]
-_IN_THE_AIR = 0.10  # [m] an object whose centre is higher hangs in the fingers
+_LIFTED = 0.02  # [m] an object that rose by more hangs in the fingers
 _LONGEST = 4.5  # [s] an attempt takes at most about this long
 _OBSERVED = 0.4  # [s] after a cancel in which the joints are watched
 
@@ -46,8 +45,9 @@ class Joints:
             self.speeds.append((time.monotonic(), float(np.abs(message.velocity).max())))
 
     def time_to_rest(self, since: float) -> float:
-        """Return how long after `since` the arm last moved [s]."""
+        """Return how long after `since` the arm last moved [s], and forget what was heard."""
         moving = [t for t, speed in self.speeds if t >= since and speed >= AT_REST]
+        self.speeds.clear()
         return max(moving, default=since) - since
 
 
@@ -62,7 +62,7 @@ class Cancel:
         time_to_accept: From sending the next goal to its acceptance [s].
         is_canceled: Whether the goal ended CANCELED; else it had succeeded already.
         says_held: What the result says of the fingers.
-        is_lifted: Whether an object truly hung in the air then.
+        is_lifted: Whether an object truly was higher then than before the grasp.
     """
 
     phase: str
@@ -87,7 +87,7 @@ class Canceller:
 
     def cancel_one(self) -> Cancel:
         """Begin a grasp, cancel it, watch the arm, and send it home."""
-        phases = [0]
+        phases, before = [0], self._heights()
         handle = self._graph.send(
             ExecuteGrasp,
             "execute_grasp",
@@ -102,7 +102,8 @@ class Canceller:
         answered = time.monotonic()
         time.sleep(max(0.0, asked + _OBSERVED - answered))
         time_to_rest = self._joints.time_to_rest(asked)
-        is_lifted = any(p.position.z > _IN_THE_AIR for p in self._poses())
+        after = self._heights()
+        is_lifted = any(after[i] - before[i] > _LIFTED for i in before)
         sent = time.monotonic()
         home = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
         accepted = time.monotonic()
@@ -130,16 +131,20 @@ class Canceller:
         handle = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
         return bool(self._graph.result(handle, 20.0).result.error_code == 0)
 
-    def _poses(self) -> list[Any]:
+    def _scene(self) -> GetObjects.Response:
         future = self._objects.call_async(GetObjects.Request())
         wait_for(future.done, 10.0, "the objects")
-        return list(future.result().poses)
+        return future.result()
+
+    def _heights(self) -> dict[int, float]:
+        scene = self._scene()
+        return {h: p.position.z for h, p in zip(scene.handles, scene.poses, strict=True)}
 
     def _goal(self) -> ExecuteGrasp.Goal:
         """Return a grasp of some object that lies well inside a tray."""
         inner = [
             p.position
-            for p in self._poses()
+            for p in self._scene().poses
             if abs(p.position.x - 0.45) < 0.1 and 0.11 < abs(p.position.y) < 0.31
         ]
         target = inner[self._rng.integers(len(inner))]

@@ -25,6 +25,8 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
+from equigrasp.nodes.conversions import from_joint_state_msg  # noqa: E402
+
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(240)]
 
 
@@ -132,6 +134,23 @@ def test_a_node_is_led_through_its_states_and_does_nothing_unless_active(bench: 
     assert "joint states of arm 'ur5'" in without_arm.error_msg
     assert change(Transition.TRANSITION_DEACTIVATE) and state() == State.PRIMARY_STATE_INACTIVE
     assert change(Transition.TRANSITION_CLEANUP) and state() == State.PRIMARY_STATE_UNCONFIGURED
+
+    def offers() -> int:
+        servers = bench.node.get_service_names_and_types_by_node("executor", "/")
+        return sum(name == "/execute_grasp/_action/send_goal" for name, _ in servers)
+
+    bench.spin_until(lambda: offers() == 0, 10.0, "the action to be withdrawn")
+    assert change(Transition.TRANSITION_CONFIGURE) and change(Transition.TRANSITION_ACTIVATE)
+    again = bench.act("execute_grasp", _goal())
+    assert again.error_code == ExecuteGrasp.Result.ARM_FAILED
+
+
+def test_a_joint_state_without_positions_is_not_taken_for_zeros() -> None:
+    names = ["elbow", "wrist"]
+    whole = from_joint_state_msg(JointState(name=names, position=[1.0, 2.0]), ("wrist", "elbow"))
+    assert whole is not None and whole.positions.tolist() == [2.0, 1.0]
+    assert from_joint_state_msg(JointState(name=names), ("wrist",)) is None
+    assert from_joint_state_msg(JointState(name=names, position=[1.0, 2.0]), ("knee",)) is None
 
 
 @pytest.mark.parametrize("value", ["-1.0", "often"])

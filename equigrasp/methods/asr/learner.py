@@ -5,16 +5,18 @@ import torch
 from equigrasp.learning.interfaces import GraspBatch
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.methods.asr.losses import (
+    mean_over_views,
     off_policy_loss,
     on_policy_loss,
     on_policy_target,
-    rotation_loss,
+    reward_loss,
 )
-from equigrasp.methods.asr.networks import extract_patches, success_probability
+from equigrasp.methods.asr.networks import extract_patches
+from equigrasp.networks.outputs import success_probability
 
 
 class AsrLearner:
-    """Adam on L1' + L1'' + L2 over both networks together.
+    """Adam on the losses of q1 and q2, L1' + L1'' + L2 in the paper, over both together.
 
     Args:
         config: The method.
@@ -28,7 +30,7 @@ class AsrLearner:
         self._config = config.training
         self.modules = modules
         self._q1, self._q2 = modules["q1"], modules["q2"]
-        self._num_rotations = config.network.num_rotations
+        self._is_patch_relative = config.network.is_patch_relative
         self._action_size_px = action_size_px
         self._parameters = [p for m in modules.values() for p in m.parameters()]
         self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
@@ -47,12 +49,20 @@ class AsrLearner:
             module.train()
         q_map = success_probability(self._q1(batch.heightmaps))  # (B, S, S)
         samples = torch.arange(len(q_map))
-        patches = extract_patches(batch.heightmaps, batch.rows[:, None], batch.cols[:, None])
-        rotation_values = success_probability(self._q2(patches))  # (B, n)
+        rotation_values = self._rotation_values(
+            batch, batch.rows[:, None], batch.cols[:, None]
+        )  # (B, n)
         tried = rotation_values.gather(1, batch.rotation_bins[:, None])[:, 0]
-        loss_q2 = rotation_loss(tried, batch.rewards)
-        targets = on_policy_target(batch.rewards, batch.rotation_bins, rotation_values.detach())
-        loss_on = on_policy_loss(q_map[samples, batch.rows, batch.cols], targets, batch.rewards)
+        loss_q2 = reward_loss(tried, batch.rewards)
+        values = q_map[samples, batch.rows, batch.cols]
+        if self._config.q1_target == "reward":
+            loss_on = reward_loss(values, batch.rewards)
+        else:
+            targets = on_policy_target(
+                batch.rewards, batch.rotation_bins, rotation_values.detach()
+            )
+            targets = mean_over_views(targets, batch.num_views)
+            loss_on = on_policy_loss(values, targets, batch.rewards)
         loss_off = self._off_policy(batch, q_map, seed)
         loss = loss_on + loss_off + loss_q2
         self.optimizer.zero_grad(set_to_none=True)
@@ -65,6 +75,13 @@ class AsrLearner:
             "loss_q1_off_policy": float(loss_off.detach()),
             "loss_q2": float(loss_q2.detach()),
         }
+
+    def _rotation_values(
+        self, batch: GraspBatch, rows: torch.Tensor, cols: torch.Tensor
+    ) -> torch.Tensor:
+        """Return q2 at pixels of shape (B, K), shape (B * K, n)."""
+        patches = extract_patches(batch.heightmaps, rows, cols, self._is_patch_relative)
+        return success_probability(self._q2(patches))
 
     def _off_policy(self, batch: GraspBatch, q_map: torch.Tensor, seed: int) -> torch.Tensor:
         count = self._config.num_off_policy_pixels
@@ -80,8 +97,7 @@ class AsrLearner:
         rows = flat // self._action_size_px + border
         cols = flat % self._action_size_px + border
         with torch.no_grad():
-            patches = extract_patches(batch.heightmaps, rows, cols)
-            rotation_values = success_probability(self._q2(patches))
+            rotation_values = self._rotation_values(batch, rows, cols)
         samples = torch.arange(len(q_map))[:, None]
         return off_policy_loss(
             q_map[samples, rows, cols], rotation_values.reshape(len(q_map), count, -1)

@@ -1,4 +1,4 @@
-"""The three loss terms (paper, section 5.2, equations 10 to 12)."""
+"""The loss terms (paper, section 5.2, equations 10 to 12)."""
 
 import torch
 from torch.nn.functional import smooth_l1_loss
@@ -48,6 +48,11 @@ def off_policy_loss(values: torch.Tensor, rotation_values: torch.Tensor) -> torc
     return smooth_l1_loss(values, rotation_values.amax(2))
 
 
-def rotation_loss(values: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:
-    """Return L2: q2 at the tried pixel and yaw against the reward; both of shape (B,)."""
+def reward_loss(values: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:
+    """Return L2, or L1: a network at the tried grasps against rewards, both of shape (B,)."""
     return smooth_l1_loss(values, rewards)
+
+
+def mean_over_views(targets: torch.Tensor, num_views: int) -> torch.Tensor:
+    """Give all views of an attempt the mean of their targets, shape (views * B,), as DrQ does."""
+    return targets.reshape(num_views, -1).mean(0).repeat(num_views)

@@ -51,15 +51,19 @@ class TwoTrayWorld(World):
             self._rng = np.random.default_rng(seed)
 
     def spawn_objects(self, names: list[str], workspace: Workspace) -> None:
-        centre = np.array([workspace.center_x, workspace.center_y])
         for i, name in enumerate(names):
-            xy = centre + self._rng.uniform(-_DROP_SPREAD, _DROP_SPREAD, 2)
-            z = workspace.floor_z + _DROP_HEIGHT + 0.004 * i
-            pose = Transform.from_rpy(np.array([*xy, z]), self._rng.uniform(0, 2 * np.pi, 3))
+            pose = self._drop_pose(workspace, 0.004 * i)
             handle = self.object_set.load(self._physics, name, pose)
             self._names[handle] = name
             self._physics.sleep(_STEPS_BETWEEN_DROPS * TIME_STEP)
         self._physics.sleep(_STEPS_TO_SETTLE * TIME_STEP)
+
+    def drop_object(self, handle: int, workspace: Workspace) -> None:
+        self._require(handle)
+        pose, client = self._drop_pose(workspace), self._physics.client
+        with self._physics.lock:
+            client.resetBasePositionAndOrientation(handle, pose.position, pose.quat_xyzw)
+            client.resetBaseVelocity(handle, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
 
     def objects(self) -> list[WorldObject]:
         with self._physics.lock:
@@ -71,8 +75,7 @@ class TwoTrayWorld(World):
             return result
 
     def remove_object(self, handle: int) -> None:
-        if handle not in self._names:
-            raise ConfigError(f"No object with handle {handle}.")
+        self._require(handle)
         with self._physics.lock:
             self._physics.client.removeBody(handle)
             del self._names[handle]
@@ -104,6 +107,17 @@ class TwoTrayWorld(World):
             for _ in range(3):
                 client.stepSimulation()
             client.restoreState(stateId=snapshot)
+
+    def _require(self, handle: int) -> None:
+        if handle not in self._names:
+            raise ConfigError(f"No object with handle {handle}.")
+
+    def _drop_pose(self, workspace: Workspace, extra_height: float = 0.0) -> Transform:
+        """Draw a pose above a tray's middle."""
+        centre = np.array([workspace.center_x, workspace.center_y])
+        xy = centre + self._rng.uniform(-_DROP_SPREAD, _DROP_SPREAD, 2)
+        z = workspace.floor_z + _DROP_HEIGHT + extra_height
+        return Transform.from_rpy(np.array([*xy, z]), self._rng.uniform(0, 2 * np.pi, 3))
 
     def _load_table(self) -> None:
         client = self._physics.client

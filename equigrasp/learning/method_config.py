@@ -1,0 +1,129 @@
+"""How grasps are chosen and weights are learned: what the configurations of all methods share.
+
+Sources of the defaults: paper, table 4, and the asr page.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from equigrasp.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ActingConfig:
+    """How grasps are chosen.
+
+    Args:
+        exploration: How grasps are varied while learning; frozen weights always use Boltzmann.
+        train_temperature: Boltzmann temperature while learning.
+        greedy_temperature: Boltzmann temperature of frozen weights.
+        temperature_per_failure: Added to the greedy temperature for each failure in a row.
+        epsilon_start: Epsilon-greedy: share of random grasps at first.
+        epsilon_end: The same at last (paper, section 6.1, "egreedy").
+        epsilon_attempts: Attempts over which the share falls, linearly.
+        num_random_attempts: Attempts at the start of a run that are random.
+        height_threshold: Pixels higher than this belong to objects [m].
+        mask_radius_px: Grasps may be this far from an object pixel.
+        min_object_pixels: A workspace with fewer object pixels is empty.
+        finger_depth: How far the pads reach over an object's top [m].
+        edge_depth: How far opened fingertips may go below objects under them [m].
+        wall_depth: How far they may go below the top of a tray wall [m].
+        width: Finger opening before a grasp [m].
+    """
+
+    exploration: Literal["boltzmann", "epsilon_greedy"] = "boltzmann"
+    train_temperature: float = 0.01
+    greedy_temperature: float = 0.002
+    temperature_per_failure: float = 0.01
+    epsilon_start: float = 0.5
+    epsilon_end: float = 0.1
+    epsilon_attempts: int = 500
+    num_random_attempts: int = 20
+    height_threshold: float = 0.005
+    mask_radius_px: int = 4
+    min_object_pixels: int = 20
+    finger_depth: float = 0.04
+    edge_depth: float = 0.03
+    wall_depth: float = 0.008
+    width: float = 0.085
+
+    def __post_init__(self) -> None:
+        if self.train_temperature <= 0 or self.greedy_temperature <= 0:
+            raise ConfigError("Temperatures must be positive.")
+        if not 0.0 <= self.epsilon_end <= self.epsilon_start <= 1.0:
+            raise ConfigError(
+                f"epsilon must fall within [0, 1], found epsilon_start {self.epsilon_start} "
+                f"and epsilon_end {self.epsilon_end}."
+            )
+        if self.epsilon_attempts < 1:
+            raise ConfigError(
+                f"epsilon_attempts must be at least 1, found {self.epsilon_attempts}."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How weights are learned.
+
+    Args:
+        learning_rate: Of Adam.
+        weight_decay: Of Adam.
+        batch_size: Attempts a minibatch.
+        steps_per_attempt: SGD steps that each attempt calls for (samples per insert).
+        first_training_attempt: Attempts on disk before the first SGD step.
+        num_copies: Augmented copies of each attempt in the buffer; 0: none.
+        num_views: Fresh augmentations of each sampled attempt; 0: none, 1: RAD, 2: DrQ, whose
+            targets and losses are means over them (asr page, section 8).
+        num_failure_slots: Batch slots given to the newest attempt if it failed.
+        gradient_clip: Element-wise bound on gradients.
+        buffer_capacity: Attempts in the replay buffer; 33 kB each.
+        num_threads: CPU threads of a step; part of what makes runs repeatable.
+        checkpoint_every: SGD steps between checkpoints.
+    """
+
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-5
+    batch_size: int = 8
+    steps_per_attempt: int = 1
+    first_training_attempt: int = 20
+    num_copies: int = 8
+    num_views: int = 0
+    num_failure_slots: int = 4
+    gradient_clip: float = 1.0
+    buffer_capacity: int = 4000
+    num_threads: int = 1
+    checkpoint_every: int = 10
+
+    def __post_init__(self) -> None:
+        check_bounds(
+            self,
+            positive=("learning_rate", "gradient_clip"),
+            at_least_1=(
+                "batch_size",
+                "steps_per_attempt",
+                "first_training_attempt",
+                "num_threads",
+                "checkpoint_every",
+            ),
+            at_least_0=("num_copies", "num_views"),
+        )
+        if not 0 <= self.num_failure_slots <= self.batch_size:
+            raise ConfigError(
+                f"num_failure_slots must be in [0, batch_size {self.batch_size}], "
+                f"found {self.num_failure_slots}."
+            )
+
+
+def check_bounds(
+    config: object,
+    positive: tuple[str, ...] = (),
+    at_least_1: tuple[str, ...] = (),
+    at_least_0: tuple[str, ...] = (),
+) -> None:
+    """Raise `ConfigError`, which names key and value, where a number is out of its bounds."""
+    rules = [(k, getattr(config, k) > 0, "positive") for k in positive]
+    rules += [(k, getattr(config, k) >= 1, "at least 1") for k in at_least_1]
+    rules += [(k, getattr(config, k) >= 0, "at least 0") for k in at_least_0]
+    for key, is_valid, bound in rules:
+        if not is_valid:
+            raise ConfigError(f"{key} must be {bound}, found {getattr(config, key)}.")

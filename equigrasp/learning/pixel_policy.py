@@ -1,0 +1,184 @@
+"""From a heightmap to a grasp: pixel and yaw by learned values, height by rule."""
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from equigrasp.geometry.actions import GraspAction, PixelGrasp
+from equigrasp.geometry.angles import bin_to_angle
+from equigrasp.learning.exploration import annealed_epsilon, sample_index
+from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
+from equigrasp.learning.method_config import ActingConfig, TrainingConfig
+from equigrasp.learning.weight_store import fill_parameters
+from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.observation import Observation
+
+_BEST_TEMPERATURE = 1e-9  # all but the best of float32 values get no weight
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A pixel and yaw in the action square, and the values that chose them; see `Decision`."""
+
+    row: int
+    col: int
+    rotation_bin: int
+    q_value: float
+    q_map: np.ndarray
+    rotation_values: np.ndarray
+
+
+class PixelPolicy(ABC):
+    """Chooses among pixels near objects and yaws; a method says how (`_select`).
+
+    The networks stay in evaluation mode, so equivariant filters are expanded once for each
+    version.
+
+    Args:
+        acting: How grasps are chosen.
+        training: Tells how many attempts a version has learned from.
+        num_rotations: Yaw bins in [0, pi).
+        modules: The networks; the policy owns them.
+    """
+
+    def __init__(
+        self,
+        acting: ActingConfig,
+        training: TrainingConfig,
+        num_rotations: int,
+        modules: dict[str, torch.nn.Module],
+    ) -> None:
+        self._config = acting
+        self._steps_per_attempt = training.steps_per_attempt
+        self._num_rotations = num_rotations
+        self._modules = modules
+        self._lock = threading.Lock()
+        self.version = 0
+        self._refresh()
+
+    @abstractmethod
+    def _select(
+        self,
+        image: torch.Tensor,
+        mask: np.ndarray,
+        temperature: float,
+        rng: np.random.Generator,
+    ) -> Selection:
+        """Choose by the networks' values.
+
+        Args:
+            image: Heightmap, shape (1, 1, S, S) [m].
+            mask: True where a grasp is allowed, shape (A, A), the middle of the heightmap.
+            temperature: Of the Boltzmann selection.
+            rng: All randomness of the choice.
+        """
+
+    def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
+        """Take over weights between two choices; see `Policy.load`."""
+        with self._lock:
+            fill_parameters(self._modules, tensors, source)
+            self.version = version
+            self._refresh()
+
+    def choose(
+        self,
+        observation: Observation,
+        rng: np.random.Generator,
+        mode: Mode,
+        num_consecutive_failures: int = 0,
+    ) -> Decision:
+        """Choose a grasp.
+
+        Args:
+            observation: What the camera saw.
+            rng: All randomness of the choice.
+            mode: `random` (uniform over pixels near objects and over yaws), `train` or `greedy`.
+            num_consecutive_failures: Raises the greedy temperature, so that a grasp which failed
+                is not repeated for ever.
+
+        Raises:
+            EmptyWorkspaceError: if there is nothing to grasp.
+        """
+        began = time.perf_counter()
+        mask = self._object_mask(observation)
+        if mode == "random" or self._is_random(mode, rng):
+            selection = self._select_uniformly(mask, rng)
+        else:
+            with self._lock, torch.inference_mode():
+                temperature = self._temperature(mode, num_consecutive_failures)
+                image = torch.from_numpy(observation.heightmap[None, None].astype(np.float32))
+                selection = self._select(image, mask, temperature, rng)
+        border = observation.workspace.border_px
+        chosen = PixelGrasp(selection.row + border, selection.col + border, selection.rotation_bin)
+        return Decision(
+            grasp=self._to_grasp(observation, chosen),
+            pixel=chosen,
+            q_value=selection.q_value,
+            q_map=selection.q_map,
+            rotation_values=selection.rotation_values,
+            policy_version=self.version,
+            decision_time=time.perf_counter() - began,
+        )
+
+    def _refresh(self) -> None:
+        for module in self._modules.values():
+            module.train()  # drops the filters of the old weights
+            module.eval()  # expands those of the new ones
+
+    def _is_random(self, mode: Mode, rng: np.random.Generator) -> bool:
+        if mode != "train" or self._config.exploration != "epsilon_greedy":
+            return False
+        attempts = self.version / self._steps_per_attempt
+        return bool(rng.random() < annealed_epsilon(self._config, attempts))
+
+    def _temperature(self, mode: Mode, num_consecutive_failures: int) -> float:
+        if mode == "train":
+            is_boltzmann = self._config.exploration == "boltzmann"
+            return self._config.train_temperature if is_boltzmann else _BEST_TEMPERATURE
+        extra = self._config.temperature_per_failure * num_consecutive_failures
+        return self._config.greedy_temperature + extra
+
+    def _select_uniformly(self, mask: np.ndarray, rng: np.random.Generator) -> Selection:
+        row, col = sample_index(mask / mask.sum(), rng)
+        rotation_bin = int(rng.integers(self._num_rotations))
+        values = np.full(self._num_rotations, 1.0 / self._num_rotations)
+        q_map = np.zeros(mask.shape, np.float32)
+        return Selection(row, col, rotation_bin, float("nan"), q_map, values)
+
+    def _object_mask(self, observation: Observation) -> np.ndarray:
+        """Return True for action pixels within `mask_radius_px` of an object pixel, (A, A)."""
+        border = observation.workspace.border_px
+        inner = slice(border, observation.heightmap.shape[0] - border)
+        is_object = observation.heightmap[inner, inner] > self._config.height_threshold
+        if int(is_object.sum()) < self._config.min_object_pixels:
+            raise EmptyWorkspaceError(
+                f"Workspace '{observation.workspace.name}' is empty: {int(is_object.sum())} pixels "
+                f"rise above {self._config.height_threshold} m; at least "
+                f"{self._config.min_object_pixels} are needed."
+            )
+        side = 2 * self._config.mask_radius_px + 1
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        return np.asarray(cv2.dilate(is_object.astype(np.uint8), disc) > 0)
+
+    def _to_grasp(self, observation: Observation, pixel: PixelGrasp) -> GraspAction:
+        workspace = observation.workspace
+        x, y = workspace.pixel_to_xy(pixel.row, pixel.col)
+        theta = bin_to_angle(pixel.rotation_bin, self._num_rotations)
+        height = grasp_height(
+            observation.heightmap,
+            pixel.row,
+            pixel.col,
+            theta,
+            pixel_size=workspace.pixel_size,
+            finger_depth=self._config.finger_depth,
+            width=self._config.width,
+            border_px=workspace.border_px,
+            edge_depth=self._config.edge_depth,
+            wall_depth=self._config.wall_depth,
+        )
+        return GraspAction(x, y, workspace.floor_z + height, theta, self._config.width)

@@ -1,0 +1,84 @@
+"""How often random grasps are chosen, and that the best one is chosen otherwise."""
+
+import numpy as np
+import pytest
+import torch
+
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.exploration import annealed_epsilon
+from equigrasp.learning.method_config import ActingConfig, TrainingConfig
+from equigrasp.learning.pixel_policy import PixelPolicy, Selection
+from equigrasp.perception.observation import Observation
+
+NUM_CHOICES = 1500
+
+
+class _Best(PixelPolicy):
+    """Reports the temperature that it is asked to choose at as the value of a fixed grasp."""
+
+    def _select(
+        self, image: torch.Tensor, mask: np.ndarray, temperature: float, rng: np.random.Generator
+    ) -> Selection:
+        row, col = np.argwhere(mask)[0]
+        return Selection(int(row), int(col), 5, temperature, np.ones(mask.shape), np.ones(8))
+
+
+def _policy(version: int = 0, **acting: object) -> _Best:
+    policy = _Best(ActingConfig(**acting), TrainingConfig(steps_per_attempt=2), 8, {})
+    policy.version = version
+    return policy
+
+
+def _observation(workspace: Workspace) -> Observation:
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[60:64, 60:70] = 0.05
+    return Observation(heightmap, workspace)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "epsilon"), [(0, 0.5), (125, 0.4), (250, 0.3), (500, 0.1), (5000, 0.1)]
+)
+def test_epsilon_falls_from_a_half_to_a_tenth_over_500_attempts(
+    attempts: int, epsilon: float
+) -> None:
+    assert annealed_epsilon(ActingConfig(), attempts) == pytest.approx(epsilon)
+
+
+@pytest.mark.parametrize(("version", "epsilon"), [(0, 0.5), (500, 0.3), (1000, 0.1)])
+def test_random_grasps_are_as_frequent_as_epsilon_says(
+    workspace: Workspace, version: int, epsilon: float
+) -> None:
+    policy, observation = _policy(version, exploration="epsilon_greedy"), _observation(workspace)
+    choices = [
+        policy.choose(observation, np.random.default_rng([7, i]), "train")
+        for i in range(NUM_CHOICES)
+    ]
+    is_random = np.array([np.isnan(c.q_value) for c in choices])
+    error = np.sqrt(epsilon * (1 - epsilon) / NUM_CHOICES)
+    assert abs(is_random.mean() - epsilon) < 4 * error
+    best = {c.pixel for c, r in zip(choices, is_random, strict=True) if not r}
+    assert len(best) == 1 and next(iter(best)).rotation_bin == 5
+    bins = [c.pixel.rotation_bin for c, r in zip(choices, is_random, strict=True) if r]
+    assert np.bincount(bins, minlength=8) / len(bins) == pytest.approx([1 / 8] * 8, abs=0.1)
+    assert len({c.pixel for c, r in zip(choices, is_random, strict=True) if r}) > 50
+
+
+def test_equal_seeds_explore_alike(workspace: Workspace) -> None:
+    policy, observation = _policy(exploration="epsilon_greedy"), _observation(workspace)
+    first, second = (
+        [policy.choose(observation, np.random.default_rng(i), "train").pixel for i in range(20)]
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_temperatures_follow_mode_exploration_and_failures(workspace: Workspace) -> None:
+    observation, rng = _observation(workspace), np.random.default_rng(0)
+    boltzmann = _policy(train_temperature=0.5, greedy_temperature=0.25)
+    assert boltzmann.choose(observation, rng, "train").q_value == 0.5
+    assert boltzmann.choose(observation, rng, "greedy", 2).q_value == pytest.approx(0.27)
+    greedy = _policy(exploration="epsilon_greedy", epsilon_start=0.0, epsilon_end=0.0)
+    assert greedy.choose(observation, rng, "train").q_value < 1e-8  # the best grasp
+    always = _policy(exploration="epsilon_greedy", epsilon_start=1.0, epsilon_end=1.0)
+    assert np.isnan(always.choose(observation, rng, "train").q_value)
+    assert always.choose(observation, rng, "greedy").q_value == 0.002  # near-greedy, as published

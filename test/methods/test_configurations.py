@@ -1,0 +1,186 @@
+"""Every method's configuration: what it changes, how large it is, and that it learns."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from equigrasp.config import override, to_mapping
+from equigrasp.errors import ConfigError
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.async_learner import AsyncLearner
+from equigrasp.learning.weight_store import read_parameters
+from equigrasp.methods.registry import load_method
+from equigrasp.paths import config_dir
+from equigrasp.perception.observation import Observation
+from equigrasp.replay.transition import GraspTransition, quantize
+
+NAMES = sorted(p.stem for p in (config_dir() / "methods").glob("*.yaml"))
+# One paper size of each plain network; the equivariant ones take a minute to build, and their
+# size has a test of its own.
+PAPER = ["asr_no_equivariance_paper", "asr_baseline_paper", "fcn_paper", "rot_fcn_paper"]
+TRAINED = [n for n in NAMES if not n.endswith("_paper")] + PAPER
+
+NO_SOFTMAX = {"network.output": "linear"}
+NO_FCB = NO_SOFTMAX | {
+    "training.q1_target": "reward",
+    "training.num_off_policy_pixels": 0,
+    "training.num_failure_slots": 0,
+}
+CHANGES = {  # configuration: what it extends, and what differs but for sizes
+    "asr_no_equivariance": ("asr", {"network.kind": "conventional"}),
+    "asr_no_fcb": ("asr", NO_FCB),
+    "asr_no_augmentation_buffer": ("asr", {"training.num_copies": 0}),
+    "asr_no_failure_priority": ("asr", {"training.num_failure_slots": 0}),
+    "asr_no_on_policy_target": ("asr", {"training.q1_target": "reward"}),
+    "asr_no_off_policy_loss": ("asr", {"training.num_off_policy_pixels": 0}),
+    "asr_epsilon_greedy": ("asr", {"acting.exploration": "epsilon_greedy"}),
+    "equ_asr": (
+        "asr",
+        NO_FCB
+        | {
+            "network.is_patch_relative": False,
+            "acting.exploration": "epsilon_greedy",
+            "acting.num_random_attempts": 0,
+            "training.first_training_attempt": 1,
+            "training.num_copies": 0,
+        },
+    ),
+    "asr_baseline": ("asr", NO_FCB | {"network.kind": "residual"}),
+    "rad_asr": ("asr_baseline", {"training.num_views": 1}),
+    "drq_asr": ("asr_baseline", {"training.num_views": 2}),
+    "rad_fcn": ("fcn", {"training.num_copies": 8, "training.num_views": 1}),
+    "rot_fcn": (
+        "fcn",
+        {
+            "network.yaws": "turned_inputs",
+            "network.output": "softmax",
+            "training.num_copies": 8,
+            "training.num_failure_slots": 4,
+        },
+    ),
+    "rad_rot_fcn": (
+        "rot_fcn",
+        NO_SOFTMAX | {"training.num_failure_slots": 0, "training.num_views": 1},
+    ),
+}
+SIZES = {"network.q1_fields", "network.q2_fields", "network.q2_kernel_sizes", "network.channels"}
+
+
+def _flat(name: str) -> dict:
+    _, config = load_method(name)
+    sections = to_mapping(config)
+    method = {"method": sections.pop("method")}
+    return method | {f"{s}.{k}": v for s, keys in sections.items() for k, v in keys.items()}
+
+
+def test_each_configuration_is_listed_here() -> None:
+    bases = {"asr_paper", "asr_compact", "asr_tiny", "fcn_paper", "fcn_compact"}
+    assert bases | {f"{n}_{s}" for n in CHANGES for s in ("paper", "compact")} == set(NAMES)
+
+
+@pytest.mark.parametrize("size", ["paper", "compact"])
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_configuration_changes_what_it_names_and_nothing_else(name: str, size: str) -> None:
+    base, expected = CHANGES[name]
+    ours, theirs = _flat(f"{name}_{size}"), _flat(f"{base}_{size}")
+    changed = {k: v for k, v in ours.items() if v != theirs[k] and k not in SIZES}
+    assert changed == expected
+    is_resized = any(ours[k] != theirs[k] for k in SIZES & set(ours))
+    assert not is_resized or expected.get("network.kind") in ("conventional", "residual")
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("_compact")])
+def test_compact_sizes_learn_at_the_pace_of_asr_compact(name: str) -> None:
+    keys = ("network.input_scale", "training.learning_rate", "training.steps_per_attempt")
+    assert [_flat(name)[k] for k in keys] == [10.0, 1e-3, 2]
+
+
+def _counts(name: str) -> dict[str, int]:
+    package, config = load_method(name)
+    with torch.device("meta"):
+        modules = package.make_networks(config, 0)
+    return {k: sum(p.numel() for p in m.parameters()) for k, m in modules.items()}
+
+
+def test_paper_sizes_have_the_published_numbers_of_parameters() -> None:
+    counts = _counts("asr_no_equivariance_paper")
+    # Published: 1.137 M, and 0.138 M with the values of a primitive that is never used.
+    unused = 16 * (64 * 4 * 4 + 1)
+    assert counts == {"q1": 1_137_426, "q2": 122_096}
+    assert [round(n / 1e6, 3) for n in (counts["q1"], counts["q2"] + unused)] == [1.137, 0.138]
+    for name in ("asr_baseline_paper", "rad_asr_paper", "drq_asr_paper"):
+        counts = _counts(name)
+        assert round(counts["q1"] / 1e6, 2) == 7.59 and round(counts["q2"] / 1e6, 1) == 38.1
+    for name in ("fcn_paper", "rad_fcn_paper", "rot_fcn_paper", "rad_rot_fcn_paper"):
+        assert round(_counts(name)["q"] / 1e6, 2) == 7.59
+
+
+@pytest.mark.parametrize("name", ["asr_no_equivariance", "asr_baseline", "fcn", "rot_fcn"])
+def test_compact_baselines_are_as_large_as_ours(name: str) -> None:
+    ours = 93_726 + 65_916  # asr_compact
+    assert sum(_counts(f"{name}_compact").values()) == pytest.approx(ours, rel=0.025)
+
+
+def _transition(attempt: int, reward: float) -> GraspTransition:
+    heightmap = np.zeros((128, 128))
+    heightmap[50:70, 40:80] = 0.05
+    return GraspTransition(quantize(heightmap), 60, 50, attempt % 8, reward, attempt)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_one_training_step_moves_all_networks_and_the_policy_acts(
+    name: str, tmp_path: Path, workspace: Workspace
+) -> None:
+    package, config = load_method(name)
+    size = 1 if name.endswith("_paper") else 2
+    slots = min(size, config.training.num_failure_slots)
+    small = {
+        "training.batch_size": str(size),
+        "training.num_failure_slots": str(slots),
+        "training.first_training_attempt": "1",
+        "training.steps_per_attempt": "1",
+    }
+    config = override(config, small)
+    learner = AsyncLearner(tmp_path, package, config, 1)
+    before = read_parameters(learner.learner.modules)
+    learner.add(_transition(0, 0.0), {})
+    (report,) = learner.train_pending(5)
+    assert np.isfinite(report.losses["loss"]) and report.losses["loss"] > 0
+    after = read_parameters(learner.learner.modules)
+    for module in learner.learner.modules:
+        changed = [
+            k for k in after if k.startswith(module) and not torch.equal(after[k], before[k])
+        ]
+        assert changed, module
+    policy = package.make_policy(config, learner.learner.modules)
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[50:70, 40:80] = 0.05
+    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    assert decision.q_map.shape == (96, 96) and decision.rotation_values.shape == (8,)
+    assert decision.q_value == decision.rotation_values[decision.pixel.rotation_bin]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "message"),
+    [
+        ("asr_tiny", "network.kind", "steerable", "'steerable' is not one of 'equivariant'"),
+        ("asr_tiny", "network.output", "tanh", "output: 'tanh' is not one of 'softmax', 'linear'"),
+        ("asr_tiny", "network.q2_kernel_sizes", "[3, 4, 3]", "q2_kernel_sizes must be odd"),
+        ("asr_tiny", "training.q1_target", "max", "'max' is not one of 'best_other_yaw'"),
+        ("asr_tiny", "training.num_views", "-1", "num_views must be at least 0, found -1"),
+        ("asr_tiny", "training.num_failure_slots", "9", r"\[0, batch_size 8\], found 9"),
+        ("asr_tiny", "acting.exploration", "greedy", "'greedy' is not one of 'boltzmann'"),
+        ("asr_tiny", "acting.epsilon_end", "0.6", "epsilon_start 0.5 and epsilon_end 0.6"),
+        ("fcn_compact", "network.yaws", "both", "'both' is not one of 'channels'"),
+        ("fcn_compact", "network.channels", "[4]", "channels needs two or more"),
+        ("fcn_compact", "training.num_off_policy_pixels", "3", "unknown key 'num_off_policy"),
+        ("fcn_compact", "network.kind", "equivariant", "unknown key 'kind'"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_named(
+    name: str, key: str, value: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        override(load_method(name)[1], {key: value})

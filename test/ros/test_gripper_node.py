@@ -1,0 +1,121 @@
+"""The gripper node in front of the real driver and a virtual 2F-85."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+import rclpy  # noqa: E402
+from action_msgs.msg import GoalStatus  # noqa: E402
+from control_msgs.action import GripperCommand  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from graph import wait_for  # noqa: E402
+from rclpy.action import ActionClient  # noqa: E402
+from rclpy.executors import MultiThreadedExecutor  # noqa: E402
+from sensor_msgs.msg import JointState  # noqa: E402
+
+from equigrasp.devices.cell import GripperConfig  # noqa: E402
+from equigrasp.devices.clock import WallClock  # noqa: E402
+from equigrasp.devices.fakes import FakeGripper  # noqa: E402
+from equigrasp.hardware.robotiq.gripper import RobotiqGripper  # noqa: E402
+from equigrasp.hardware.robotiq.make import make_link  # noqa: E402
+from equigrasp.nodes import names, qos  # noqa: E402
+from equigrasp.nodes.gripper_node import GripperNode  # noqa: E402
+from equigrasp.virtual.robotiq.firmware import VirtualRobotiq  # noqa: E402
+from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer  # noqa: E402
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+
+
+@dataclass
+class Bench:
+    """An active gripper node and a client beside it."""
+
+    server: VirtualUrcapServer
+    fingers: FakeGripper
+    client: ActionClient
+    joint_states: list[JointState]
+    levels: list[bytes]
+
+    def command(self, width: float) -> tuple[int, GripperCommand.Result]:
+        goal = GripperCommand.Goal()
+        goal.command.position, goal.command.max_effort = width, 40.0
+        accepted = self._await(self.client.send_goal_async(goal))
+        answer = self._await(accepted.get_result_async())
+        return answer.status, answer.result
+
+    def _await(self, future: Any) -> Any:
+        wait_for(future.done, 10.0, "an answer of the gripper node")
+        return future.result()
+
+
+@pytest.fixture
+def bench(gripper_config: GripperConfig) -> Iterator[Bench]:
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    fingers = FakeGripper(gripper_config, WallClock())
+    fingers.connect()
+    rclpy.init(domain_id=90 + os.getpid() % 5)
+    with VirtualUrcapServer(VirtualRobotiq(fingers)) as server:
+        config = server.driver_config()
+        node = GripperNode(
+            RobotiqGripper(gripper_config, config, make_link(config)), gripper_config
+        )
+        tester = rclpy.create_node("tester")
+        executor = MultiThreadedExecutor(4)
+        for each in (node, tester):
+            executor.add_node(each)
+        client = ActionClient(tester, GripperCommand, names.GRIPPER_COMMAND)
+        bench = Bench(server, fingers, client, [], [])
+        tester.create_subscription(
+            JointState, names.JOINT_STATES, bench.joint_states.append, qos.reliable()
+        )
+        tester.create_subscription(
+            DiagnosticArray,
+            names.DIAGNOSTICS,
+            lambda message: bench.levels.append(message.status[0].level),
+            qos.reliable(),
+        )
+        thread = threading.Thread(target=executor.spin, daemon=True)
+        thread.start()
+        node.autostart()
+        wait_for(client.server_is_ready, 20.0, "the gripper node's action")
+        yield bench
+        node.end()
+        executor.shutdown(timeout_sec=1.0)
+        thread.join(5.0)
+        rclpy.try_shutdown()
+    assert not thread.is_alive()
+
+
+def _news(messages: list[Any]) -> Callable[[], bool]:
+    count = len(messages)
+    return lambda: len(messages) > count + 1
+
+
+def test_goals_reach_the_fingers_and_objects_are_told(bench: Bench) -> None:
+    status, result = bench.command(0.085)
+    assert (status, result.reached_goal) == (GoalStatus.STATUS_SUCCEEDED, True)
+    bench.fingers.object_width = 0.04
+    status, result = bench.command(0.0)
+    assert (status, result.reached_goal, result.stalled) == (
+        GoalStatus.STATUS_SUCCEEDED, False, True,
+    )  # fmt: skip
+    assert result.position == pytest.approx(0.04, abs=0.0005)
+
+
+def test_the_node_outlives_a_lost_link_and_tells_it(bench: Bench) -> None:
+    wait_for(_news(bench.joint_states), 5.0, "joint states")
+    bench.server.cut()
+    status, _ = bench.command(0.085)
+    assert status == GoalStatus.STATUS_ABORTED
+    wait_for(lambda: DiagnosticStatus.ERROR in bench.levels, 5.0, "an error on /diagnostics")
+    bench.server.restore()
+    wait_for(_news(bench.joint_states), 5.0, "joint states after the link came back")
+    status, result = bench.command(0.05)
+    assert (status, result.reached_goal) == (GoalStatus.STATUS_SUCCEEDED, True)
+    wait_for(lambda: bench.levels[-1] == DiagnosticStatus.OK, 5.0, "a good word")
