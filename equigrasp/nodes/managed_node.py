@@ -38,7 +38,7 @@ class ManagedNode(LifecycleNode):
         self._made: list[Any] = []
         self._repeats: list[tuple[threading.Event, threading.Thread]] = []
         self.callbacks = ReentrantCallbackGroup()
-        self._health: Callable[[], tuple[bool, str, dict[str, str]]] = lambda: (True, "", {})
+        self._ask_health: Callable[[], tuple[bool, str, dict[str, str]]] = lambda: (True, "", {})
         self._autostart = bool(self.declare_parameter("autostart", True).value)
         self._diagnostics = self.create_publisher(
             DiagnosticArray, names.DIAGNOSTICS, qos.reliable()
@@ -64,7 +64,7 @@ class ManagedNode(LifecycleNode):
 
     def report_health_with(self, health: Callable[[], tuple[bool, str, dict[str, str]]]) -> None:
         """Have `/diagnostics` filled by a function that returns (is_ok, message, values)."""
-        self._health = health
+        self._ask_health = health
 
     def repeat(self, rate: float, work: Callable[[], None]) -> None:
         """Call `work` `rate` times a second while the node is active, in a thread of its own.
@@ -179,7 +179,7 @@ class ManagedNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _report(self) -> None:
-        is_ok, message, values = self._health()
+        is_ok, message, values = self._ask_health()
         status = DiagnosticStatus(
             level=DiagnosticStatus.OK if is_ok else DiagnosticStatus.ERROR,
             name=f"{self.get_name()}: status",

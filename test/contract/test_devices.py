@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from virtual_ur5 import NEEDS_UR_RTDE, virtual_ur5
 
+from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory, MotionState
 from equigrasp.devices.camera import Camera
 from equigrasp.devices.cell import ArmConfig, GripperConfig
@@ -16,10 +18,30 @@ from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import CommandRejectedError, NotConnectedError
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
 from equigrasp.hardware.robotiq.make import make_link
+from equigrasp.hardware.ur.ur_arm import UrArm
 from equigrasp.simulation.make import make_simulated_cell
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
 from equigrasp.virtual.robotiq.modbus_slave import VirtualModbusSlave
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer
+from equigrasp.virtual.ur.ur_controller import UrController
+
+
+class RobotClock:
+    """The time of a virtual robot, which runs by itself."""
+
+    def __init__(self, controller: UrController) -> None:
+        self._controller = controller
+
+    def now(self) -> float:
+        return self._controller.state.timestamp
+
+    def pause(self) -> None:
+        time.sleep(0.002)
+
+    def sleep(self, duration: float) -> None:
+        end = self.now() + duration
+        while self.now() < end:
+            self.pause()
 
 
 @dataclass
@@ -31,8 +53,6 @@ class Devices:
 
 
 def _fake() -> Iterator[Devices]:
-    from equigrasp.config import load_config
-
     clock = ManualClock()
     arm = FakeArm(load_config(ArmConfig, "arms", "ur5"), clock)
     gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
@@ -44,6 +64,17 @@ def _simulated(cell: str) -> Iterator[Devices]:
     c = simulation.cell
     yield Devices(c.arm, c.gripper, c.camera, c.clock)
     simulation.physics.close()
+
+
+def _rtde() -> Iterator[Devices]:
+    """The UR5 driver on a virtual controller; gripper and camera are fakes."""
+    pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
+    with virtual_ur5() as robot:
+        clock = RobotClock(robot.controller)
+        gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
+        arm = UrArm(load_config(ArmConfig, "arms", "ur5"), robot.config)
+        yield Devices(arm, gripper, FakeCamera(clock), clock)
+        arm.disconnect()
 
 
 class _SteadyClock:
@@ -64,8 +95,6 @@ class _SteadyClock:
 
 def _robotiq(transport: str) -> Iterator[Devices]:
     """Drive a virtual gripper over its real protocol, its fingers at eight times real time."""
-    from equigrasp.config import load_config
-
     if transport == "modbus":
         pytest.importorskip("minimalmodbus")
     clock = _SteadyClock()
@@ -81,9 +110,14 @@ def _robotiq(transport: str) -> Iterator[Devices]:
         gripper.disconnect()
 
 
-@pytest.fixture(params=["fake", "ur5", "kuka"])
+@pytest.fixture(params=["fake", "ur5", "kuka", "ur5_rtde"])
 def unconnected(request: pytest.FixtureRequest) -> Iterator[Devices]:
-    yield from _fake() if request.param == "fake" else _simulated(request.param)
+    if request.param == "fake":
+        yield from _fake()
+    elif request.param == "ur5_rtde":
+        yield from _rtde()
+    else:
+        yield from _simulated(request.param)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Universal Robots: a UR5 over RTDE, through the client library ur_rtde."""

@@ -1,0 +1,116 @@
+"""Set-points for a position servo: along a trajectory at the robot's own pace, or down to rest."""
+
+import numpy as np
+from scipy.interpolate import CubicHermiteSpline
+
+from equigrasp.devices.arm import JointTrajectory
+from equigrasp.devices.limits import JointLimits
+
+_SHORTEST = 0.01  # [s] shortest piece of a spline
+
+
+class ServoReference:
+    """Where n joints should be now.
+
+    A trajectory that begins a little off the present set-point, or at another speed, is joined to
+    it within the stop accelerations: set-points never jump.
+
+    Args:
+        limits: Stop accelerations and ranges.
+        positions: Where the joints are, at rest, shape (n,) [rad].
+
+    Attributes:
+        positions: The set-point, shape (n,) [rad].
+        velocities: How fast it moves, shape (n,) [rad/s].
+    """
+
+    def __init__(self, limits: JointLimits, positions: np.ndarray) -> None:
+        self._limits = limits
+        self._brake = np.asarray(limits.stop_accelerations)
+        self._spline: CubicHermiteSpline | None = None
+        self._bridge: CubicHermiteSpline | None = None
+        self._time = self._bridge_time = 0.0
+        self.positions = np.array(positions, dtype=float)
+        self.velocities = np.zeros_like(self.positions)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the trajectory's last point is the set-point."""
+        return (
+            self._spline is not None and self._bridge is None and self._time >= self._spline.x[-1]
+        )
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no trajectory is followed and the set-point stands still."""
+        return self._spline is None and not np.any(self.velocities)
+
+    def follow(self, trajectory: JointTrajectory) -> None:
+        """Begin a trajectory that the limits have passed."""
+        times = np.asarray(trajectory.times, dtype=float)
+        positions = np.asarray(trajectory.positions, dtype=float)
+        velocities = np.asarray(trajectory.velocities, dtype=float)
+        if times[0] > 0.0:  # the first point is reached from where the arm is
+            times = np.concatenate([[0.0], times])
+            positions = np.vstack([self.positions, positions])
+            velocities = np.vstack([self.velocities, velocities])
+        if times.size == 1:
+            times = np.array([0.0, _SHORTEST])
+            positions = np.repeat(positions, 2, axis=0)
+            velocities = np.repeat(velocities, 2, axis=0)
+        self._spline = CubicHermiteSpline(times, positions, velocities)
+        self._bridge = self._make_bridge(
+            self.positions - positions[0], self.velocities - velocities[0]
+        )
+        self._time = self._bridge_time = 0.0
+
+    def brake(self) -> None:
+        """Leave the trajectory and decelerate at the stop accelerations."""
+        self._spline = self._bridge = None
+
+    def brake_from(self, positions: np.ndarray, velocities: np.ndarray) -> None:
+        """Let go of the set-point: decelerate from where the joints really are."""
+        self.brake()
+        self.positions = np.array(positions, dtype=float)
+        self.velocities = np.array(velocities, dtype=float)
+
+    def advance(self, step: float, speed_fraction: float) -> None:
+        """Let `step` [s] pass, of which the trajectory sees the share `speed_fraction`."""
+        if self._spline is None:
+            slower = np.maximum(np.abs(self.velocities) - self._brake * step, 0.0)
+            slower *= np.sign(self.velocities)
+            self.positions = self.positions + 0.5 * (self.velocities + slower) * step
+            self.velocities = slower
+        else:
+            self._follow(self._spline, step, speed_fraction)
+        self.positions = np.clip(self.positions, self._limits.lower, self._limits.upper)
+
+    def _follow(self, spline: CubicHermiteSpline, step: float, speed_fraction: float) -> None:
+        end = float(spline.x[-1])
+        self._time = min(self._time + step * speed_fraction, end)
+        self.positions = spline(self._time)
+        self.velocities = spline(self._time, 1) * (speed_fraction if self._time < end else 0.0)
+        if self._bridge is None:
+            return
+        self._bridge_time += step
+        if self._bridge_time >= self._bridge.x[-1]:
+            self._bridge = None
+            return
+        self.positions = self.positions + self._bridge(self._bridge_time)
+        self.velocities = self.velocities + self._bridge(self._bridge_time, 1)
+
+    def _make_bridge(
+        self, offset: np.ndarray, difference: np.ndarray
+    ) -> CubicHermiteSpline | None:
+        if not (np.any(offset) or np.any(difference)):
+            return None
+        duration = _SHORTEST
+        # A cubic's acceleration is largest at one of its ends.
+        while (
+            np.abs(6.0 * offset / duration**2 + 4.0 * difference / duration) > self._brake
+        ).any() or (
+            np.abs(6.0 * offset / duration**2 + 2.0 * difference / duration) > self._brake
+        ).any():
+            duration *= 1.2
+        still = np.zeros_like(offset)
+        return CubicHermiteSpline([0.0, duration], [offset, still], [difference, still])

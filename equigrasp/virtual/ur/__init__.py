@@ -1,0 +1,1 @@
+"""A UR controller in software: dashboard, RTDE and the control script of ur_rtde."""
