@@ -124,7 +124,7 @@ def _all_names(statement: ast.stmt) -> list[str]:
 
 def _bound_names(tree: ast.Module) -> set[str]:
     bound = set()
-    blocks = [n for n in tree.body if isinstance(n, ast.With)]
+    blocks = [n for n in tree.body if isinstance(n, ast.With | ast.Try)]
     for node in [*tree.body, *(inner for block in blocks for inner in block.body)]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             bound |= {(a.asname or a.name).split(".")[0] for a in node.names}
