@@ -9,7 +9,7 @@ from typing import Any
 from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome
 from equigrasp_interfaces.msg import Experience, LearnerStatus
 from equigrasp_interfaces.srv import PlanGrasp
-from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.config import load_config
@@ -17,6 +17,7 @@ from equigrasp.devices.cell import CellConfig
 from equigrasp.errors import CancelledError, DeviceTimeoutError, EquigraspError
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.nodes import names, qos
+from equigrasp.nodes.action_client import ActionClient
 from equigrasp.nodes.calls import Caller
 from equigrasp.nodes.conversions import to_time
 from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled

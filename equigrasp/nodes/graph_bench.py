@@ -14,13 +14,13 @@ import rclpy
 from equigrasp_interfaces.action import CollectExperience
 from equigrasp_interfaces.msg import Experience
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
-from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException
 
 from equigrasp.errors import DeviceTimeoutError, EquigraspError
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names, qos
+from equigrasp.nodes.action_client import ActionClient
 from equigrasp.nodes.client_node import client_node
 from equigrasp.nodes.launch_parts import describe, resolve
 from equigrasp.nodes.supervisor import ManagedProcess

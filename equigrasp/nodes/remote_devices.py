@@ -3,12 +3,12 @@
 import contextlib
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from control_msgs.action import FollowJointTrajectory, GripperCommand
-from rclpy.action import ActionClient
 from rclpy.executors import (
     ExternalShutdownException,
     ShutdownException,
@@ -17,6 +17,7 @@ from rclpy.executors import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState as JointStateMsg
+from unique_identifier_msgs.msg import UUID
 
 from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
 from equigrasp.devices.cell import ArmConfig, GripperConfig
@@ -24,6 +25,7 @@ from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import DeviceTimeoutError, NotConnectedError
 from equigrasp.nodes import names, qos
+from equigrasp.nodes.action_client import ActionClient
 from equigrasp.nodes.conversions import from_joint_state_msg, to_trajectory_msg
 
 _ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
@@ -128,6 +130,8 @@ class _RemoteGoal:
         on_result: Callable[[Any], MotionStatus],
         wake: Callable[[], None],
     ) -> None:
+        self._client = client
+        self._goal_id = UUID(uuid=list(uuid.uuid4().bytes))
         self._on_result = on_result
         self._wake = wake
         self._handle: Any = None
@@ -138,7 +142,8 @@ class _RemoteGoal:
         if not client.server_is_ready() and not client.wait_for_server(_ANSWER_TIMEOUT):
             self._status = MotionStatus(MotionState.FAULT, "no controller offers the action")
             return
-        client.send_goal_async(goal).add_done_callback(self._answered)
+        sent = client.send_goal_async(goal, goal_uuid=self._goal_id)
+        sent.add_done_callback(self._answered)
 
     def status(self) -> MotionStatus:
         with self._lock:
@@ -147,6 +152,7 @@ class _RemoteGoal:
                 self._status = MotionStatus(
                     MotionState.FAULT, f"the controller gave no answer within {_ANSWER_TIMEOUT} s"
                 )
+                self._client.cancel_unanswered_async(self._goal_id)  # it may be moving
             return self._status
 
     def cancel(self) -> None:
@@ -166,13 +172,15 @@ class _RemoteGoal:
                 self._wake()
                 return
             self._handle = handle
-            if self._is_cancelled:
+            if not self._status.is_active or self._is_cancelled:
                 handle.cancel_goal_async()
         handle.get_result_async().add_done_callback(self._finished)
 
     def _finished(self, future: Any) -> None:
         status = self._on_result(future.result().result)
         with self._lock:
+            if not self._status.is_active:
+                return  # given up before the answer came
             is_ours = self._is_cancelled and status.state is not MotionState.SUCCEEDED
             self._status = MotionStatus(MotionState.STOPPED) if is_ours else status
         self._wake()

@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 from equigrasp_interfaces.action import CollectExperience
 from equigrasp_interfaces.msg import Experience, LearnerStatus
-from rclpy.action import ActionClient
 from tqdm import tqdm
 
 from equigrasp.errors import EquigraspError
@@ -21,6 +20,7 @@ from equigrasp.experiments.report import write_report
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names, qos
+from equigrasp.nodes.action_client import ActionClient
 from equigrasp.nodes.client_node import client_node
 from equigrasp.nodes.launch_parts import NodeDescription, describe
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
+from equigrasp.nodes.action_client import ActionClient
 from equigrasp.nodes.launch_parts import describe, resolve
 from equigrasp.nodes.supervisor import ManagedProcess
 
