@@ -112,7 +112,8 @@ class ExecutorNode(ManagedNode):
 
     def _serve(self, action: Any, name: str, work: Callable[..., None]) -> ActionServer:
         def cancel(goal_handle: ServerGoalHandle) -> CancelResponse:
-            self._slot.cancel(goal_handle)
+            if self._slot.cancel(goal_handle):
+                self._arm.stop()  # at once; the goal's thread sees to the rest when it wakes
             self._robot_clock.wake()
             return CancelResponse.ACCEPT
 

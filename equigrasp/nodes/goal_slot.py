@@ -20,6 +20,7 @@ class GoalSlot:
         self._change = threading.Condition()
         self._newest = 0
         self._running: int | None = None
+        self._running_id = b""
         self._cancels: dict[bytes, threading.Event] = {}
 
     @contextmanager
@@ -38,19 +39,21 @@ class GoalSlot:
             )
             has_slot = self._running is None and number == self._newest
             if has_slot:
-                self._running = number
+                self._running, self._running_id = number, bytes(goal_handle.goal_id.uuid)
         try:
             yield cancel if has_slot else None
         finally:
             with self._change:
                 if has_slot:
-                    self._running = None
+                    self._running, self._running_id = None, b""
                 self._cancels.pop(bytes(goal_handle.goal_id.uuid), None)
                 self._change.notify_all()
 
-    def cancel(self, goal_handle: ServerGoalHandle) -> None:
-        """Stop one goal, running or waiting."""
+    def cancel(self, goal_handle: ServerGoalHandle) -> bool:
+        """Stop one goal, running or waiting; tell whether it is the running one."""
         self._event(goal_handle).set()
+        with self._change:
+            return bytes(goal_handle.goal_id.uuid) == self._running_id
 
     def cancel_all(self) -> None:
         """Stop every goal and wait, bounded, until all have ended."""

@@ -104,6 +104,7 @@ class Motion:
         is_stopped_here = is_guarded and status.state is MotionState.STOPPED
         if status.state is MotionState.SUCCEEDED or is_blocked or is_stopped_here:
             return status.state
+        self.check_cancel()  # who cancels may stop the arm as well
         raise DeviceError(f"The arm's motion ended as {status.state.value}: {status.message}")
 
     def start_fingers(self, width: float, force: float | None = None) -> None:
