@@ -195,6 +195,9 @@ class ManagedNode(LifecycleNode):
 def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -> NoReturn:
     """Spin nodes in one process until SIGINT or SIGTERM, end them in order, and leave the process.
 
+    Each node has an executor of its own, of `num_threads`: one for all would go through the entities of
+    all nodes at every event of any.
+
     The exit code is 0 after an orderly end, and 1 if a node could not start or a callback failed in a
     way that nobody foresaw: a dead process is restarted, a deaf one is not.
     """
@@ -202,11 +205,11 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    executor = MultiThreadedExecutor(num_threads)
+    executors: list[MultiThreadedExecutor] = []
     nodes: Sequence[ManagedNode] = ()
     exit_code = 0
 
-    def spin() -> None:
+    def spin(executor: MultiThreadedExecutor) -> None:
         try:
             executor.spin()
         except (ExternalShutdownException, rclpy.executors.ShutdownException):
@@ -219,8 +222,9 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     try:
         nodes = make_nodes()
         for node in nodes:
-            executor.add_node(node)
-        threading.Thread(target=spin, name="spinner", daemon=True).start()
+            executors.append(MultiThreadedExecutor(num_threads))
+            executors[-1].add_node(node)
+            threading.Thread(target=spin, args=executors[-1:], name="spinner", daemon=True).start()
         for node in nodes:
             node.autostart()
         stop.wait()
@@ -234,7 +238,8 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     finally:
         for node in reversed(nodes):
             node.end()
-        executor.shutdown(timeout_sec=1.0)
+        for executor in executors:
+            executor.shutdown(timeout_sec=0.5)
         rclpy.try_shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

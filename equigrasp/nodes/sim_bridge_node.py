@@ -196,7 +196,7 @@ def make_nodes() -> list[ManagedNode]:
 def main() -> None:
     """Run the bridge with its drivers."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    run(make_nodes, num_threads=8)
+    run(make_nodes, num_threads=4)
 
 
 if __name__ == "__main__":
