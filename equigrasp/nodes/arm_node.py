@@ -45,7 +45,6 @@ class ArmNode(ManagedNode):
         self._forward_kinematics = forward_kinematics
         self._config = declare(self, ArmNodeConfig)
         self._owner = 0  # number of the goal that the arm obeys
-        self._failure = ""  # why there is no joint state
         self._lock = threading.Lock()
         self.report_health_with(self._health)
 
@@ -78,18 +77,10 @@ class ArmNode(ManagedNode):
             status = self._arm.motion_status()
         except DeviceError as error:
             return not self.is_active, str(error), {}
-        if self._failure:
-            return False, self._failure, {"state": status.state.value}
         return status.state is not MotionState.FAULT, status.message, {"state": status.state.value}
 
     def _publish_state(self) -> None:
-        try:
-            state = self._arm.joint_state()
-        except DeviceError as error:  # a lost link may come back
-            self._failure = str(error)
-            self.get_logger().error(self._failure, throttle_duration_sec=5.0)
-            return
-        self._failure = ""
+        state = self._arm.joint_state()
         self._states.publish(to_joint_state_msg(state, self._arm.joint_names))
         if self._forward_kinematics is not None:
             pose = self._forward_kinematics(state.positions)

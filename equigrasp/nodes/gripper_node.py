@@ -43,13 +43,11 @@ class GripperNode(ManagedNode):
         self._description = description
         self._config = declare(self, GripperNodeConfig)
         self._owner = 0
-        self._failure = ""  # why there is no joint state
         self._lock = threading.Lock()
 
     def set_up(self) -> None:
         """Connect the gripper and offer the action."""
         self._gripper.connect()
-        self.report_health_with(lambda: (not self._failure, self._failure, {}))
         self._states = self.create_publisher(JointStateMsg, names.JOINT_STATES, qos.reliable())
         self._server = ActionServer(
             self,
@@ -71,14 +69,7 @@ class GripperNode(ManagedNode):
         self._gripper.disconnect()
 
     def _publish_state(self) -> None:
-        description = self._description
-        try:
-            state = self._gripper.state()
-        except DeviceError as error:  # a lost link may come back
-            self._failure = str(error)
-            self.get_logger().error(self._failure, throttle_duration_sec=5.0)
-            return
-        self._failure = ""
+        state, description = self._gripper.state(), self._description
         message = JointStateMsg(
             name=list(self._gripper.joint_names),
             position=[description.joint_position(state.width)],

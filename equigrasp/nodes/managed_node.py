@@ -18,7 +18,7 @@ from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
-from equigrasp.errors import EquigraspError
+from equigrasp.errors import DeviceError, EquigraspError
 from equigrasp.nodes import names, qos
 
 _DIAGNOSTICS_PERIOD = 1.0  # [s]
@@ -35,6 +35,7 @@ class ManagedNode(LifecycleNode):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.is_active = False
+        self._failure = ""  # why what is repeated did not work the last time
         self._made: list[Any] = []
         self._repeats: list[tuple[threading.Event, threading.Thread]] = []
         self.callbacks = ReentrantCallbackGroup()
@@ -70,7 +71,7 @@ class ManagedNode(LifecycleNode):
         """Call `work` `rate` times a second while the node is active, in a thread of its own.
 
         For what happens often: at each turn of a timer, rclpy's executor goes through every entity of
-        the process.
+        the node. A `DeviceError` is told on `/diagnostics` until a call works again.
         """
         stop = threading.Event()
         thread = threading.Thread(target=self._repeat, args=(1.0 / rate, work, stop), daemon=True)
@@ -136,6 +137,10 @@ class ManagedNode(LifecycleNode):
                 continue
             try:
                 work()
+                self._failure = ""
+            except DeviceError as error:  # a lost link may come back
+                self._failure = str(error)
+                self.get_logger().error(self._failure, throttle_duration_sec=5.0)
             except BaseException as error:
                 traceback.print_exc()
                 _failures.append(error)
@@ -180,6 +185,8 @@ class ManagedNode(LifecycleNode):
 
     def _report(self) -> None:
         is_ok, message, values = self._ask_health()
+        if is_ok and self.is_active and self._failure:
+            is_ok, message = False, self._failure
         status = DiagnosticStatus(
             level=DiagnosticStatus.OK if is_ok else DiagnosticStatus.ERROR,
             name=f"{self.get_name()}: status",
