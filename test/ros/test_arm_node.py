@@ -1,7 +1,6 @@
 """The arm node in front of the UR5 driver and a virtual controller."""
 
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,21 +9,20 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-import rclpy  # noqa: E402
 from action_msgs.msg import GoalStatus  # noqa: E402
 from builtin_interfaces.msg import Duration  # noqa: E402
 from control_msgs.action import FollowJointTrajectory  # noqa: E402
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
-from rclpy.action import ActionClient  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from trajectory_msgs.msg import JointTrajectoryPoint  # noqa: E402
 from virtual_ur5 import NEEDS_UR_RTDE, VirtualRobot, virtual_ur5  # noqa: E402
 
 from equigrasp.devices.cell import ArmConfig  # noqa: E402
 from equigrasp.hardware.ur.ur_arm import UrArm  # noqa: E402
-from equigrasp.nodes import names, qos  # noqa: E402
+from equigrasp.nodes import names  # noqa: E402
+from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.nodes.arm_node import ArmNode  # noqa: E402
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
@@ -69,35 +67,13 @@ class Bench:
 
 @pytest.fixture
 def bench(arm_config: ArmConfig) -> Iterator[Bench]:
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    rclpy.init(domain_id=80 + os.getpid() % 5)
-    with virtual_ur5() as robot:
+    joint_states: list[JointState] = []
+    levels: list[bytes] = []
+    with ros(80 + os.getpid() % 5), virtual_ur5() as robot:
         node = ArmNode(UrArm(arm_config, robot.config))
-        tester = rclpy.create_node("tester")
-        executor = MultiThreadedExecutor(4)
-        for each in (node, tester):
-            executor.add_node(each)
-        client = ActionClient(tester, FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY)
-        bench = Bench(robot, client, [], [])
-        tester.create_subscription(
-            JointState, names.JOINT_STATES, bench.joint_states.append, qos.reliable()
-        )
-        tester.create_subscription(
-            DiagnosticArray,
-            names.DIAGNOSTICS,
-            lambda message: bench.levels.append(message.status[0].level),
-            qos.reliable(),
-        )
-        thread = threading.Thread(target=executor.spin, daemon=True)
-        thread.start()
-        node.autostart()
-        wait_for(client.server_is_ready, 20.0, "the arm node's action")
-        yield bench
-        node.end()
-        executor.shutdown(timeout_sec=1.0)
-        thread.join(5.0)
-        rclpy.try_shutdown()
-    assert not thread.is_alive()
+        action = FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY
+        with active(node, *action, joint_states, levels) as client:
+            yield Bench(robot, client, joint_states, levels)
 
 
 def test_a_goal_moves_the_robot(bench: Bench) -> None:

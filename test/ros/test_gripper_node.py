@@ -1,7 +1,6 @@
 """The gripper node in front of the real driver and a virtual 2F-85."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,11 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-import rclpy  # noqa: E402
 from action_msgs.msg import GoalStatus  # noqa: E402
 from control_msgs.action import GripperCommand  # noqa: E402
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
-from rclpy.action import ActionClient  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
 from equigrasp.devices.cell import GripperConfig  # noqa: E402
@@ -24,7 +21,8 @@ from equigrasp.devices.clock import WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeGripper  # noqa: E402
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper  # noqa: E402
 from equigrasp.hardware.robotiq.make import make_link  # noqa: E402
-from equigrasp.nodes import names, qos  # noqa: E402
+from equigrasp.nodes import names  # noqa: E402
+from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.nodes.gripper_node import GripperNode  # noqa: E402
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq  # noqa: E402
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer  # noqa: E402
@@ -56,40 +54,18 @@ class Bench:
 
 @pytest.fixture
 def bench(gripper_config: GripperConfig) -> Iterator[Bench]:
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     fingers = FakeGripper(gripper_config, WallClock())
     fingers.connect()
-    rclpy.init(domain_id=90 + os.getpid() % 5)
-    with VirtualUrcapServer(VirtualRobotiq(fingers)) as server:
+    joint_states: list[JointState] = []
+    levels: list[bytes] = []
+    server = VirtualUrcapServer(VirtualRobotiq(fingers))
+    with ros(90 + os.getpid() % 5), server:
         config = server.driver_config()
-        node = GripperNode(
-            RobotiqGripper(gripper_config, config, make_link(config)), gripper_config
-        )
-        tester = rclpy.create_node("tester")
-        executor = MultiThreadedExecutor(4)
-        for each in (node, tester):
-            executor.add_node(each)
-        client = ActionClient(tester, GripperCommand, names.GRIPPER_COMMAND)
-        bench = Bench(server, fingers, client, [], [])
-        tester.create_subscription(
-            JointState, names.JOINT_STATES, bench.joint_states.append, qos.reliable()
-        )
-        tester.create_subscription(
-            DiagnosticArray,
-            names.DIAGNOSTICS,
-            lambda message: bench.levels.append(message.status[0].level),
-            qos.reliable(),
-        )
-        thread = threading.Thread(target=executor.spin, daemon=True)
-        thread.start()
-        node.autostart()
-        wait_for(client.server_is_ready, 20.0, "the gripper node's action")
-        yield bench
-        node.end()
-        executor.shutdown(timeout_sec=1.0)
-        thread.join(5.0)
-        rclpy.try_shutdown()
-    assert not thread.is_alive()
+        gripper = RobotiqGripper(gripper_config, config, make_link(config))
+        node = GripperNode(gripper, gripper_config)
+        action = GripperCommand, names.GRIPPER_COMMAND
+        with active(node, *action, joint_states, levels) as client:
+            yield Bench(server, fingers, client, joint_states, levels)
 
 
 def _news(messages: list[Any]) -> Callable[[], bool]:

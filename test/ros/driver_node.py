@@ -1,0 +1,68 @@
+"""Spin a driver node in this process, with a node beside it that listens."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from graph import wait_for
+from rclpy.executors import MultiThreadedExecutor
+from sensor_msgs.msg import JointState
+
+from equigrasp.nodes import names, qos
+from equigrasp.nodes.action_client import ActionClient
+from equigrasp.nodes.managed_node import ManagedNode
+
+
+@contextlib.contextmanager
+def ros(domain_id: int) -> Iterator[None]:
+    """Join a domain of this machine alone; before any node is made."""
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    rclpy.init(domain_id=domain_id)
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown()
+
+
+@contextlib.contextmanager
+def active(
+    node: ManagedNode,
+    action: Any,
+    name: str,
+    joint_states: list[JointState],
+    levels: list[bytes],
+) -> Iterator[ActionClient]:
+    """Activate a node, yield a client of its action, and end it.
+
+    Args:
+        node: The driver.
+        action: Type of its action.
+        name: Name of its action.
+        joint_states: What it publishes goes here.
+        levels: Its levels on /diagnostics go here.
+    """
+    tester = rclpy.create_node("tester")
+    executor = MultiThreadedExecutor(4)
+    for each in (node, tester):
+        executor.add_node(each)
+    client = ActionClient(tester, action, name)
+    tester.create_subscription(JointState, names.JOINT_STATES, joint_states.append, qos.reliable())
+    tester.create_subscription(
+        DiagnosticArray,
+        names.DIAGNOSTICS,
+        lambda message: levels.append(message.status[0].level),
+        qos.reliable(),
+    )
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    node.autostart()
+    wait_for(client.server_is_ready, 20.0, f"the action '{name}'")
+    yield client
+    node.end()
+    executor.shutdown(timeout_sec=1.0)
+    thread.join(5.0)
+    assert not thread.is_alive()
