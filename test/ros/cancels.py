@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from action_msgs.msg import GoalStatus
@@ -26,13 +27,17 @@ from tqdm import tqdm
 from equigrasp.primitives.outcome import Phase
 
 AT_REST = 0.02  # [rad/s]
-_LIFTED = 0.02  # [m] an object that rose by more hangs in the fingers
+_LIFTED = 0.02  # [m] an object that rose by more may hang in the fingers
+_CARRIED = 0.1  # [m] an object that is higher by more when the arm is at home does hang in them
 _LONGEST = 4.5  # [s] an attempt takes at most about this long
 _OBSERVED = 0.4  # [s] after a cancel in which the joints are watched
 
 
 class Joints:
-    """Joint speeds, with the wall time of their arrival."""
+    """Joint speeds, with the wall time at which the driver sent them.
+
+    Not of their arrival: a client that is late itself would count as an arm that moves.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.speeds: list[tuple[float, float]] = []
@@ -40,12 +45,14 @@ class Joints:
             JointState, "joint_states", self._on_state, 50
         )
 
-    def _on_state(self, message: JointState) -> None:
+    def _on_state(self, message: JointState, info: dict[str, Any]) -> None:
         if len(message.velocity) == 6:
-            self.speeds.append((time.monotonic(), float(np.abs(message.velocity).max())))
+            sent = 1e-9 * info["source_timestamp"]
+            self.speeds.append((sent, max(map(abs, message.velocity))))
 
     def time_to_rest(self, since: float) -> float:
         """Return how long after `since` the arm last moved [s], and forget what was heard."""
+        assert self.speeds and self.speeds[-1][0] > since, "no joint states since the cancel"
         moving = [t for t, speed in self.speeds if t >= since and speed >= AT_REST]
         self.speeds.clear()
         return max(moving, default=since) - since
@@ -57,12 +64,13 @@ class Cancel:
 
     Args:
         phase: Of the grasp when it was cancelled.
-        time_to_rest: From the cancel to the last joint speed above `AT_REST` [s].
+        time_to_rest: From the cancel to the last joint state with a speed above `AT_REST` [s].
         time_to_result: From the cancel to the goal's result [s].
         time_to_accept: From sending the next goal to its acceptance [s].
         is_canceled: Whether the goal ended CANCELED; else it had succeeded already.
         says_held: What the result says of the fingers.
-        is_lifted: Whether an object truly was higher then than before the grasp.
+        is_lifted: Whether an object truly was higher then than before the grasp, and rose on with
+            the hand when it went home.
     """
 
     phase: str
@@ -96,19 +104,22 @@ class Canceller:
         )
         time.sleep(float(self._rng.uniform(0.0, _LONGEST)))
         phase = Phase(phases[-1])
-        asked = time.monotonic()
+        asked = time.time()
         handle.cancel_goal_async()
         answer = self._graph.result(handle, 5.0)
-        answered = time.monotonic()
+        answered = time.time()
         time.sleep(max(0.0, asked + _OBSERVED - answered))
         time_to_rest = self._joints.time_to_rest(asked)
         after = self._heights()
-        is_lifted = any(after[i] - before[i] > _LIFTED for i in before)
         sent = time.monotonic()
         home = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
         accepted = time.monotonic()
         ended = self._graph.result(home, 20.0).result
         assert ended.error_code == 0, f"cancelled in {phase.name}: {ended.error_msg}"
+        at_home = self._heights()
+        is_lifted = any(
+            after[i] - before[i] > _LIFTED and at_home[i] - before[i] > _CARRIED for i in before
+        )
         if answer.status == GoalStatus.STATUS_CANCELED:
             assert answer.result.error_code == ExecuteGrasp.Result.CANCELLED
         else:
@@ -164,7 +175,8 @@ def summary(cancels: list[Cancel], failures: list[str]) -> str:
     done = [c for c in cancels if c.is_canceled]
     lines = [
         f"{len(done)} goals ended CANCELED, {len(cancels) - len(done)} had succeeded before the "
-        "cancel came. Times on the client's wall clock.",
+        "cancel came. Times from the client's call, on the wall clock; joint states by the time "
+        "at which the driver sent them.",
         "",
         "| | median | p99 | longest |",
         "|---|---|---|---|",
