@@ -32,8 +32,7 @@ class DeviceSource(Source):
 
     def open(self) -> Opened:
         rs, wanted = self._rs, self._config
-        devices = list(self._context.query_devices())
-        device = choose_device(rs, devices, wanted.serial, wanted.allow_usb2)
+        device = choose_device(rs, self._devices(), wanted.serial, wanted.allow_usb2)
         sizes = (
             (rs.stream.depth, rs.format.z16, wanted.depth_size_px),
             (rs.stream.color, rs.format.rgb8, wanted.color_size_px),
@@ -59,6 +58,9 @@ class DeviceSource(Source):
 
     def close(self) -> None:
         self._device = None
+
+    def _devices(self) -> list[Any]:
+        return list(self._context.query_devices())
 
     def _on_change(self, event: Any) -> None:
         if self._device is not None and event.was_removed(self._device):

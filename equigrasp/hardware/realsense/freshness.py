@@ -27,9 +27,12 @@ class Freshness:
         return time.monotonic() - self._since
 
     def is_new(self, arrival: Arrival) -> bool:
-        """Take note of a frame; return whether it is another than the last."""
+        """Take note of a pair of images; return whether both are others than in the last pair.
+
+        The library completes a pair whose other half is late or lost with the last one that came.
+        """
         last = self._last
-        if last and arrival.number == last.number:
+        if last and any(a == b for a, b in zip(arrival.numbers, last.numbers, strict=True)):
             self._num_repeats += 1
             return False
         self._last, self._num_repeats, self._since = arrival, 0, arrival.arrived
@@ -41,12 +44,12 @@ class Freshness:
             return "none has come so far"
         if self._num_repeats:
             return (
-                f"it is frozen: frame {self._last.number} came {self._num_repeats} times again"
+                f"it is frozen: frame {self._last.numbers[0]} came {self._num_repeats} times again"
                 f" in {self.silence:.1f} s"
             )
         if self.silence > 0.5:
-            return f"the last one, {self._last.number}, came {self.silence:.1f} s ago"
+            return f"the last one, {self._last.numbers[0]}, came {self.silence:.1f} s ago"
         return (
-            f"the newest, {self._last.number}, was taken {asked - self._last.stamp:.2f} s before it"
+            f"the newest, {self._last.numbers[0]}, was taken {asked - self._last.stamp:.2f} s before it"
             " was asked for: frames are late, or the camera's clock differs from this machine's"
         )

@@ -28,13 +28,13 @@ class Arrival:
 
     Args:
         frames: The library's frameset.
-        number: Frame number of the depth image.
-        stamp: Time of acquisition [unix s].
+        numbers: Frame numbers of depth and colour, each counted by its own sensor.
+        stamp: Time of acquisition of the older of the two [unix s].
         arrived: When it came in, steady clock [s].
     """
 
     frames: Any
-    number: int
+    numbers: tuple[int, int]
     stamp: float
     arrived: float
 
@@ -59,7 +59,6 @@ class Pipeline:
         self.model: CameraModel | None = None
         self._pipeline: Any = None
         self._region = Region(0, 0, 0, 0)
-        self._units = 0.0  # [m] per depth count
         self._num_recordings = 0
 
     @property
@@ -112,14 +111,17 @@ class Pipeline:
             raise DeviceError(f"{self.name} stopped: {error}") from error
         if not has_frames:
             return None
-        depth = frames.get_depth_frame()
-        if not depth or not frames.get_color_frame():
+        pair = frames.get_depth_frame(), frames.get_color_frame()
+        if not all(pair):
             return None
         arrived, stamp = time.monotonic(), time.time()
         if self.source.has_own_time:
-            domain = depth.get_frame_timestamp_domain().name
-            stamp = self._clock.unix_time(depth.get_timestamp(), domain, stamp)
-        return Arrival(frames, depth.get_frame_number(), stamp, arrived)
+            stamp = min(
+                clock.unix_time(f.get_timestamp(), f.get_frame_timestamp_domain().name, stamp)
+                for clock, f in zip(self._clocks, pair, strict=True)
+            )
+        numbers = pair[0].get_frame_number(), pair[1].get_frame_number()
+        return Arrival(frames, numbers, stamp, arrived)
 
     def images(self, frames: Any) -> tuple[np.ndarray, np.ndarray]:
         """Filter and align a pair of images.
@@ -131,9 +133,10 @@ class Pipeline:
             frames = block.process(frames).as_frameset()
         if self._align is not None:
             frames = self._align.process(frames).as_frameset()
-        counts = self._region.cut(np.asanyarray(frames.get_depth_frame().get_data()))
-        color = self._region.cut(np.asanyarray(frames.get_color_frame().get_data()))
-        return counts.astype(np.float32) * np.float32(self._units), color.copy()
+        depth, color = frames.get_depth_frame(), frames.get_color_frame()
+        counts = self._region.cut(np.asanyarray(depth.get_data()))
+        pixels = self._region.cut(np.asanyarray(color.get_data()))
+        return counts.astype(np.float32) * np.float32(depth.get_units()), pixels.copy()
 
     def _record(self, config: Any) -> None:
         if not self._config.record_to:
@@ -159,8 +162,8 @@ class Pipeline:
         check_focal_length(whole, self._camera, config.focal_tolerance)
         self._region = find_region(whole, self._camera, config.region_offset_px)
         self.model = self._region.model(whole)
-        self._units = profile.get_device().first_depth_sensor().get_depth_scale()
-        self._clock = StampClock(1.0 / max(1, stream.fps()))
+        period = 1.0 / max(1, stream.fps())
+        self._clocks = StampClock(period), StampClock(period)  # of depth and of colour
         is_aligned = config.filters.decimation == 1 and _is_aligned(rs, profile)
         self._align = None if is_aligned else rs.align(target)
         self._filters = make_filters(rs, config.filters)
