@@ -79,8 +79,9 @@ class RealSenseCamera(Camera):
             DeviceTimeoutError: if a server does not answer, or no frame comes in time.
             DeviceError: if there is no such camera, or it cannot do what is wanted.
         """
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():
             return
+        self.disconnect()  # a thread that has given up
         pipeline = Pipeline(make_source(self._driver), self._camera, self._driver)
         self._open(pipeline)
         self._is_closing.clear()

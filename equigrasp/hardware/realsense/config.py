@@ -56,7 +56,8 @@ class RealSenseConfig:
         connect_timeout: Bound on the wait for a server, and for the first frame [s].
         reconnect_interval: Time between two attempts to find a lost camera [s].
         reconnect_timeout: Time after which a lost camera is given up [s].
-        record_to: Recording (.db3: librealsense no longer writes .bag) to write; empty: none.
+        record_to: Recording to write (.db3: librealsense no longer writes .bag), numbered where the
+            file exists; empty: none.
         replay_in_real_time: Whether a recording runs at its own pace, or shows its next frame
             whenever one is asked for.
         replay_in_a_loop: Whether a recording begins again, or ends with an error.

@@ -59,7 +59,7 @@ class Pipeline:
         self.model: CameraModel | None = None
         self._pipeline: Any = None
         self._region = Region(0, 0, 0, 0)
-        self._num_recordings = 0
+        self._blocks: list[Any] = []  # of the library, one after the other
 
     @property
     def has_memory(self) -> bool:
@@ -128,11 +128,15 @@ class Pipeline:
 
         Returns:
             Depth, shape (H, W), float32 [m], 0: no measurement; colour, shape (H, W, 3), uint8.
+
+        Raises:
+            DeviceError: if the library fails.
         """
-        for block in self._filters:
-            frames = block.process(frames).as_frameset()
-        if self._align is not None:
-            frames = self._align.process(frames).as_frameset()
+        try:
+            for block in self._blocks:
+                frames = block.process(frames).as_frameset()
+        except RuntimeError as error:
+            raise DeviceError(f"{self.name}'s images cannot be processed: {error}") from error
         depth, color = frames.get_depth_frame(), frames.get_color_frame()
         counts = self._region.cut(np.asanyarray(depth.get_data()))
         pixels = self._region.cut(np.asanyarray(color.get_data()))
@@ -141,10 +145,11 @@ class Pipeline:
     def _record(self, config: Any) -> None:
         if not self._config.record_to:
             return
-        self._num_recordings += 1
-        path = Path(self._config.record_to)
-        if self._num_recordings > 1:  # after a reconnection
-            path = path.with_stem(f"{path.stem}_{self._num_recordings}")
+        path = wanted = Path(self._config.record_to)
+        number = 1
+        while path.exists():  # of an earlier run, or from before a reconnection
+            number += 1
+            path = wanted.with_stem(f"{wanted.stem}_{number}")
         config.enable_record_to_file(str(path))
 
     def _look_at(self, profile: Any) -> None:
@@ -164,9 +169,9 @@ class Pipeline:
         self.model = self._region.model(whole)
         period = 1.0 / max(1, stream.fps())
         self._clocks = StampClock(period), StampClock(period)  # of depth and of colour
-        is_aligned = config.filters.decimation == 1 and _is_aligned(rs, profile)
-        self._align = None if is_aligned else rs.align(target)
-        self._filters = make_filters(rs, config.filters)
+        self._blocks = make_filters(rs, config.filters)
+        if config.filters.decimation > 1 or not _is_aligned(rs, profile):
+            self._blocks.append(rs.align(target))
 
 
 def _is_aligned(rs: Any, profile: Any) -> bool:

@@ -17,6 +17,7 @@ from realsense_rig import (
 )
 
 from equigrasp.errors import DeviceError, DeviceTimeoutError, NotConnectedError
+from equigrasp.hardware.realsense import camera as camera_module
 from equigrasp.hardware.realsense.camera import RealSenseCamera
 from equigrasp.hardware.realsense.config import FilterConfig, RealSenseConfig
 from equigrasp.hardware.realsense.wire import StreamInfo
@@ -140,6 +141,20 @@ def test_a_frozen_camera_is_told_and_comes_back(make_rig: MakeRig) -> None:
     assert rig.camera.capture().stamp > time.time() - 0.2
 
 
+def test_a_camera_that_stays_frozen_is_started_anew(
+    make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera_module, "_SILENCE", 0.2)
+    rig = make_rig(frame_timeout=0.5)
+    rig.camera.connect()
+    rig.server.is_frozen = True
+    wait_until(lambda: _trouble(rig) is NotConnectedError, "the loss")
+    with pytest.raises(NotConnectedError, match="gave no new frame for 0.2 s: it is frozen"):
+        rig.camera.capture()
+    rig.server.is_frozen = False
+    wait_until(lambda: _trouble(rig) is None, "the camera")
+
+
 def test_a_blind_camera_gives_zeros(rig: Rig) -> None:
     rig.server.is_blind = True
     wait_until(lambda: not rig.camera.capture().depth.any(), "a blind frame")
@@ -173,7 +188,6 @@ def test_a_camera_that_stays_away_is_given_up(make_rig: MakeRig) -> None:
         wait_until(lambda: "given up" in _message(rig), "the end")
         rig.camera.capture()
     rig.server.plug()
-    rig.camera.disconnect()
     rig.camera.connect()
     rig.camera.capture()
 

@@ -107,6 +107,19 @@ def test_a_lost_camera_is_recorded_into_a_second_file(make_rig: MakeRig, tmp_pat
             assert np.abs(player.capture().depth - rig.scene.depth).max() < 1e-6
 
 
+def test_a_recording_is_never_written_over(
+    make_rig: MakeRig, recording: tuple[Path, list[CameraFrame]]
+) -> None:
+    path, _ = recording
+    before = path.read_bytes()
+    rig = make_rig(record_to=str(path))
+    rig.camera.connect()
+    _look(rig.camera)
+    rig.camera.disconnect()
+    assert path.read_bytes() == before
+    assert path.with_stem("cell_2").is_file()
+
+
 def test_a_recording_of_another_camera_is_refused(
     recording: tuple[Path, list[CameraFrame]],
 ) -> None:
