@@ -34,7 +34,8 @@ def make_rig() -> Iterator[MakeRig]:
         ) -> Rig:
             scene = scene or PaintedCamera()
             server = stack.enter_context(FrameServer(scene, rate=RATE, info=info))
-            values = {"source": server.source, "reconnect_interval": 0.05} | options
+            patient = {"frame_timeout": 5.0, "connect_timeout": 10.0, "reconnect_interval": 0.05}
+            values = {"source": server.source} | patient | options
             driver = RealSenseCamera(camera or camera_config(), RealSenseConfig(**values))
             stack.callback(driver.disconnect)
             return Rig(driver, server, scene)

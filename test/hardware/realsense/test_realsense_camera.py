@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -47,6 +48,17 @@ def test_every_frame_was_taken_after_it_was_asked_for(rig: Rig) -> None:
         frame = rig.camera.capture()
         assert asked <= frame.stamp <= time.time()
         assert frame.depth[5, 5] == pytest.approx(1.0 + 0.01 * level, abs=1e-6)
+
+
+def test_a_wall_clock_that_is_set_back_brings_no_old_frame(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = SimpleNamespace(time=lambda: time.time() - 100.0, monotonic=time.monotonic)
+    monkeypatch.setattr(camera_module, "time", wrong)
+    for _ in range(2):
+        time.sleep(0.3)  # several frames come that nobody asked for
+        asked = time.time()
+        assert rig.camera.capture().stamp > asked - 0.25
 
 
 def test_intrinsics_are_the_configured_ones_until_the_device_tells_its_own(
@@ -119,14 +131,14 @@ def test_lost_frames_delay_a_look_and_no_more(make_rig: MakeRig) -> None:
 
 
 def test_late_frames_are_not_taken_for_fresh_ones(make_rig: MakeRig) -> None:
-    rig = make_rig(frame_timeout=0.3)
+    rig = make_rig(frame_timeout=0.8)
     rig.camera.connect()
     rig.server.delay = 0.15
     asked = time.time()
     assert rig.camera.capture().stamp >= asked
-    rig.server.delay = 0.6
-    time.sleep(0.4)
-    with pytest.raises(DeviceTimeoutError, match="no fresh frame within 0.3 s"):
+    rig.server.delay = 3.0
+    time.sleep(0.3)  # until what is on its way has arrived
+    with pytest.raises(DeviceTimeoutError, match="no fresh frame within 0.8 s"):
         rig.camera.capture()
 
 
@@ -138,7 +150,7 @@ def test_a_frozen_camera_is_told_and_comes_back(make_rig: MakeRig) -> None:
     with pytest.raises(DeviceTimeoutError, match=r"it is frozen: frame \d+ came \d+ times again"):
         rig.camera.capture()
     rig.server.is_frozen = False
-    assert rig.camera.capture().stamp > time.time() - 0.2
+    assert rig.camera.capture().stamp > time.time() - 2.0
 
 
 def test_a_camera_that_stays_frozen_is_started_anew(
@@ -173,7 +185,7 @@ def test_an_unplugged_camera_is_named_and_comes_back_by_itself(make_rig: MakeRig
         NotConnectedError, match=r"'overhead', .*\(serial f0001\), is lost: .*server"
     ):
         rig.camera.capture()
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 1.0
     rig.scene.depth = np.full_like(rig.scene.depth, 0.5)
     rig.server.plug()
     wait_until(lambda: _trouble(rig) is None, "the camera")

@@ -112,7 +112,7 @@ def test_late_frames_keep_their_time(server: FrameServer) -> None:
     server.delay = 0.2
     reader = _listen(server)
     frame = _read(reader, 1)[0]
-    assert 0.19 < time.time() - frame.stamp < 0.5
+    assert 0.19 < time.time() - frame.stamp < 2.0
     reader.close()
 
 
