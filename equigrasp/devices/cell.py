@@ -1,6 +1,9 @@
 """A robot cell: arm, gripper, camera and trays, grouped and configured."""
 
+import math
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from equigrasp.devices import four_bar
 from equigrasp.devices.arm import Arm
@@ -9,7 +12,9 @@ from equigrasp.devices.clock import Clock
 from equigrasp.devices.gripper import Gripper, GripperLimits
 from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import ConfigError
+from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.perception.camera_model import CameraModel
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,18 @@ class CameraConfig:
     position: tuple[float, float, float]
     rpy: tuple[float, float, float]
     depth_noise: str = "none"
+
+    @property
+    def model(self) -> CameraModel:
+        """Intrinsics of an ideal camera with this field of view."""
+        focal = self.height_px / 2.0 / math.tan(math.radians(self.fov_y_deg) / 2.0)
+        middle = (self.width_px - 1) / 2.0, (self.height_px - 1) / 2.0
+        return CameraModel(self.width_px, self.height_px, focal, focal, *middle)
+
+    @property
+    def pose(self) -> Transform:
+        """`T_base_camera` of the optical frame."""
+        return Transform.from_rpy(np.array(self.position), np.array(self.rpy))
 
 
 @dataclass(frozen=True)

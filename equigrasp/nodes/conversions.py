@@ -213,12 +213,15 @@ def from_depth_msg(message: Image) -> np.ndarray:
             f"Depth encoding '{message.encoding}' is not one of {', '.join(dtypes)}."
         )
     dtype = np.dtype((">" if message.is_bigendian else "<") + dtypes[message.encoding])
-    if len(message.data) != message.height * message.width * dtype.itemsize:
+    row = message.width * dtype.itemsize  # [bytes]; a row may be padded to `step`
+    step = message.step or row
+    if step < row or len(message.data) != message.height * step:
         raise PerceptionError(
             f"A {message.encoding} image of {message.width} x {message.height} px holds "
-            f"{len(message.data)} bytes."
+            f"{len(message.data)} bytes, {step} a row."
         )
-    image = np.frombuffer(message.data, dtype).reshape(message.height, message.width)
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, step)
+    image = np.ascontiguousarray(rows[:, :row]).view(dtype)
     scale = 1.0 if message.encoding == "32FC1" else 0.001
     return image.astype(np.float32) * np.float32(scale)
 
@@ -258,11 +261,13 @@ def to_camera_info_msg(model: CameraModel, stamp: float, frame_id: str) -> Camer
 
 
 def from_camera_info_msg(message: CameraInfo) -> CameraModel:
-    """Return intrinsics from a message; raise `ConfigError` if they are not positive."""
-    k = message.k
-    return CameraModel(
-        message.width, message.height, float(k[0]), float(k[4]), float(k[2]), float(k[5])
-    )
+    """Return the intrinsics of a rectified image; raise `ConfigError` if they are not positive.
+
+    Rectified images have P; drivers that fill in K alone send images that need no rectifying.
+    """
+    p, k = message.p, message.k
+    fx, fy, cx, cy = (p[0], p[5], p[2], p[6]) if p[0] > 0.0 else (k[0], k[4], k[2], k[5])
+    return CameraModel(message.width, message.height, float(fx), float(fy), float(cx), float(cy))
 
 
 def to_transform_msg(pose: Transform, stamp: float, parent: str, child: str) -> TransformStamped:

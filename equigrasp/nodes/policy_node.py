@@ -29,13 +29,13 @@ from equigrasp.nodes.conversions import (
     from_camera_info_msg,
     from_depth_msg,
     from_time,
-    from_transform_msg,
     to_color_msg,
     to_grasp_msg,
     to_heightmap_msg,
 )
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.static_frames import StaticFrames
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
@@ -70,6 +70,7 @@ class PolicyNode(ManagedNode):
         self._newest_image: bytes | None = None
         self._depth: Image | None = None
         self._model: CameraModel | None = None
+        self._frames = StaticFrames()
         self._pose: Transform | None = None
         self._update: PolicyUpdate | None = None
 
@@ -107,12 +108,14 @@ class PolicyNode(ManagedNode):
             self._image_arrived.notify_all()
 
     def _on_info(self, message: CameraInfo) -> None:
-        self._model = from_camera_info_msg(message)
+        try:
+            self._model = from_camera_info_msg(message)
+        except ConfigError as error:  # a camera that was never calibrated
+            self.get_logger().error(str(error), throttle_duration_sec=5.0)
 
     def _on_tf(self, message: TFMessage) -> None:
-        for transform in message.transforms:
-            if transform.child_frame_id == self._config.camera_frame:
-                self._pose = from_transform_msg(transform)
+        self._frames.add(message)
+        self._pose = self._frames.pose(names.BASE_FRAME, self._config.camera_frame)
 
     def _on_update(self, message: PolicyUpdate) -> None:
         self._update = message

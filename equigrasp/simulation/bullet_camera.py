@@ -27,16 +27,7 @@ class BulletCamera(Camera):
         self._physics = physics
         self._rng = np.random.default_rng(seed)
         self._is_connected = False
-        focal = config.height_px / 2.0 / math.tan(math.radians(config.fov_y_deg) / 2.0)
-        self._model = CameraModel(
-            config.width_px,
-            config.height_px,
-            focal,
-            focal,
-            (config.width_px - 1) / 2.0,
-            (config.height_px - 1) / 2.0,
-        )
-        self._pose = Transform.from_rpy(np.array(config.position), np.array(config.rpy))
+        self._model, self._pose = config.model, config.pose
         client = physics.client
         eye = self._pose.position
         forward = self._pose.rotation.apply([0.0, 0.0, 1.0])

@@ -1,5 +1,7 @@
 """One suite over every implementation of the device contracts."""
 
+import importlib.util
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,15 +13,18 @@ from virtual_ur5 import NEEDS_UR_RTDE, virtual_ur5
 from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory, MotionState
 from equigrasp.devices.camera import Camera
-from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.devices.cell import ArmConfig, CameraConfig, GripperConfig
 from equigrasp.devices.clock import Clock
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import CommandRejectedError, NotConnectedError
+from equigrasp.hardware.realsense.camera import RealSenseCamera
+from equigrasp.hardware.realsense.config import RealSenseConfig
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
 from equigrasp.hardware.robotiq.make import make_link
 from equigrasp.hardware.ur.ur_arm import UrArm
 from equigrasp.simulation.make import make_simulated_cell
+from equigrasp.virtual.realsense.frame_server import FrameServer
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
 from equigrasp.virtual.robotiq.modbus_slave import VirtualModbusSlave
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer
@@ -108,6 +113,35 @@ def _robotiq(transport: str) -> Iterator[Devices]:
         arm = FakeArm(load_config(ArmConfig, "arms", "ur5"), clock)
         yield Devices(arm, gripper, FakeCamera(clock), clock)
         gripper.disconnect()
+
+
+class _UnixClock:
+    """The clock that a real camera's frames are stamped with."""
+
+    now, sleep = staticmethod(time.time), staticmethod(time.sleep)
+
+    def pause(self) -> None:
+        time.sleep(0.004)
+
+
+def _realsense() -> Iterator[Devices]:
+    """The RealSense driver over librealsense's software device, which looks at a fake's table."""
+    if importlib.util.find_spec("pyrealsense2") is None:
+        pytest.skip("pyrealsense2 is not installed: pip install -r requirements/hardware.txt")
+    clock = _UnixClock()
+    seen = FakeCamera(clock)
+    with FrameServer(seen, rate=30.0) as server:
+        model, pose = seen.model, seen.T_base_camera
+        fov = math.degrees(2.0 * math.atan(model.height_px / 2.0 / model.fy_px))
+        size = (model.width_px, model.height_px)
+        description = CameraConfig(
+            "overhead", *size, fov, 0.5, 1.6, tuple(pose.position), (math.pi, 0.0, -math.pi / 2)
+        )
+        camera = RealSenseCamera(description, RealSenseConfig(source=server.source))
+        arm = FakeArm(load_config(ArmConfig, "arms", "ur5"), clock)
+        gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
+        yield Devices(arm, gripper, camera, clock)
+        camera.disconnect()
 
 
 @pytest.fixture(params=["fake", "ur5", "kuka", "ur5_rtde"])
@@ -290,10 +324,45 @@ def _wait_for_fingers(devices: Devices) -> None:
         devices.clock.sleep(0.005)
 
 
-def test_frames_are_fresh_and_of_the_announced_size(devices: Devices) -> None:
-    devices.clock.sleep(0.1)
-    asked = devices.clock.now()
-    frame = devices.camera.capture()
-    assert frame.stamp >= asked
-    assert frame.depth.shape == (devices.camera.model.height_px, devices.camera.model.width_px)
-    assert frame.depth.dtype == np.float32 and frame.color.shape == (*frame.depth.shape, 3)
+@pytest.fixture(params=["fake", "ur5", "kuka", "realsense"])
+def with_camera(request: pytest.FixtureRequest) -> Iterator[Devices]:
+    """Devices of which only the camera is looked at; not connected."""
+    if request.param == "realsense":
+        yield from _realsense()
+    else:
+        yield from _fake() if request.param == "fake" else _simulated(request.param)
+
+
+def test_frames_are_fresh_and_of_the_announced_size(with_camera: Devices) -> None:
+    camera, clock = with_camera.camera, with_camera.clock
+    announced = (camera.model.height_px, camera.model.width_px)
+    with camera:
+        clock.sleep(0.1)
+        for _ in range(2):
+            asked = clock.now()
+            frame = camera.capture()
+            assert asked <= frame.stamp <= clock.now()
+            assert (
+                frame.depth.shape == announced == (camera.model.height_px, camera.model.width_px)
+            )
+            assert frame.depth.dtype == np.float32 and frame.color.dtype == np.uint8
+            assert frame.color.shape == (*announced, 3)
+            clock.sleep(0.05)
+
+
+def test_the_table_is_where_pose_and_intrinsics_say(with_camera: Devices) -> None:
+    with with_camera.camera as camera:
+        points = camera.T_base_camera.apply(camera.model.deproject(camera.capture().depth))
+    assert np.median(points[:, 2]) == pytest.approx(0.0, abs=0.02)
+    assert np.median(points[:, 1]) == pytest.approx(0.0, abs=0.02)
+
+
+def test_a_camera_must_be_connected_and_may_be_let_go_twice(with_camera: Devices) -> None:
+    camera = with_camera.camera
+    for _ in range(2):
+        with pytest.raises(NotConnectedError):
+            camera.capture()
+        camera.connect()
+        camera.capture()
+        camera.disconnect()
+        camera.disconnect()

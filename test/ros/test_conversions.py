@@ -1,0 +1,120 @@
+"""Messages of other cameras become what we mean."""
+
+import array
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from geometry_msgs.msg import TransformStamped  # noqa: E402
+from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from tf2_msgs.msg import TFMessage  # noqa: E402
+
+from equigrasp.errors import ConfigError, PerceptionError  # noqa: E402
+from equigrasp.geometry.transform import Transform  # noqa: E402
+from equigrasp.nodes.conversions import (  # noqa: E402
+    from_camera_info_msg,
+    from_depth_msg,
+    to_camera_info_msg,
+    to_depth_msg,
+    to_transform_msg,
+)
+from equigrasp.nodes.static_frames import StaticFrames  # noqa: E402
+from equigrasp.perception.camera_model import CameraModel  # noqa: E402
+
+pytestmark = pytest.mark.ros
+MODEL = CameraModel(7, 5, 60.0, 61.0, 3.1, 2.2)
+
+
+def _image(pixels: np.ndarray, encoding: str, padding: int = 0, is_bigendian: int = 0) -> Image:
+    """Return an image whose rows end in `padding` bytes of rubbish."""
+    height, width = pixels.shape
+    rows = pixels.view(np.uint8).reshape(height, -1)
+    rows = np.hstack([rows, np.full((height, padding), 0xAB, np.uint8)])
+    return Image(
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=is_bigendian,
+        step=rows.shape[1],
+        data=array.array("B", rows.tobytes()),
+    )
+
+
+def test_our_own_depth_images_come_back_as_they_were(rng: np.random.Generator) -> None:
+    depth = rng.uniform(0.0, 2.0, (5, 7)).astype(np.float32)
+    depth[2, 3] = np.nan
+    back = from_depth_msg(to_depth_msg(depth, 12.5, "camera"))
+    assert back.dtype == np.float32
+    assert np.array_equal(back, depth, equal_nan=True)
+
+
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_whole_millimetres_become_metres(
+    rng: np.random.Generator, padding: int, order: str
+) -> None:
+    millimetres = rng.integers(0, 65536, (5, 7)).astype(f"{order}u2")
+    found = from_depth_msg(_image(millimetres, "16UC1", padding, int(order == ">")))
+    assert found == pytest.approx(millimetres.astype(np.float64) / 1000.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+def test_metres_stay_metres(rng: np.random.Generator, padding: int) -> None:
+    metres = rng.uniform(0.0, 2.0, (5, 7)).astype("<f4")
+    assert (from_depth_msg(_image(metres, "32FC1", padding)) == metres).all()
+
+
+def test_an_image_that_is_no_depth_or_not_whole_is_refused() -> None:
+    with pytest.raises(PerceptionError, match="'mono8' is not one of 32FC1, 16UC1"):
+        from_depth_msg(_image(np.zeros((5, 7), np.uint8), "mono8"))
+    message = _image(np.zeros((5, 7), "<u2"), "16UC1")
+    message.data = message.data[:-1]
+    with pytest.raises(PerceptionError, match="7 x 5 px holds 69 bytes"):
+        from_depth_msg(message)
+    message = _image(np.zeros((5, 7), "<u2"), "16UC1")
+    message.step = 7
+    with pytest.raises(PerceptionError, match="7 a row"):
+        from_depth_msg(message)
+
+
+def test_intrinsics_come_back_as_they_were() -> None:
+    assert from_camera_info_msg(to_camera_info_msg(MODEL, 1.0, "camera")) == MODEL
+
+
+def test_a_rectified_image_has_the_intrinsics_of_its_projection() -> None:
+    message = to_camera_info_msg(MODEL, 1.0, "camera")
+    message.k = [99.0, 0.0, 9.0, 0.0, 99.0, 9.0, 0.0, 0.0, 1.0]  # of the raw image
+    assert from_camera_info_msg(message) == MODEL
+    message = to_camera_info_msg(MODEL, 1.0, "camera")
+    message.p = [0.0] * 12  # a driver that knows nothing of rectifying
+    assert from_camera_info_msg(message) == MODEL
+    with pytest.raises(ConfigError, match="must be positive"):
+        from_camera_info_msg(CameraInfo(width=7, height=5))
+
+
+def _link(parent: str, child: str, x: float, yaw: float) -> TransformStamped:
+    pose = Transform.from_rpy(np.array([x, 0.0, 0.0]), np.array([0.0, 0.0, yaw]))
+    return to_transform_msg(pose, 0.0, parent, child)
+
+
+def test_poses_of_several_publishers_are_chained() -> None:
+    frames = StaticFrames()
+    frames.add(TFMessage(transforms=[_link("camera_link", "optical", 0.1, 0.0)]))
+    assert frames.pose("base_link", "optical") is None  # where camera_link is, nobody said
+    frames.add(TFMessage(transforms=[_link("/base_link", "camera_link", 1.0, np.pi / 2)]))
+    pose = frames.pose("base_link", "optical")
+    assert pose is not None
+    assert pose.position == pytest.approx([1.0, 0.1, 0.0])
+    assert pose.rotation.apply([1.0, 0.0, 0.0]) == pytest.approx([0.0, 1.0, 0.0])
+
+
+def test_a_frame_that_is_told_anew_has_moved_and_a_loop_leads_nowhere() -> None:
+    frames = StaticFrames()
+    frames.add(TFMessage(transforms=[_link("base_link", "optical", 1.0, 0.0)]))
+    frames.add(TFMessage(transforms=[_link("base_link", "optical", 2.0, 0.0)]))
+    pose = frames.pose("base_link", "optical")
+    assert pose is not None and pose.position[0] == pytest.approx(2.0)
+    frames.add(TFMessage(transforms=[_link("b", "a", 1.0, 0.0), _link("a", "b", 1.0, 0.0)]))
+    assert frames.pose("base_link", "a") is None
