@@ -175,8 +175,9 @@ class SafetyBox:
 class CellConfig:
     """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
 
-    `gripper_driver` names the file in `config/gripper_drivers/` that tells how the real gripper is
-    reached; a cell without it is simulated.
+    `arm_driver`, `gripper_driver` and `camera_driver` name the files in `config/arm_drivers/` and so
+    on that tell how the real devices are reached (see `hardware/registry.py`); empty: by nothing of
+    ours.
     """
 
     name: str
@@ -186,7 +187,9 @@ class CellConfig:
     workspaces: tuple[Workspace, ...]
     safety_box: SafetyBox
     motion: MotionConfig = field(default_factory=MotionConfig)
+    arm_driver: str = ""
     gripper_driver: str = ""
+    camera_driver: str = ""
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""

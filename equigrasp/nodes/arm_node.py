@@ -19,8 +19,9 @@ from equigrasp.nodes.conversions import (
     to_joint_state_msg,
     to_transform_msg,
 )
-from equigrasp.nodes.managed_node import ManagedNode
+from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.real_devices import arm_of
 
 _POLL = 0.005  # [s] wall clock
 _WATCHDOG = 120.0  # [s] wall clock that one trajectory may take
@@ -37,12 +38,17 @@ class ArmNode(ManagedNode):
     """One trajectory at a time; a new goal replaces the running one, as ros2_control does.
 
     Limits are checked by the device itself, the last place before the wire.
+
+    Args:
+        arm: The device; None: the real one of the cell that the parameters name.
+        forward_kinematics: Pose of the TCP at joint positions, for tf; None: no tf, or the cell's.
     """
 
-    def __init__(self, arm: Arm, forward_kinematics: Any = None) -> None:
-        super().__init__(names.ARM)
-        self._arm = arm
-        self._forward_kinematics = forward_kinematics
+    def __init__(self, arm: Arm | None = None, forward_kinematics: Any = None) -> None:
+        super().__init__(names.ARM, is_patient=arm is None)
+        self._arm, self._forward_kinematics = (
+            (arm, forward_kinematics) if arm is not None else arm_of(self)
+        )
         self._config = declare(self, ArmNodeConfig)
         self._owner = 0  # number of the goal that the arm obeys
         self._lock = threading.Lock()
@@ -147,3 +153,12 @@ class ArmNode(ManagedNode):
             result.error_code = FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED
             goal_handle.abort()
         return result
+
+
+def main() -> None:
+    """Run the node in front of the real arm."""
+    run(lambda: [ArmNode()], num_threads=4)
+
+
+if __name__ == "__main__":
+    main()

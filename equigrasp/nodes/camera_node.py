@@ -15,8 +15,9 @@ from equigrasp.nodes.conversions import (
     to_depth_msg,
     to_transform_msg,
 )
-from equigrasp.nodes.managed_node import ManagedNode
+from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.real_devices import camera_of
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,15 @@ class CameraNodeConfig:
 
 
 class CameraNode(ManagedNode):
-    """Names and encodings of realsense2_camera; depth aligned to colour, 32FC1 metres."""
+    """Names and encodings of realsense2_camera; depth aligned to colour, 32FC1 metres.
 
-    def __init__(self, camera: Camera) -> None:
-        super().__init__(names.CAMERA)
-        self._camera = camera
+    Args:
+        camera: The device; None: the real one of the cell that the parameters name.
+    """
+
+    def __init__(self, camera: Camera | None = None) -> None:
+        super().__init__(names.CAMERA, is_patient=camera is None)
+        self._camera = camera if camera is not None else camera_of(self)
         self._config = declare(self, CameraNodeConfig)
         self._frame_id = f"{self._config.name}_optical_frame"
         self._last_error = ""
@@ -73,3 +78,12 @@ class CameraNode(ManagedNode):
         self._depth.publish(to_depth_msg(frame.depth, frame.stamp, self._frame_id))
         if self._config.has_color and self._color.get_subscription_count():
             self._color.publish(to_color_msg(frame.color, frame.stamp, self._frame_id))
+
+
+def main() -> None:
+    """Run the node in front of the real camera."""
+    run(lambda: [CameraNode()], num_threads=4)
+
+
+if __name__ == "__main__":
+    main()

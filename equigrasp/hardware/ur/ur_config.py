@@ -21,7 +21,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class UrConfig:
-    """A UR robot, as `config/hardware/<name>.yaml` describes it.
+    """A UR robot, as `config/arm_drivers/<name>.yaml` describes it.
 
     Args:
         host: Address of the controller.

@@ -102,7 +102,7 @@ class _Robot:
             stamp = receive.getTimestamp()
             report = UrReport(
                 joints=JointState(
-                    time.monotonic(),
+                    time.time(),
                     np.array(receive.getActualQ()),
                     np.array(receive.getActualQd()),
                     np.array(receive.getTargetMoment()),
