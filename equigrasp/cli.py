@@ -284,8 +284,7 @@ def _obey_terminal(cell: "VirtualCell") -> None:
 
 
 def _order(options: argparse.Namespace) -> int:
-    from equigrasp.experiments.virtual_cell import ORDER_PORT
-    from equigrasp.virtual.command_server import send_order
+    from equigrasp.virtual.command_server import ORDER_PORT, send_order
 
     told = send_order(options.host, ORDER_PORT, f"{options.name} {options.value}")
     print(told.replace(" | ", "\n") if options.name == "help" else told or "done")

@@ -16,7 +16,7 @@ from equigrasp.environments.open_loop_grasp import attend
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.virtual_orders import make_orders
 from equigrasp.simulation.make import make_simulated_cell
-from equigrasp.virtual.command_server import CommandServer, Order
+from equigrasp.virtual.command_server import ORDER_PORT, CommandServer, Order
 from equigrasp.virtual.realsense.frame_server import FrameServer
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
 from equigrasp.virtual.robotiq.modbus_slave import VirtualModbusSlave
@@ -25,7 +25,7 @@ from equigrasp.virtual.ur.ur_controller import UrController
 from equigrasp.virtual.ur.ur_server import UrServer
 
 GRIPPER_PORT = 63352  # of the Robotiq URCap
-CAMERA_PORT, ORDER_PORT = 29997, 29998  # ours
+CAMERA_PORT = 29997  # ours
 _ATTENDANT_PERIOD = 1.0  # [s] between looks for objects beside the trays
 _SWITCH_INTERVAL = 2e-4  # [s] threads give way to one another at least this often
 

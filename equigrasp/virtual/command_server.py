@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from equigrasp.errors import DeviceError, DeviceTimeoutError, EquigraspError
 
 _logger = logging.getLogger(__name__)
+ORDER_PORT = 29998  # unless told otherwise
 _TICK = 0.1  # [s] after which a server that hears nothing looks whether it is to end
 _ANSWER_TIMEOUT = 5.0  # [s]
 _LONGEST = 65536  # [bytes] of a line
@@ -37,7 +38,7 @@ class CommandServer:
         port: TCP port; 0 takes a free one, which `port` then names.
     """
 
-    def __init__(self, orders: dict[str, Order], host: str, port: int) -> None:
+    def __init__(self, orders: dict[str, Order], host: str, port: int = ORDER_PORT) -> None:
         self._orders = orders
         self.host, self.port = host, port
         self._is_ending = threading.Event()
