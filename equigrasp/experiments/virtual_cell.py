@@ -16,6 +16,7 @@ from equigrasp.environments.open_loop_grasp import attend
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.virtual_orders import make_orders
 from equigrasp.simulation.make import make_simulated_cell
+from equigrasp.simulation.mirror_camera import MirrorCamera
 from equigrasp.virtual.command_server import ORDER_PORT, CommandServer, Order
 from equigrasp.virtual.realsense.frame_server import FrameServer
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
@@ -88,9 +89,9 @@ class VirtualCell:
             self.firmware = VirtualRobotiq(cell.gripper)
             self.gripper = VirtualUrcapServer(self.firmware, GRIPPER_PORT, host=config.host)
             self.modbus = VirtualModbusSlave(self.firmware) if config.has_modbus else None
-            self.camera = FrameServer(
-                cell.camera, CAMERA_PORT, config.camera_rate, host=config.host
-            )
+            mirror = MirrorCamera(self.simulation, config.cell, config.objects, config.seed)
+            stack.callback(mirror.disconnect)
+            self.camera = FrameServer(mirror, CAMERA_PORT, config.camera_rate, host=config.host)
             orders = make_orders(
                 self.controller, self.robot, self.firmware, self.gripper, self.camera
             )

@@ -23,6 +23,7 @@ class SimulatedCell:
     cell: RobotCell
     world: TwoTrayWorld
     physics: Physics
+    robot: BulletRobot
 
     def __enter__(self) -> "SimulatedCell":
         self.cell.arm.connect()
@@ -68,4 +69,4 @@ def make_simulated_cell(
     bring_home()
     world = TwoTrayWorld(physics, robot, config.workspaces, objects, bring_home, seed)
     cell = RobotCell(config, arm_config, gripper_config, arm, gripper, camera, physics)
-    return SimulatedCell(cell, world, physics)
+    return SimulatedCell(cell, world, physics, robot)
