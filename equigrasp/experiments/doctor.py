@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from equigrasp.config import from_mapping, read_yaml
@@ -73,7 +74,7 @@ def _configurations() -> list[Finding]:
         for path in sorted((config_dir() / kind).glob("*.yaml")):
             findings.append(_configuration(path, cls))
     for kind in DRIVERS:
-        findings += _loadable(kind, lambda name, kind=kind: load_driver(kind, name, {}))
+        findings += _loadable(kind, partial(load_driver, kind, overrides={}))
     return findings + _loadable("methods", load_method)
 
 

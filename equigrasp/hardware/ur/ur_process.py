@@ -4,7 +4,9 @@ Started by `UrLink` as `python -m equigrasp.hardware.ur.ur_process FILE_DESCRIPT
 """
 
 import contextlib
+import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from equigrasp.devices.arm import JointState, MotionState, MotionStatus
+from equigrasp.devices.real_time import take_real_time_priority
 from equigrasp.errors import DeviceError
 from equigrasp.hardware.ur import ur_modes
 from equigrasp.hardware.ur.servo_reference import ServoReference
@@ -287,7 +290,11 @@ def main() -> None:
     robot = None
     try:
         setup: UrSetup = pipe.recv()
+        # A constructor that hangs, in a process whose driver was killed, ends too.
+        signal.alarm(math.ceil(setup.config.connect_timeout) + 1)
+        take_real_time_priority()
         robot = _Robot(setup, lambda message: pipe.send(UrProgress(message)))
+        signal.alarm(0)
         _serve(pipe, robot, _Servo(setup, robot), publisher)
     except (DeviceError, ImportError, RuntimeError, ValueError) as error:
         publisher.fail(str(error))
