@@ -35,6 +35,7 @@ from equigrasp.hardware.ur.ur_link import (
 _SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
 _SETTLE_SPEED = 0.02  # [rad/s]
 _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
+_LAG = 0.07  # [s] beyond the look-ahead by which a joint that moves may lag behind its set-point
 _SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
 _LONGEST_STEP = 2.0  # periods by which the set-point advances at most after a delay
 _VARIABLES = [
@@ -144,6 +145,7 @@ class _Servo:
     def __init__(self, setup: UrSetup, robot: _Robot) -> None:
         self._robot = robot
         self._tolerance = setup.config.tracking_tolerance
+        self._lag = setup.config.servo_lookahead_time + _LAG
         self._limits = setup.limits
         self._joint_names = setup.joint_names
         self._reference = ServoReference(setup.limits, robot.read().joints.positions)
@@ -206,7 +208,7 @@ class _Servo:
             self._status = MotionStatus(MotionState.STOPPED)
         if self._status.state is not MotionState.MOVING:
             return
-        if errors.max() > self._tolerance:
+        if (errors > self._tolerance + self._lag * np.abs(self._reference.velocities)).any():
             self._fail(joints, errors)
         elif self._reference.is_at_end:
             self._time_at_end += step
