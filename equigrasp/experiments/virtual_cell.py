@@ -28,6 +28,7 @@ from equigrasp.virtual.ur.ur_server import UrServer
 GRIPPER_PORT = 63352  # of the Robotiq URCap
 CAMERA_PORT = 29997  # ours
 _ATTENDANT_PERIOD = 1.0  # [s] between looks for objects beside the trays
+_DEVIATION = 0.12  # [rad] of a joint from its path at which the controller stops protectively
 _SWITCH_INTERVAL = 2e-4  # [s] threads give way to one another at least this often
 
 
@@ -77,7 +78,10 @@ class VirtualCell:
     def __init__(self, config: VirtualCellConfig) -> None:
         self.config = config
         self.simulation = make_simulated_cell(
-            config.cell, object_set=config.objects, seed=config.seed
+            config.cell,
+            object_set=config.objects,
+            seed=config.seed,
+            start_tolerance=_DEVIATION,
         )
         cell, physics = self.simulation.cell, self.simulation.physics
         self._stack = contextlib.ExitStack()

@@ -1,6 +1,6 @@
 """Put a simulated cell together from its configuration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +39,11 @@ class SimulatedCell:
 
 
 def make_simulated_cell(
-    cell_name: str, *, object_set: str = "household", seed: int = 0
+    cell_name: str,
+    *,
+    object_set: str = "household",
+    seed: int = 0,
+    start_tolerance: float | None = None,
 ) -> SimulatedCell:
     """Build the world, arm, gripper and camera of `config/cells/<cell_name>.yaml` in PyBullet.
 
@@ -47,6 +51,8 @@ def make_simulated_cell(
         cell_name: Name of a cell, or path to its YAML file.
         object_set: `household`, `random_urdfs` or a folder of meshes.
         seed: Seeds object drops and camera noise.
+        start_tolerance: Distance between a trajectory's start and the arm at which the arm refuses
+            it [rad]; None: the arm's own. For a controller that steers the arm piece by piece.
 
     Raises:
         ConfigError: if a configuration or the object set is unknown or invalid.
@@ -58,6 +64,9 @@ def make_simulated_cell(
     objects = make_object_set(object_set)
     physics = Physics()
     robot = BulletRobot(physics, assemble(arm_config, gripper_config))
+    if start_tolerance is not None:
+        limits = replace(arm_config.limits, start_tolerance=start_tolerance)
+        arm_config = replace(arm_config, limits=limits)
     arm = BulletArm(arm_config, robot)
     gripper = BulletGripper(gripper_config, robot)
     camera = BulletCamera(camera_config, physics, seed)
