@@ -251,6 +251,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _virtual(options: argparse.Namespace) -> int:
+    from equigrasp.devices.real_time import take_real_time_priority
     from equigrasp.experiments.virtual_cell import VirtualCell, VirtualCellConfig
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
@@ -268,7 +269,9 @@ def _virtual(options: argparse.Namespace) -> int:
     is_over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: is_over.set())
-    with VirtualCell(config) as cell:
+    cell = VirtualCell(config)
+    take_real_time_priority()  # as a real controller has it
+    with cell:
         print("\n".join(cell.addresses()), flush=True)
         if sys.stdin.isatty():
             print("Orders, one a line; help lists them. Ctrl-C ends.")

@@ -4,12 +4,14 @@ import sys
 from multiprocessing.connection import Connection
 
 from equigrasp.devices.camera import CameraFrame
+from equigrasp.devices.real_time import give_up_real_time_priority
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.mirror_camera import Scene
 
 
 def main() -> None:
     """Show the scenes that come through a pipe until it is closed."""
+    give_up_real_time_priority()
     pipe = Connection(int(sys.argv[1]))
     cell_name, object_set, seed = pipe.recv()
     bodies: dict[int, int] = {}  # our body of each of their handles

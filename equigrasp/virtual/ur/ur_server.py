@@ -9,7 +9,6 @@ import struct
 import threading
 import time
 
-from equigrasp.devices.real_time import take_real_time_priority
 from equigrasp.errors import DeviceError
 from equigrasp.virtual.ur import ur_dashboard, ur_wire
 from equigrasp.virtual.ur.ur_controller import UrController
@@ -79,7 +78,6 @@ class UrServer:
         self._selector.close()
 
     def _run(self) -> None:
-        take_real_time_priority()  # as a controller's own system has it
         cycle = self.controller.cycle_time
         due = time.monotonic() + cycle
         while not self._is_stopping.is_set():
