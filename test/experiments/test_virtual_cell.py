@@ -9,10 +9,14 @@ from virtual_ur5 import NEEDS_UR_RTDE, own_address
 
 from equigrasp.experiments.cell_doctor import CellToExamine, examine_cell
 from equigrasp.experiments.virtual_cell import VirtualCell, VirtualCellConfig
+from equigrasp.hardware.realsense.library import import_realsense
 from equigrasp.virtual.command_server import send_order
 
 pytest.importorskip("rtde_receive", reason=NEEDS_UR_RTDE)
-pytest.importorskip("pyrealsense2")
+try:
+    import_realsense()
+except ImportError as error:
+    pytest.skip(str(error), allow_module_level=True)
 pytestmark = pytest.mark.timeout(120)
 
 

@@ -18,8 +18,13 @@ from graph import Graph, wait_for  # noqa: E402
 from virtual_robot import VirtualRobot, children, own_host  # noqa: E402
 from virtual_ur5 import NEEDS_UR_RTDE  # noqa: E402
 
+from equigrasp.hardware.realsense.library import import_realsense  # noqa: E402
+
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
-pytest.importorskip("pyrealsense2")
+try:
+    import_realsense()
+except ImportError as error:
+    pytest.skip(str(error), allow_module_level=True)
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(400)]
 
 
