@@ -183,7 +183,11 @@ def _robot(
         "host": values["gripper_host"] or robot_ip,  # the URCap runs on the controller
         "device": values["gripper_device"],
     }
-    camera = {"source": values["camera_source"], "serial": values["camera_serial"]}
+    camera = {
+        "source": values["camera_source"],
+        "serial": values["camera_serial"],
+        "rate": 15.0,  # Hz; no faster than the camera: the choice of a grasp waits for a new image
+    }
     arm = [_node(names.ARM, cell | {"host": robot_ip})] if mode == "ur5" else []
     return [
         *arm,
