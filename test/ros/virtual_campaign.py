@@ -88,9 +88,10 @@ class Campaign:
     def run(self) -> dict[str, float]:
         """Make the attempts; return the share of a core that each process took."""
         self.graph.client(CollectExperience, names.COLLECT_EXPERIENCE)
+        goal, next_fault = self._begin(), self._options.fault_every or _NEVER
+        wait_for(lambda: self._done > 0, 120.0, "the first attempt")
         before, began = self._cpu_times(), time.monotonic()
         with tqdm(total=self._options.attempts, unit="attempt") as bar:
-            goal, next_fault = self._begin(), self._options.fault_every or _NEVER
             while self._done < self._options.attempts:
                 bar.update(self._done - bar.n)
                 if goal.done():  # the collector gave up, or died
