@@ -15,7 +15,7 @@ from cancels import AT_REST, Joints  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp, PickObject  # noqa: E402
 from equigrasp_interfaces.msg import Experience  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
-from virtual_robot import VirtualRobot, children, own_host  # noqa: E402
+from virtual_robot import VirtualRobot, children, own_host, patient_cell  # noqa: E402
 from virtual_ur5 import NEEDS_UR_RTDE  # noqa: E402
 
 from equigrasp.hardware.realsense.library import import_realsense  # noqa: E402
@@ -38,7 +38,8 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualRobot]:
 @pytest.fixture(scope="module")
 def graph(robot: VirtualRobot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
     folder = tmp_path_factory.mktemp("graph")
-    graph = Graph(folder, 30 + os.getpid() % 60, "ur5", **robot.arguments)
+    cell = patient_cell(tmp_path_factory.mktemp("cell"))
+    graph = Graph(folder, 30 + os.getpid() % 60, "ur5", cell=cell, **robot.arguments)
     yield graph
     ours = [p.process.pid for p in graph.processes.values()]
     theirs = [child for pid in ours for child in children(pid)]

@@ -80,6 +80,8 @@ class Campaign:
         arguments = self.robot.arguments | {"method": options.method, "seed": str(options.seed)}
         self.graph = Graph(folder, 100 + os.getpid() % 40, "ur5", **arguments)
         self._done = 0
+        self._faults = [f for f in FAULTS if f.begin.startswith(options.only)]
+        assert self._faults, f"no fault begins with '{options.only}'"
         self.faults: list[tuple[str, bool]] = []
         self.graph.node.create_subscription(
             LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched()
@@ -98,7 +100,7 @@ class Campaign:
                     time.sleep(1.0)
                     goal = self._begin()
                 if self._done >= next_fault:
-                    self._cause(FAULTS[len(self.faults) % len(FAULTS)])
+                    self._cause(self._faults[len(self.faults) % len(self._faults)])
                     next_fault = self._done + self._options.fault_every
                 time.sleep(0.1)
             bar.update(self._done - bar.n)
@@ -214,6 +216,7 @@ def main() -> None:
     parser.add_argument(
         "--fault-every", type=int, default=0, help="attempts between faults; 0: none"
     )
+    parser.add_argument("--only", default="", help="faults whose order begins so; empty: all")
     parser.add_argument("--seed", type=int, default=0, help="seed [0]")
     parser.add_argument("--out", type=Path, default=Path("results/virtual_ur5"), help="folder")
     options = parser.parse_args()

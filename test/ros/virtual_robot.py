@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from graph import wait_for
 
+from equigrasp.config import read_yaml
 from equigrasp.errors import DeviceTimeoutError
+from equigrasp.paths import config_dir
 from equigrasp.virtual.command_server import ORDER_PORT, send_order
 
 CAMERA_PORT = 29997
@@ -58,6 +61,17 @@ class VirtualRobot:
         except DeviceTimeoutError:
             return False
         return True
+
+
+def patient_cell(folder: Path) -> str:
+    """Write the UR5's cell with a driver that forgives a busy machine, and return its path."""
+    driver = read_yaml(config_dir() / "arm_drivers" / "ur5_rtde.yaml")
+    driver |= {"watchdog_frequency": 4.0, "link_timeout": 0.5}
+    cell = read_yaml(config_dir() / "cells" / "ur5.yaml")
+    cell["arm_driver"] = str(folder / "driver.yaml")
+    for name, values in (("driver", driver), ("cell", cell)):
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    return str(folder / "cell.yaml")
 
 
 def children(pid: int) -> list[int]:
