@@ -29,6 +29,7 @@ from equigrasp.replay.experience_log import ExperienceLog
 
 _TICKS = float(os.sysconf("SC_CLK_TCK"))
 _NEVER = 10**9
+_PATIENCE = 25.0  # [s] without an attempt after which the operator steps in
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,12 @@ class Campaign:
         self.robot = VirtualRobot(own_host(1), folder / "virtual.log", "--seed", str(options.seed))
         arguments = self.robot.arguments | {"method": options.method, "seed": str(options.seed)}
         self.graph = Graph(folder, 100 + os.getpid() % 40, "ur5", **arguments)
-        self._done = 0
+        self._done = self._last_done = 0
+        self._last_progress = time.monotonic()
         self._faults = [f for f in FAULTS if f.begin.startswith(options.only)]
         assert self._faults, f"no fault begins with '{options.only}'"
         self.faults: list[tuple[str, bool]] = []
+        self.num_recoveries = 0  # by the operator, outside of faults that call for one
         self.graph.node.create_subscription(
             LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched()
         )
@@ -96,6 +99,7 @@ class Campaign:
         with tqdm(total=self._options.attempts, unit="attempt") as bar:
             while self._done < self._options.attempts:
                 bar.update(self._done - bar.n)
+                self._stand_by()
                 if goal.done():  # the collector gave up, or died
                     time.sleep(1.0)
                     goal = self._begin()
@@ -142,11 +146,20 @@ class Campaign:
         if fault.needs_recovery:
             self._recover()
         done = self._done
-        try:
-            wait_for(lambda: self._done > done, 90.0, "an attempt after the fault")
-        except AssertionError as error:
-            tqdm.write(str(error), file=sys.stderr)
+        deadline = time.monotonic() + 90.0
+        while self._done == done and time.monotonic() < deadline:
+            self._stand_by()
+            time.sleep(0.1)
         self.faults.append((fault.begin, self._done > done))
+
+    def _stand_by(self) -> None:
+        """Do what an operator does when nothing goes on: look, and recover the arm."""
+        if self._done != self._last_done:
+            self._last_done, self._last_progress = self._done, time.monotonic()
+        elif time.monotonic() - self._last_progress > _PATIENCE:
+            self._last_progress = time.monotonic()
+            self.num_recoveries += 1
+            self._recover()
 
     def _recover(self) -> None:
         client = self.graph.node.create_client(Trigger, "arm/recover")
@@ -178,7 +191,7 @@ def _cpu_time(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def summary(folder: Path, shares: dict[str, float], faults: list[tuple[str, bool]]) -> str:
+def summary(folder: Path, shares: dict[str, float], campaign: Campaign) -> str:
     """Return the figures as Markdown."""
     rows = read_metrics(folder / "run" / "metrics.csv")
     times = np.array([float(r["attempt_time"]) for r in rows])
@@ -193,11 +206,13 @@ def summary(folder: Path, shares: dict[str, float], faults: list[tuple[str, bool
         f"Arm and fingers at rest {100 * idle.sum() / times.sum():.1f} % of the time "
         f"(median attempt {np.median(times):.2f} s, at rest {np.median(idle):.2f} s).",
         f"Attempts in the log complete and in order: {attempts == list(range(len(rows)))}.",
+        f"Recoveries by the operator, beside those that a fault called for: {campaign.num_recoveries}.",
         "",
         "| process | share of a core |",
         "|---|---|",
         *(f"| {name} | {100 * share:.0f} % |" for name, share in shares.items()),
     ]
+    faults = campaign.faults
     if faults:
         lines += ["", "| fault | caused | attempts went on |", "|---|---|---|"]
         caused = Counter(name for name, _ in faults)
@@ -233,7 +248,7 @@ def main() -> None:
             finally:
                 for log in folder.glob("*.log"):
                     (options.out / log.name).write_bytes(log.read_bytes())
-        text = summary(folder, shares, campaign.faults)
+        text = summary(folder, shares, campaign)
         (options.out / "campaign.md").write_text(text, encoding="utf-8")
         metrics = (folder / "run" / "metrics.csv").read_bytes()
         (options.out / "metrics.csv").write_bytes(metrics)
