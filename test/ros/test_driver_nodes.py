@@ -70,9 +70,26 @@ def listener() -> Iterator[Listener]:
     rclpy.try_shutdown(context=listener.context)
 
 
-def start(name: str, mode: str, folder: Path, **arguments: str) -> ManagedProcess:
-    nodes = {d.name: d for d in describe(mode, {"method": "asr_tiny", **arguments})}
-    return ManagedProcess(nodes[name], folder)
+class Starter:
+    """Starts single nodes of a mode, and leaves none behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: list[ManagedProcess] = []
+
+    def __call__(self, name: str, mode: str, **arguments: str) -> ManagedProcess:
+        nodes = {d.name: d for d in describe(mode, {"method": "asr_tiny", **arguments})}
+        self.processes.append(ManagedProcess(nodes[name], self.folder))
+        return self.processes[-1]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Starter]:
+    starter = Starter(tmp_path)
+    yield starter
+    for process in starter.processes:
+        process.interrupt()
+        process.wait()
 
 
 def end(process: ManagedProcess) -> float:
@@ -84,9 +101,9 @@ def end(process: ManagedProcess) -> float:
 
 
 def test_a_gripper_that_comes_late_is_waited_for(
-    listener: Listener, gripper_config: GripperConfig, tmp_path: Path
+    listener: Listener, gripper_config: GripperConfig, start: Starter
 ) -> None:
-    process = start("gripper", "ur5", tmp_path, gripper_host=HOST)
+    process = start("gripper", "ur5", gripper_host=HOST)
     listener.wait("gripper", DiagnosticStatus.ERROR, "No URCap server")
     client = ActionClient(listener.node, GripperCommand, "gripper_controller/gripper_cmd")
     assert not client.server_is_ready()  # an unconfigured node offers nothing
@@ -96,7 +113,7 @@ def test_a_gripper_that_comes_late_is_waited_for(
         listener.wait("gripper", DiagnosticStatus.OK, "active")
         assert client.wait_for_server(10.0)
         end(process)
-    assert "No URCap server" in (tmp_path / "gripper.log").read_text()
+    assert "No URCap server" in (start.folder / "gripper.log").read_text()
 
 
 @pytest.mark.parametrize(
@@ -107,26 +124,26 @@ def test_a_gripper_that_comes_late_is_waited_for(
     ],
 )
 def test_a_node_that_waits_says_why_and_ends_at_once(
-    listener: Listener, tmp_path: Path, name: str, arguments: dict[str, str], words: str
+    listener: Listener, start: Starter, name: str, arguments: dict[str, str], words: str
 ) -> None:
-    process = start(name, "ur5", tmp_path, **arguments)
+    process = start(name, "ur5", **arguments)
     listener.wait(name, DiagnosticStatus.ERROR, words)
     assert end(process) < 5.0
 
 
 def test_an_action_and_joint_states_are_found_under_a_vendors_names(
-    listener: Listener, gripper_config: GripperConfig, tmp_path: Path
+    listener: Listener, gripper_config: GripperConfig, start: Starter
 ) -> None:
     fingers = FakeGripper(gripper_config, WallClock())
     fingers.connect()
     with VirtualUrcapServer(VirtualRobotiq(fingers), PORT, host=HOST):
         arguments = {"gripper_driver": "robotiq_urcap", "gripper_host": HOST}
-        process = start("gripper", "kuka", tmp_path, joint_states="/vendor/js", **arguments)
+        process = start("gripper", "kuka", joint_states="/vendor/js", **arguments)
         listener.wait("gripper", DiagnosticStatus.OK, "active")
         assert listener.node.count_publishers("/vendor/js") == 1
         assert listener.node.count_publishers("/joint_states") == 0
         end(process)
-    process = start("executor", "kuka", tmp_path, arm_action="/vendor/follow")
+    process = start("executor", "kuka", arm_action="/vendor/follow")
     listener.wait("executor", DiagnosticStatus.OK, "active")
     clients = listener.node.get_client_names_and_types_by_node("executor", "/")
     assert "/vendor/follow/_action/send_goal" in [name for name, _ in clients]
