@@ -176,7 +176,8 @@ class CellConfig:
     """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
 
     `gripper_driver` names the file in `config/gripper_drivers/` that tells how the real gripper is
-    reached; a cell without it is simulated.
+    reached; a cell without it is simulated. `calibration` names the file that `equigrasp calibrate`
+    wrote (in `config/calibrations/`, or a path); `calibration.load_cell` applies it.
     """
 
     name: str
@@ -187,6 +188,7 @@ class CellConfig:
     safety_box: SafetyBox
     motion: MotionConfig = field(default_factory=MotionConfig)
     gripper_driver: str = ""
+    calibration: str = ""
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equigrasp.config import from_mapping, read_yaml
+from equigrasp.devices.calibration import Calibration
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
 from equigrasp.devices.robot_description import assemble
 from equigrasp.errors import EquigraspError
@@ -36,6 +37,7 @@ _KINDS = {
     "gripper_drivers": RobotiqConfig,
     "cameras": CameraConfig,
     "cells": CellConfig,
+    "calibrations": Calibration,
 }
 
 
