@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(run=_bench)
     doctor = commands.add_parser("doctor", help="check machine, installation and configuration")
     doctor.set_defaults(run=_doctor)
+    from equigrasp.nodes.calibrate_command import add_calibrate
+
+    add_calibrate(commands, print, input)
     return parser
 
 

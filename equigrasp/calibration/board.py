@@ -46,9 +46,7 @@ class BoardConfig:
                 f"{self.marker_length} and {self.square_length}."
             )
         if not (self.dictionary.startswith("DICT_") and hasattr(cv2.aruco, self.dictionary)):
-            raise ConfigError(
-                f"Unknown ArUco dictionary '{self.dictionary}'; one is DICT_4X4_50."
-            )
+            raise ConfigError(f"Unknown ArUco dictionary '{self.dictionary}'; one is DICT_4X4_50.")
 
     @property
     def size(self) -> tuple[float, float]:

@@ -37,9 +37,7 @@ class BoardDetector:
         self.corners = board.corners()
         parameters = cv2.aruco.DetectorParameters()
         parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-        self._detector = cv2.aruco.CharucoDetector(
-            board.make(), detectorParams=parameters
-        )
+        self._detector = cv2.aruco.CharucoDetector(board.make(), detectorParams=parameters)
 
     def detect(self, color: np.ndarray) -> BoardView:
         """Return the corners in a picture (H, W, 3) or (H, W), uint8.

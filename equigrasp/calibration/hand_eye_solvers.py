@@ -7,7 +7,10 @@ from equigrasp.geometry.transform import Transform
 
 # The flange carries the board and the camera stands still, so every solver is fed the inverse
 # chain of the hand-held camera it was written for: T_camera_board = T_camera_base * T_base_tcp * T_tcp_board.
-_ROBOT_WORLD = {"shah": cv2.CALIB_ROBOT_WORLD_HAND_EYE_SHAH, "li": cv2.CALIB_ROBOT_WORLD_HAND_EYE_LI}
+_ROBOT_WORLD = {
+    "shah": cv2.CALIB_ROBOT_WORLD_HAND_EYE_SHAH,
+    "li": cv2.CALIB_ROBOT_WORLD_HAND_EYE_LI,
+}
 _HAND_EYE = {
     "tsai": cv2.CALIB_HAND_EYE_TSAI,
     "park": cv2.CALIB_HAND_EYE_PARK,

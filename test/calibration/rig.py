@@ -75,7 +75,9 @@ def picture(
     t_camera_board = T_BASE_CAMERA.inverse() * t_base_tcp * T_TCP_BOARD
     scale = BOARD.square_length / square_px
     # Pixel centres of the drawing to metres on the board, and on to the supersampled image.
-    to_board = np.array([[scale, 0, scale * (0.5 - margin_px)], [0, scale, scale * (0.5 - margin_px)], [0, 0, 1]])
+    to_board = np.array(
+        [[scale, 0, scale * (0.5 - margin_px)], [0, scale, scale * (0.5 - margin_px)], [0, 0, 1]]
+    )
     rotation = t_camera_board.rotation.as_matrix()
     to_image = camera_matrix(MODEL) @ np.column_stack([rotation[:, :2], t_camera_board.position])
     n = _SUPERSAMPLING

@@ -1,0 +1,75 @@
+"""What a calibration works on, the same in simulation and over ROS."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from equigrasp.devices.calibration import (
+    Calibration,
+    apply_to_camera,
+    apply_to_cell,
+    fingerprint,
+    read_calibration,
+)
+from equigrasp.devices.cell import CameraConfig, CellConfig, RobotCell
+from equigrasp.geometry.transform import Transform
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.planning.motion_planner import MotionPlanner
+
+Say = Callable[[str], None]
+Ask = Callable[[str], str]
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationSetup:
+    """Devices, what is believed of them, and where results go.
+
+    Args:
+        cell: Connected devices.
+        planner: Plans for them, at the speed that calibration allows itself.
+        configured: The cell as its YAML file says, without a calibration.
+        camera: The camera as its YAML file says.
+        path: The calibration file.
+        serial: Serial number of the camera; empty: not known.
+        true_t_base_camera: In simulation, where the camera really is.
+        true_workspaces: In simulation, where the trays really are.
+    """
+
+    cell: RobotCell
+    planner: MotionPlanner
+    configured: CellConfig
+    camera: CameraConfig
+    path: Path
+    serial: str = ""
+    true_t_base_camera: Transform | None = None
+    true_workspaces: tuple[Workspace, ...] = ()
+
+    @property
+    def calibration(self) -> Calibration:
+        """What the file holds so far."""
+        found = read_calibration(self.path, self.configured)
+        return dataclasses.replace(
+            found, cell=self.configured.name, cell_fingerprint=fingerprint(self.configured)
+        )
+
+    @property
+    def t_base_camera(self) -> Transform:
+        """Where the camera is believed to be: as calibrated, else as configured."""
+        camera = apply_to_camera(self.calibration, self.camera)
+        return Transform.from_rpy(camera.position, camera.rpy)
+
+    @property
+    def workspaces(self) -> tuple[Workspace, ...]:
+        """Where the trays are believed to be."""
+        return apply_to_cell(self.calibration, self.configured).workspaces
+
+    def picture(self, what: str) -> Path:
+        """Return where a picture goes: beside the calibration file."""
+        return self.path.with_name(f"{self.path.stem}_{what}.png")
+
+
+def now() -> str:
+    """Return the date and time, ISO 8601, UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
