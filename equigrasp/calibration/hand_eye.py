@@ -15,6 +15,7 @@ from equigrasp.perception.camera_model import CameraModel
 _OUTLIER_FACTOR = 5.0  # a pose this many times worse than the median one is left out
 _OUTLIER_PX = 1.5  # [px] but never one that is better than this
 _MAX_OUTLIER_SHARE = 0.25
+_QUICK = 1e-8
 _GOOD = (1.0, 0.1)  # held-out error [mm], standard deviation of the camera's rotation [deg]
 _USABLE = (3.0, 0.3)
 
@@ -179,7 +180,8 @@ def _leave_one_out(
     inner = problem.errors_px(fit)
     residuals, positions, turns = [], [], []
     for i, sample in enumerate(samples):
-        others = Reprojection(samples[:i] + samples[i + 1 :], detector.corners, model).refine(fit)
+        rest = Reprojection(samples[:i] + samples[i + 1 :], detector.corners, model)
+        others = rest.refine(fit, tolerance=_QUICK)  # the start is nearly there
         outer = rms(Reprojection([sample], detector.corners, model).errors_px(others)[0])
         predicted = others.t_base_camera.inverse() * sample.t_base_tcp * others.t_tcp_board
         turn = (predicted.rotation.inv() * boards[i].rotation).magnitude()

@@ -79,10 +79,14 @@ class HandEyePoses:
         if not self.take():
             raise CalibrationError("Bring the board into the camera's view first.")
         model, start = self.setup.cell.camera.model, self.samples[0]
+        camera, seen = self.setup.t_base_camera, self.detector.pose(start.view, model)
         targets = calibration_poses(
-            start.t_base_tcp, self.detector.pose(start.view, model), self.setup.t_base_camera,
-            self.detector.board, model, self.setup.configured.safety_box, 3 * count,
+            start.t_base_tcp, seen, camera, self.detector.board, model,
+            self.setup.configured.safety_box, 3 * count,
         )  # fmt: skip
+        self._planner = self.setup.planner_with_board(
+            self.detector.board, start.t_base_tcp.inverse() * camera * seen
+        )
         motion = Motion(self.setup.cell, threading.Event())
         home = here = motion.joint_positions()
         num_planned = 1
@@ -103,7 +107,7 @@ class HandEyePoses:
                 num_planned -= not self.take()
                 here = motion.joint_positions()
             if not is_dry_run:
-                motion.follow(self.setup.planner.plan_joints(here, home))
+                motion.follow(self._planner.plan_joints(here, home))
         except KeyboardInterrupt:
             motion.halt()
             raise
@@ -115,6 +119,6 @@ class HandEyePoses:
 
     def _plan(self, here: np.ndarray, target: object) -> JointTrajectory | None:
         try:
-            return self.setup.planner.plan_pose(here, target)  # type: ignore[arg-type]
+            return self._planner.plan_pose(here, target)  # type: ignore[arg-type]
         except PlanningError:
             return None

@@ -46,7 +46,7 @@ class Reprojection:
         self._rotations = matrices[owner, :3, :3]
         self._positions = matrices[owner, :3, 3]
 
-    def refine(self, start: Fit, *, has_scale: bool = False) -> Fit:
+    def refine(self, start: Fit, *, has_scale: bool = False, tolerance: float = 1e-13) -> Fit:
         """Return the fit of least squares, with soft-L1 loss, from a start near it."""
         vector = _to_vector(start)
         free = vector if has_scale else vector[:12]
@@ -56,9 +56,9 @@ class Reprojection:
             loss="soft_l1",
             f_scale=_SOFT_PX,
             x_scale="jac",
-            xtol=1e-13,
-            ftol=1e-13,
-            gtol=1e-13,
+            xtol=tolerance,
+            ftol=tolerance,
+            gtol=tolerance,
             max_nfev=60,
         )
         return _from_vector(found.x)

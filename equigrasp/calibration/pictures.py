@@ -66,7 +66,7 @@ def draw_table(path: Path, result: TableResult, heightmaps: list[np.ndarray]) ->
         shown = axes.imshow(1000 * heights, cmap="coolwarm", vmin=-10, vmax=10)
         sx, sy = np.rad2deg(floor.slopes)
         axes.set_title(
-            f"{floor.workspace.name}: {floor.offset_mm:+.1f} mm, slopes {sx:+.2f} and {sy:+.2f} deg, "
+            f"{floor.workspace.name}: {floor.offset_mm:+.1f} mm\nslopes {sx:+.2f} and {sy:+.2f} deg, "
             f"noise {floor.noise_mm:.1f} mm",
             fontsize=9,
         )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from equigrasp.calibration.board import BoardConfig
+from equigrasp.calibration.board_mount import gripper_with_board
 from equigrasp.devices.calibration import (
     Calibration,
     apply_to_camera,
@@ -17,6 +19,7 @@ from equigrasp.devices.cell import CameraConfig, CellConfig, RobotCell
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.motion_planner import MotionPlanner
+from equigrasp.planning.ompl_planner import OmplPlanner
 
 Say = Callable[[str], None]
 Ask = Callable[[str], str]
@@ -45,6 +48,11 @@ class CalibrationSetup:
     serial: str = ""
     true_t_base_camera: Transform | None = None
     true_workspaces: tuple[Workspace, ...] = ()
+
+    def planner_with_board(self, board: BoardConfig, t_tcp_board: Transform) -> MotionPlanner:
+        """Return a planner that keeps the board, too, from touching anything."""
+        gripper = gripper_with_board(self.cell.gripper_config, board, t_tcp_board)
+        return OmplPlanner(dataclasses.replace(self.cell, gripper_config=gripper))
 
     @property
     def calibration(self) -> Calibration:

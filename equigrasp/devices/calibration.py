@@ -208,6 +208,15 @@ def disagreements(calibration: Calibration, cell: CellConfig, serial: str = "") 
     return found
 
 
+def camera_disagreements(cell_name: str, serial: str) -> list[str]:
+    """Tell why the calibration of a named cell may not be of the camera with this serial number."""
+    cell = load_config(CellConfig, "cells", cell_name)
+    if not cell.calibration:
+        return []
+    calibration = load_config(Calibration, "calibrations", cell.calibration)
+    return disagreements(calibration, cell, serial)
+
+
 def read_calibration(path: Path, cell: CellConfig) -> Calibration:
     """Read a file to add to, or begin an empty calibration of `cell` where there is none."""
     if path.is_file():

@@ -105,7 +105,11 @@ def simulated_setup(
     with made:
         cell = made.cell
         finer = supersampling if what == "hand-eye" else 1
-        cell = dataclasses.replace(cell, camera=ColorCamera(cell.camera, seed, finer))
+        cell = dataclasses.replace(
+            cell,
+            camera=ColorCamera(cell.camera, seed, finer),
+            gripper_config=load_config(GripperConfig, "grippers", configured.gripper),
+        )
         planner = OmplPlanner(cell)
         if what == "hand-eye":
             _hold_up(made, planner)

@@ -97,6 +97,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="on a simulated cell that is a little off; tells the true error",
     )
     parser.add_argument(
+        "--use-sim-time", action="store_true", help="the drivers run on simulated time (/clock)"
+    )
+    parser.add_argument(
         "--seed", type=int, default=0, help="draws how far the simulated cell is off [0]"
     )
     parser.add_argument(
@@ -202,7 +205,10 @@ def _setup(
     from equigrasp.nodes.remote_calibration import remote_setup
 
     path = options.out or config_dir() / "calibrations" / f"{name}.yaml"
-    with remote_setup(options.cell, path, getattr(options, "camera_serial", "")) as setup:
+    serial = getattr(options, "camera_serial", "")
+    with remote_setup(
+        options.cell, what, path, serial, use_sim_time=options.use_sim_time
+    ) as setup:
         yield setup
 
 

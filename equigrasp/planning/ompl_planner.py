@@ -45,9 +45,7 @@ class OmplPlanner(MotionPlanner):
         self._speed_scale = cell.config.motion.speed_scale
         self.kinematics = Kinematics(cell.arm_config, cell.gripper_config)
         self.scene = CollisionScene(self.kinematics, cell.config.workspaces, obstacles)
-        self._view = CameraView(
-            self.kinematics, load_camera(cell.config)
-        )
+        self._view = CameraView(self.kinematics, load_camera(cell.config))
         ou.setLogLevel(ou.LogLevel.LOG_NONE)
         ou.RNG.setSeed(seed + 1)  # OMPL takes 0 for "by the clock"
 

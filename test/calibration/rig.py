@@ -15,7 +15,7 @@ MODEL = CameraModel(1280, 720, 915.0, 914.0, 641.3, 358.2)  # of D435 class
 T_BASE_CAMERA = Transform.from_rpy(np.array([0.47, -0.02, 1.31]), np.array([3.11, 0.03, -1.54]))
 # The board's z axis points into the paper; the gripper points up, the print faces the camera.
 T_TCP_BOARD = Transform.from_rpy(np.array([-0.12, 0.09, 0.02]), np.array([3.1, 0.02, 0.05]))
-_SUPERSAMPLING = 3
+_SUPERSAMPLING = 2
 
 
 def tcp_poses(rng: np.random.Generator, count: int, tilt_deg: float = 25.0) -> list[Transform]:
