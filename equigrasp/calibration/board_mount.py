@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from equigrasp.calibration.board import BoardConfig
 from equigrasp.devices.cell import GripperConfig
@@ -31,7 +32,7 @@ def gripper_with_board(
     root = ET.parse(find_description(gripper.urdf)).getroot()
     children = {j.find("child").get("link") for j in root.iter("joint")}  # type: ignore[union-attr]
     base = next(e.get("name") for e in root.findall("link") if e.get("name") not in children)
-    pose = Transform.from_rpy([0.0, 0.0, gripper.tcp_offset], [0.0, 0.0, 0.0]) * t_tcp_board
+    pose = Transform.from_rpy(np.array([0.0, 0.0, gripper.tcp_offset]), np.zeros(3)) * t_tcp_board
     name = hashlib.sha256(repr((gripper, board, pose.matrix().round(9))).encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / "equigrasp_urdf" / f"board_{name}"
     folder.mkdir(parents=True, exist_ok=True)

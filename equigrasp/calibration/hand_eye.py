@@ -5,17 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from equigrasp.calibration.detection import BoardDetector
-from equigrasp.calibration.hand_eye_checks import GOOD_NUM_POSES, check_samples, check_scale
+from equigrasp.calibration.hand_eye_checks import (
+    GOOD_NUM_POSES,
+    MAX_SCALE_ERROR,
+    check_samples,
+    check_scale,
+)
 from equigrasp.calibration.hand_eye_refinement import Fit, Reprojection, Sample, rms
 from equigrasp.calibration.hand_eye_solvers import closed_form_solutions
 from equigrasp.errors import CalibrationError
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
 
-_OUTLIER_FACTOR = 5.0  # a pose this many times worse than the median one is left out
+_OUTLIER_FACTOR = 6.0  # a pose this many times worse than the good ones is left out
 _OUTLIER_PX = 1.5  # [px] but never one that is better than this
 _MAX_OUTLIER_SHARE = 0.25
-_QUICK = 1e-8
+_EXPLAINED = 0.7  # another board size must shrink the error to this share to be blamed for it
+_QUICK = 1e-8  # tolerance where the start is nearly there
 _GOOD = (1.0, 0.1)  # held-out error [mm], standard deviation of the camera's rotation [deg]
 _USABLE = (3.0, 0.3)
 
@@ -88,6 +94,8 @@ class HandEyeResult:
     def verdict(self) -> str:
         """`good`, `usable` or `bad`."""
         found = (self.held_out_mm, self.rotation_std_deg)
+        if abs(self.board_scale - 1.0) > MAX_SCALE_ERROR:
+            return "bad"
         if all(f <= limit for f, limit in zip(found, _GOOD, strict=True)):
             return "good"
         if all(f <= limit for f, limit in zip(found, _USABLE, strict=True)):
@@ -126,14 +134,35 @@ def calibrate_hand_eye(
     check_samples(samples)
     boards = [detector.pose(s.view, model) for s in samples]
     fit, solvers = _best_closed_form(samples, boards, detector, model)
+    kept, dropped = _without_outliers(samples, fit, detector, model)
+    check_samples(kept)
+    problem = Reprojection(kept, detector.corners, model)
+    fit = problem.refine(fit)
+    scaled = problem.refine(fit, has_scale=True)
+    rms_px, scaled_rms_px = (rms(np.concatenate(problem.errors_px(f))) for f in (fit, scaled))
+    if scaled_rms_px < _EXPLAINED * rms_px:
+        check_scale(scaled.board_scale, detector.board.square_length)
+    boards = [b for s, b in zip(samples, boards, strict=True) if s in kept]
+    poses, position_std, rotation_std = _leave_one_out(kept, boards, fit, detector, model)
+    return HandEyeResult(
+        fit.t_base_camera, fit.t_tcp_board, solvers, poses, dropped, scaled.board_scale,
+        position_std, rotation_std, tuple(problem.errors_px(fit)),
+    )  # fmt: skip
+
+
+def _without_outliers(
+    samples: list[Sample], fit: Fit, detector: BoardDetector, model: CameraModel
+) -> tuple[list[Sample], tuple[str, ...]]:
+    """Return the samples that agree, and names of the others, found one by one."""
     kept, dropped = list(samples), []
     while True:
         problem = Reprojection(kept, detector.corners, model)
-        fit = problem.refine(fit)
+        fit = problem.refine(fit, tolerance=_QUICK)
         errors = [rms(e) for e in problem.errors_px(fit)]
         worst = int(np.argmax(errors))
-        if errors[worst] <= max(_OUTLIER_PX, _OUTLIER_FACTOR * float(np.median(errors))):
-            break
+        # The lower quartile is of good poses even where nearly half of them are bad.
+        if errors[worst] <= max(_OUTLIER_PX, _OUTLIER_FACTOR * float(np.quantile(errors, 0.25))):
+            return kept, tuple(dropped)
         dropped.append(f"{kept[worst].name} ({errors[worst]:.1f} px)")
         del kept[worst]
         if len(dropped) > _MAX_OUTLIER_SHARE * len(samples):
@@ -141,15 +170,6 @@ def calibrate_hand_eye(
                 f"Too many poses disagree with the others: {', '.join(dropped)}. Is the board "
                 "loose, or are the arm's positions of another time than the images?"
             )
-    check_samples(kept)
-    scale = problem.refine(fit, has_scale=True).board_scale
-    check_scale(scale, detector.board.square_length)
-    boards = [b for s, b in zip(samples, boards, strict=True) if s in kept]
-    poses, position_std, rotation_std = _leave_one_out(kept, boards, fit, detector, model)
-    return HandEyeResult(
-        fit.t_base_camera, fit.t_tcp_board, solvers, poses, tuple(dropped), scale,
-        position_std, rotation_std, tuple(problem.errors_px(fit)),
-    )  # fmt: skip
 
 
 def _best_closed_form(
@@ -181,7 +201,7 @@ def _leave_one_out(
     residuals, positions, turns = [], [], []
     for i, sample in enumerate(samples):
         rest = Reprojection(samples[:i] + samples[i + 1 :], detector.corners, model)
-        others = rest.refine(fit, tolerance=_QUICK)  # the start is nearly there
+        others = rest.refine(fit, tolerance=_QUICK)
         outer = rms(Reprojection([sample], detector.corners, model).errors_px(others)[0])
         predicted = others.t_base_camera.inverse() * sample.t_base_tcp * others.t_tcp_board
         turn = (predicted.rotation.inv() * boards[i].rotation).magnitude()

@@ -11,9 +11,12 @@ from equigrasp.calibration.hand_eye_checks import MIN_POSES
 from equigrasp.calibration.hand_eye_refinement import Sample
 from equigrasp.calibration.poses import calibration_poses
 from equigrasp.calibration.setup import Ask, CalibrationSetup, Say
-from equigrasp.devices.arm import JointTrajectory
 from equigrasp.errors import CalibrationError, PerceptionError, PlanningError
+from equigrasp.geometry.transform import Transform
+from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.motion import Motion
+
+_SPARE = 3  # as many targets as poses are wanted: some cannot be reached
 
 
 @dataclass(eq=False)
@@ -80,45 +83,50 @@ class HandEyePoses:
             raise CalibrationError("Bring the board into the camera's view first.")
         model, start = self.setup.cell.camera.model, self.samples[0]
         camera, seen = self.setup.t_base_camera, self.detector.pose(start.view, model)
+        box, board = self.setup.configured.safety_box, self.detector.board
         targets = calibration_poses(
-            start.t_base_tcp, seen, camera, self.detector.board, model,
-            self.setup.configured.safety_box, 3 * count,
-        )  # fmt: skip
-        self._planner = self.setup.planner_with_board(
-            self.detector.board, start.t_base_tcp.inverse() * camera * seen
+            start.t_base_tcp, seen, camera, board, model, box, _SPARE * count
         )
+        mount = start.t_base_tcp.inverse() * camera * seen
+        planner = self.setup.planner_with_board(board, mount)
         motion = Motion(self.setup.cell, threading.Event())
-        home = here = motion.joint_positions()
-        num_planned = 1
         try:
-            for target in targets:
-                if num_planned >= count:
-                    break
-                trajectory = self._plan(here, target)
-                if trajectory is None:
-                    continue
-                num_planned += 1
-                x, y, z = target.position
-                self.say(f"to TCP ({x:.3f}, {y:.3f}, {z:.3f}) m in {trajectory.duration:.1f} s")
-                if is_dry_run:
-                    here = trajectory.positions[-1]
-                    continue
-                motion.follow(trajectory)
-                num_planned -= not self.take()
-                here = motion.joint_positions()
-            if not is_dry_run:
-                motion.follow(self._planner.plan_joints(here, home))
+            reached = self._visit(targets, count, planner, motion, is_dry_run)
         except KeyboardInterrupt:
             motion.halt()
             raise
-        if num_planned < MIN_POSES:
+        if reached < MIN_POSES:
             raise CalibrationError(
-                f"Only {num_planned} poses about the start are in view, reachable and free of "
+                f"Only {reached} poses about the start are in view, reachable and free of "
                 f"collisions; {MIN_POSES} are needed. Start with the board in the image's middle."
             )
 
-    def _plan(self, here: np.ndarray, target: object) -> JointTrajectory | None:
-        try:
-            return self._planner.plan_pose(here, target)  # type: ignore[arg-type]
-        except PlanningError:
-            return None
+    def _visit(
+        self,
+        targets: list[Transform],
+        count: int,
+        planner: MotionPlanner,
+        motion: Motion,
+        is_dry_run: bool,
+    ) -> int:
+        """Go from target to target and back; return how many poses are good, with the first."""
+        reached = 1
+        start = here = motion.joint_positions()
+        for target in targets:
+            if reached == count:
+                break
+            try:
+                trajectory = planner.plan_pose(here, target)
+            except PlanningError:
+                continue
+            x, y, z = target.position
+            self.say(f"to TCP ({x:.3f}, {y:.3f}, {z:.3f}) m in {trajectory.duration:.1f} s")
+            if is_dry_run:
+                here, reached = trajectory.positions[-1], reached + 1
+                continue
+            motion.follow(trajectory)
+            reached += self.take()
+            here = motion.joint_positions()
+        if not is_dry_run:
+            motion.follow(planner.plan_joints(here, start))
+        return reached

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
+
 from equigrasp.calibration.board import BoardConfig
 from equigrasp.calibration.board_mount import gripper_with_board
-from equigrasp.devices.calibration import (
-    Calibration,
-    apply_to_camera,
-    apply_to_cell,
-    fingerprint,
-    read_calibration,
-)
+from equigrasp.devices.calibrated_cell import apply_to_camera, apply_to_cell
+from equigrasp.devices.calibration import Calibration, fingerprint, read_calibration
 from equigrasp.devices.cell import CameraConfig, CellConfig, RobotCell
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -66,7 +63,7 @@ class CalibrationSetup:
     def t_base_camera(self) -> Transform:
         """Where the camera is believed to be: as calibrated, else as configured."""
         camera = apply_to_camera(self.calibration, self.camera)
-        return Transform.from_rpy(camera.position, camera.rpy)
+        return Transform.from_rpy(np.array(camera.position), np.array(camera.rpy))
 
     @property
     def workspaces(self) -> tuple[Workspace, ...]:

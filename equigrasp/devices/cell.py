@@ -177,7 +177,7 @@ class CellConfig:
 
     `gripper_driver` names the file in `config/gripper_drivers/` that tells how the real gripper is
     reached; a cell without it is simulated. `calibration` names the file that `equigrasp calibrate`
-    wrote (in `config/calibrations/`, or a path); `calibration.load_cell` applies it.
+    wrote (in `config/calibrations/`, or a path); `calibrated_cell.load_cell` applies it.
     """
 
     name: str

@@ -6,7 +6,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
-from equigrasp.devices.calibration import camera_disagreements
+from equigrasp.devices.calibrated_cell import camera_disagreements
 from equigrasp.devices.camera import Camera
 from equigrasp.errors import DeviceError
 from equigrasp.nodes import names, qos

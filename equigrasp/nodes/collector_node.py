@@ -12,7 +12,7 @@ from equigrasp_interfaces.srv import PlanGrasp
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
-from equigrasp.devices.calibration import load_cell
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import CancelledError, DeviceTimeoutError, EquigraspError
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.nodes import names, qos

@@ -13,7 +13,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.config import load_config
-from equigrasp.devices.calibration import load_cell
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import ArmConfig, GripperConfig, RobotCell
 from equigrasp.errors import (
     CancelledError,

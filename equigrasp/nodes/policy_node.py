@@ -16,7 +16,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
-from equigrasp.devices.calibration import load_cell
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError, PerceptionError, WeightsError
 from equigrasp.experiments.pictures import draw_decision
 from equigrasp.geometry.transform import Transform

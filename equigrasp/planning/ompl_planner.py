@@ -8,7 +8,7 @@ from ompl import geometric as og
 from ompl import util as ou
 
 from equigrasp.devices.arm import JointTrajectory
-from equigrasp.devices.calibration import load_camera
+from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import CollisionError, PlanningError, UnreachableError
 from equigrasp.geometry.transform import Transform

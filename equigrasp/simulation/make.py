@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equigrasp.config import load_config
-from equigrasp.devices.calibration import load_camera, load_cell
+from equigrasp.devices.calibrated_cell import load_camera, load_cell
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig, RobotCell
 from equigrasp.devices.robot_description import assemble
 from equigrasp.simulation.bullet_arm import BulletArm

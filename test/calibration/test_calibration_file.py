@@ -10,15 +10,17 @@ import pytest
 import yaml
 
 from equigrasp.config import from_mapping, load_config, read_yaml
+from equigrasp.devices.calibrated_cell import (
+    camera_disagreements,
+    disagreements,
+    load_camera,
+    load_cell,
+)
 from equigrasp.devices.calibration import (
     Calibration,
     CameraCalibration,
     WorkspaceCalibration,
-    camera_disagreements,
-    disagreements,
     fingerprint,
-    load_camera,
-    load_cell,
     save_calibration,
 )
 from equigrasp.devices.cell import CameraConfig, CellConfig
@@ -194,7 +196,7 @@ def test_the_package_loads_no_cell_or_camera_past_its_calibration() -> None:
     """Whoever loads one himself works with poses that nobody measured."""
     package = config_dir().parent / "equigrasp"
     allowed = {
-        "devices/calibration.py",  # the way to do it
+        "devices/calibrated_cell.py",  # the way to do it
         "experiments/simulated_calibration.py",  # these two measure
         "nodes/remote_calibration.py",
     }
