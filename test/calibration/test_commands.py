@@ -128,9 +128,10 @@ def test_corners_that_a_person_touches_place_the_tray(tmp_path: Path) -> None:
     """The arm is put at the corners of the true trays, as freedrive would."""
     path = tmp_path / "ur5.yaml"
     with simulated_setup("ur5", "workspace", path, seed=1) as setup:
-        half = 0.15
+        setup.cell.gripper.teleport(0.0)  # type: ignore[attr-defined]
+        half = 0.15 - 0.04
         corners = [
-            (w.center_x + i * half, w.center_y + j * half, w.floor_z + 0.004)
+            (w.center_x + i * half, w.center_y + j * half, w.floor_z + 0.01)
             for w in setup.true_workspaces
             for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))
         ]
@@ -138,7 +139,6 @@ def test_corners_that_a_person_touches_place_the_tray(tmp_path: Path) -> None:
         def moves() -> Iterator[None]:
             seed = np.array(setup.cell.arm_config.home_positions)
             for x, y, z in corners:
-                # By kinematics alone: the fingers of an upright gripper would touch the wall.
                 seed = setup.planner.kinematics.solutions(  # type: ignore[attr-defined]
                     Transform.top_down(x, y, z, 0.0), seed
                 )[0]
@@ -146,7 +146,7 @@ def test_corners_that_a_person_touches_place_the_tray(tmp_path: Path) -> None:
                 yield
 
         fits = run_workspace(
-            setup, by="touch", inset=0.0, say=lambda _: None, ask=Person([""] * 8, moves())
+            setup, by="touch", inset=0.04, say=lambda _: None, ask=Person([""] * 8, moves())
         )
         for true in setup.true_workspaces:
             x, y = fits[true.name].center

@@ -145,10 +145,14 @@ def test_distortion_that_nobody_can_undo_is_refused() -> None:
         distortion_of(message)
 
 
-def test_the_table_is_measured_over_ros(tmp_path: Path, arm_config: ArmConfig) -> None:
+def test_the_table_is_measured_over_ros(
+    tmp_path: Path, arm_config: ArmConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The simulation's driver nodes in a process of their own; the command's devices here."""
-    os.environ["ROS_DOMAIN_ID"] = "64"
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    monkeypatch.setenv("ROS_DOMAIN_ID", "64")
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    monkeypatch.setattr("equigrasp.nodes.remote_calibration._FIRST_STATE_TIMEOUT", 60.0)
+    monkeypatch.setattr("equigrasp.nodes.remote_camera._FRAME_TIMEOUT", 20.0)
     bridge = next(d for d in describe("sim", {}) if d.name == names.SIM_BRIDGE)
     bridge.parameters["num_objects"] = 0
     process = ManagedProcess(bridge, tmp_path)
