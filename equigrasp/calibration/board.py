@@ -68,7 +68,7 @@ class BoardConfig:
         """Return the board in grey, uint8, with white about it; a square is `square_px` wide."""
         size = (self.squares_x * square_px, self.squares_y * square_px)
         image = self.make().generateImage(size, marginSize=0)
-        return cv2.copyMakeBorder(image, *[margin_px] * 4, cv2.BORDER_CONSTANT, value=255)
+        return np.pad(image, margin_px, constant_values=255)
 
 
 def write_board(path: Path, board: BoardConfig) -> None:

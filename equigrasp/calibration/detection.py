@@ -13,6 +13,7 @@ from equigrasp.perception.camera_model import CameraModel
 _MIN_CORNERS = 8
 # CharucoDetector counts from a pixel's corner, as do markers; the camera model from its centre.
 _HALF_PIXEL = 0.5  # [px]
+_STRAIGHT = np.zeros(5)  # distortion of rectified images
 _MIN_SPREAD = 0.2  # of the board's shorter side: corners on one line give no pose
 
 
@@ -72,13 +73,13 @@ class BoardDetector:
         points = self.corners[view.ids]
         camera = camera_matrix(model)
         count, rotations, translations, errors = cv2.solvePnPGeneric(
-            points, view.corners_px, camera, None, flags=cv2.SOLVEPNP_IPPE
+            points, view.corners_px, camera, _STRAIGHT, flags=cv2.SOLVEPNP_IPPE
         )
         if not count:
             raise PerceptionError("No pose of the board explains the corners seen.")
         best = int(np.argmin(np.ravel(errors)))  # a flat board has two candidates
         rotation, translation = cv2.solvePnPRefineLM(
-            points, view.corners_px, camera, None, rotations[best], translations[best]
+            points, view.corners_px, camera, _STRAIGHT, rotations[best], translations[best]
         )
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = cv2.Rodrigues(rotation)[0], translation.ravel()

@@ -154,7 +154,7 @@ def _without_outliers(
     samples: list[Sample], fit: Fit, detector: BoardDetector, model: CameraModel
 ) -> tuple[list[Sample], tuple[str, ...]]:
     """Return the samples that agree, and names of the others, found one by one."""
-    kept, dropped = list(samples), []
+    kept, dropped = list(samples), list[str]()
     while True:
         problem = Reprojection(kept, detector.corners, model)
         fit = problem.refine(fit, tolerance=_QUICK)

@@ -23,8 +23,6 @@ from equigrasp.simulation.make import SimulatedCell, build_simulated_cell
 
 _SHIFT = 0.02  # [m] largest displacement of the camera along each axis
 _TURN_DEG = 2.0  # [deg] largest turn of the camera about each axis
-_TABLE_SHIFT = 0.004  # [m] the same where only the table is checked
-_TABLE_TURN_DEG = 0.6
 _TRAY_SHIFT = 0.012  # [m] largest displacement of a tray along x and y
 _COLOR_SIZE_PX = (1280, 720)  # of a D435's colour camera
 _COLOR_FOV_Y_DEG = 42.0
@@ -85,8 +83,8 @@ def simulated_setup(
 
     Args:
         cell_name: Name of a cell, or path to its YAML file.
-        what: `hand-eye` (the camera is off, the gripper holds the board up to it), `table` (the
-            camera is off by a little) or `workspace` (the trays are off).
+        what: `hand-eye` (the gripper holds the board up to the camera), `table` or `workspace` (the
+            arm is at home).
         path: The calibration file.
         seed: Draws how far off.
         board: What the gripper holds.
@@ -94,14 +92,12 @@ def simulated_setup(
     """
     configured = load_config(CellConfig, "cells", cell_name)
     camera = load_config(CameraConfig, "cameras", configured.camera)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)  # the same truth for every step of a calibration
+    true_camera, true_cell = _displaced(camera, rng), _with_trays_displaced(configured, rng)
     if what == "hand-eye":
-        made = _hand_eye_cell(configured, camera, board or BoardConfig(), rng, supersampling)
-    elif what == "table":
-        off = _displaced(camera, rng, _TABLE_SHIFT, _TABLE_TURN_DEG)
-        made = _tray_cell(configured, off, seed)
+        made = _hand_eye_cell(true_cell, true_camera, board or BoardConfig(), supersampling)
     else:
-        made = _tray_cell(_with_trays_displaced(configured, rng), camera, seed)
+        made = _tray_cell(true_cell, true_camera, seed)
     with made:
         cell = made.cell
         finer = supersampling if what == "hand-eye" else 1
@@ -115,7 +111,7 @@ def simulated_setup(
             _hold_up(made, planner)
         yield CalibrationSetup(
             cell, planner, configured, camera, path, "simulated",
-            cell.camera.T_base_camera, cell.config.workspaces if what == "workspace" else (),
+            cell.camera.T_base_camera, cell.config.workspaces,
         )  # fmt: skip
 
 
@@ -123,7 +119,6 @@ def _hand_eye_cell(
     configured: CellConfig,
     camera: CameraConfig,
     board: BoardConfig,
-    rng: np.random.Generator,
     supersampling: int,
 ) -> SimulatedCell:
     slow = dataclasses.replace(configured.motion, speed_scale=_SPEED_SCALE)
@@ -131,7 +126,7 @@ def _hand_eye_cell(
         load_config(GripperConfig, "grippers", configured.gripper), board, mount(board)
     )
     fine = dataclasses.replace(
-        _displaced(camera, rng, _SHIFT, _TURN_DEG),
+        camera,
         width_px=supersampling * _COLOR_SIZE_PX[0],
         height_px=supersampling * _COLOR_SIZE_PX[1],
         fov_y_deg=_COLOR_FOV_Y_DEG,
@@ -160,12 +155,10 @@ def mount(board: BoardConfig) -> Transform:
     return Transform.from_rpy(np.array([-x / 2.0, y / 2.0, 0.02]), np.array([np.pi, 0.0, 0.0]))
 
 
-def _displaced(
-    camera: CameraConfig, rng: np.random.Generator, shift: float, turn_deg: float
-) -> CameraConfig:
-    turn = Rotation.from_rotvec(np.deg2rad(rng.uniform(-turn_deg, turn_deg, 3)))
+def _displaced(camera: CameraConfig, rng: np.random.Generator) -> CameraConfig:
+    turn = Rotation.from_rotvec(np.deg2rad(rng.uniform(-_TURN_DEG, _TURN_DEG, 3)))
     rpy = (turn * Rotation.from_euler("xyz", camera.rpy)).as_euler("xyz")
-    position = np.array(camera.position) + rng.uniform(-shift, shift, 3)
+    position = np.array(camera.position) + rng.uniform(-_SHIFT, _SHIFT, 3)
     x, y, z = (float(p) for p in position)
     return dataclasses.replace(
         camera, position=(x, y, z), rpy=(float(rpy[0]), float(rpy[1]), float(rpy[2]))

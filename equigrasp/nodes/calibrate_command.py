@@ -35,6 +35,12 @@ def add_calibrate(commands: "argparse._SubParsersAction", say: Say, ask: Ask) ->
         "--out", type=Path, default=Path("board.pdf"), help="a .pdf or .png [board.pdf]"
     )
     board.set_defaults(run=lambda o: _board(o, say))
+    _add_hand_eye(what, say, ask)
+    _add_table(what, say)
+    _add_workspace(what, say, ask)
+
+
+def _add_hand_eye(what: "argparse._SubParsersAction", say: Say, ask: Ask) -> None:
     hand_eye = what.add_parser(
         "hand-eye",
         help="camera beside the robot, board on the gripper",
@@ -59,6 +65,9 @@ def add_calibrate(commands: "argparse._SubParsersAction", say: Say, ask: Ask) ->
         help="is kept in the file, to warn when another camera is there",
     )
     hand_eye.set_defaults(run=lambda o: _hand_eye(o, say, ask))
+
+
+def _add_table(what: "argparse._SubParsersAction", say: Say) -> None:
     table = what.add_parser("table", help="tilt and height of the empty trays' floors")
     _add_common(table)
     table.add_argument(
@@ -69,6 +78,9 @@ def add_calibrate(commands: "argparse._SubParsersAction", say: Say, ask: Ask) ->
         "set the trays' floor_z [nothing]",
     )
     table.set_defaults(run=lambda o: _table(o, say))
+
+
+def _add_workspace(what: "argparse._SubParsersAction", say: Say, ask: Ask) -> None:
     workspace = what.add_parser("workspace", help="where the trays are")
     _add_common(workspace)
     workspace.add_argument(

@@ -32,7 +32,7 @@ class Rectifier:
             )
             size = (model.width_px, model.height_px)
             self._maps = cv2.initUndistortRectifyMap(
-                camera, np.array(distortion), None, camera, size, cv2.CV_32FC1
+                camera, np.array(distortion), np.eye(3), camera, size, cv2.CV_32FC1
             )
 
     def color(self, image: np.ndarray) -> np.ndarray:

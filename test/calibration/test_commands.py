@@ -1,19 +1,23 @@
 """`equigrasp calibrate`, in simulation, against the simulation's truth."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from equigrasp.calibration.board import BoardConfig
 from equigrasp.calibration.hand_eye_command import run_hand_eye
 from equigrasp.calibration.hand_eye_poses import HandEyePoses
+from equigrasp.calibration.setup import CalibrationSetup
+from equigrasp.calibration.table_command import run_table
 from equigrasp.calibration.workspace_command import run_workspace
 from equigrasp.cli import main
 from equigrasp.config import from_mapping, read_yaml
-from equigrasp.devices.calibration import Calibration
+from equigrasp.devices.calibration import Calibration, CameraCalibration, save_calibration
 from equigrasp.errors import CalibrationError
 from equigrasp.experiments.simulated_calibration import simulated_setup
 from equigrasp.geometry.transform import Transform
@@ -97,31 +101,59 @@ def test_guided_poses_are_taken_undone_and_refused_where_the_board_is_not_seen(
     assert "not taken: The board is not seen" in lines[-1]
 
 
-def test_the_table_is_measured_and_the_camera_corrected(
+def write_camera(setup: CalibrationSetup, pose: Transform) -> None:
+    """Write a calibration whose camera is at a pose."""
+    x, y, z = (float(v) for v in pose.position)
+    qx, qy, qz, qw = (float(v) for v in pose.quat_xyzw)
+    camera = CameraCalibration(
+        "overhead", (x, y, z), (qx, qy, qz, qw), "2026-01-02", "good", 25, 0.1, 0.1, 0.1, 0.1,
+        0.1, 0.01, 1.0, "7 x 5",
+    )  # fmt: skip
+    save_calibration(setup.path, dataclasses.replace(setup.calibration, camera=camera))
+
+
+def test_the_table_corrects_a_camera_that_is_a_little_off(tmp_path: Path) -> None:
+    path = tmp_path / "ur5.yaml"
+    with simulated_setup("ur5", "table", path, seed=0) as setup:
+        true = setup.true_t_base_camera
+        assert true is not None
+        turn = Rotation.from_euler("xy", [0.5, -0.4], degrees=True)
+        lifted = Transform([0.0, 0.0, 0.004], turn.as_quat()) * true  # type: ignore[arg-type]
+        write_camera(setup, lifted)
+        assert run_table(setup, apply="camera", say=lambda _: None).verdict == "correctable"
+        assert run_table(setup, apply="nothing", say=lambda _: None).verdict == "good"
+    found = read(path).camera
+    assert found is not None
+    assert found.correction.startswith("table, ")
+    # Level again: the camera's axes turn back, but for the turn about the vertical.
+    down = found.t_base_camera.rotation.apply([0.0, 0.0, 1.0])
+    assert np.rad2deg(np.arccos(down @ true.rotation.apply([0.0, 0.0, 1.0]))) < 0.1
+    assert (tmp_path / "ur5_table.png").is_file()
+
+
+def test_a_camera_far_off_is_sent_to_hand_eye(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    out = str(tmp_path / "ur5.yaml")
-    assert main(["calibrate", "table", "--simulated", "--out", out]) == 0
-    text = capsys.readouterr().out
-    assert "verdict: correctable" in text
-    assert not Path(out).exists()
-    assert (tmp_path / "ur5_table.png").is_file()
-    assert main(["calibrate", "table", "--simulated", "--apply", "camera", "--out", out]) == 1
-    assert "holds no camera to correct: run `equigrasp calibrate hand-eye`" in (
-        capsys.readouterr().err
-    )
-    assert main(["calibrate", "table", "--simulated", "--apply", "floor", "--out", out]) == 0
-    assert {w.source for w in read(Path(out)).workspaces} == {"floor"}
+    out = tmp_path / "ur5.yaml"
+    options = ["calibrate", "table", "--simulated", "--seed", "1", "--out", str(out)]
+    assert main([*options, "--apply", "camera"]) == 1
+    output = capsys.readouterr()
+    assert "verdict: bad" in output.out
+    assert "nothing was written" in output.err
+    assert "hand-eye" in output.err
+    assert not out.exists()
 
 
-def test_the_trays_are_seen_where_they_are(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    out = str(tmp_path / "ur5.yaml")
-    assert main(["calibrate", "workspace", "--simulated", "--seed", "2", "--out", out]) == 0
-    text = capsys.readouterr().out
-    errors = re.findall(r"truth: \w+ ([\d.]+) mm sideways, ([+-][\d.]+) mm", text)
+def test_the_trays_are_seen_where_they_are(tmp_path: Path) -> None:
+    path, lines = tmp_path / "ur5.yaml", list[str]()
+    with simulated_setup("ur5", "workspace", path, seed=2) as setup:
+        assert setup.true_t_base_camera is not None
+        write_camera(setup, setup.true_t_base_camera)
+        run_workspace(setup, by="see", inset=0.0, say=lines.append, ask=input)
+    errors = re.findall(r"truth: \w+ ([\d.]+) mm sideways, ([+-][\d.]+) mm", "\n".join(lines))
     assert len(errors) == 2
     assert max(float(e) for pair in errors for e in pair) < 1.5
-    assert {w.source for w in read(Path(out)).workspaces} == {"seen"}
+    assert {w.source for w in read(path).workspaces} == {"seen"}
 
 
 def test_corners_that_a_person_touches_place_the_tray(tmp_path: Path) -> None:
