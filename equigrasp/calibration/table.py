@@ -15,8 +15,8 @@ _MIN_POINTS = 500
 _MIN_FLAT_SHARE = 0.9  # of the points that must lie on the plane: an empty tray
 _FLAT = 0.008  # [m] from the plane, beyond the noise: an object
 _NUM_ROUNDS = 8
-GOOD_TILT, MAX_TILT = 0.2, 1.5  # [deg]
-GOOD_OFFSET, MAX_OFFSET = 2.0, 20.0  # [mm]
+GOOD_TILT, MAX_TILT = 0.2, 1.0  # [deg]
+GOOD_OFFSET, MAX_OFFSET = 2.0, 10.0  # [mm]
 MAX_NOISE = 4.0  # [mm] standard deviation; more hides small objects
 
 
@@ -104,7 +104,7 @@ class TableResult:
             )
         normal = np.array([*-self.slopes, 1.0]) / np.linalg.norm([*self.slopes, 1.0])
         axis = np.cross(normal, [0.0, 0.0, 1.0])
-        turn = Rotation.from_rotvec(axis)  # its sine is its length; 1.5 deg: equal to 6e-6
+        turn = Rotation.from_rotvec(axis)  # its sine is its length; 1 deg: equal to 1e-6
         pivot = np.mean(
             [[f.workspace.center_x, f.workspace.center_y, f.height] for f in self.floors], axis=0
         )

@@ -60,7 +60,7 @@ def test_tilt_and_height_are_measured() -> None:
 
 
 def test_the_corrected_camera_sees_the_floor_level_at_height_zero() -> None:
-    true = tilted(0.8, -0.6, rise=-0.006)
+    true = tilted(0.6, -0.5, rise=-0.006)
     corrected = look(true).corrected(POSE)
     depth = depth_of_plane(true)
     again = TableResult(tuple(fit_floor(depth, MODEL, corrected, w) for w in TRAYS))
