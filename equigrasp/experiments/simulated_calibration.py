@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,8 @@ _COLOR_FOV_Y_DEG = 42.0
 _RENDERED_OFF_PX = (0.5, -0.5)
 _READ_NOISE = 3.0  # [grey levels]
 _SPEED_SCALE = 0.3
-_BOARD_HEIGHT = 0.42  # [m] of the TCP in the first pose
+_BOARD_HEIGHTS = (0.42, 0.50)  # [m] of the TCP in the first pose
+_NUM_SEEDS = 6  # of the inverse kinematics, beside home
 
 
 class ColorCamera(Camera):
@@ -169,10 +171,12 @@ def _hold_up(made: SimulatedCell, planner: MotionPlanner) -> None:
     """Put the arm where the closed gripper holds the board up to the camera."""
     workspaces, arm = made.cell.config.workspaces, made.cell.arm_config
     middle = np.mean([[w.center_x, w.center_y] for w in workspaces], axis=0)
-    for yaw in np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False):
-        up = Transform.from_rpy(np.array([*middle, _BOARD_HEIGHT]), np.array([0.0, 0.0, yaw]))
+    rng, limits = np.random.default_rng(0), arm.limits
+    seeds = rng.uniform(limits.lower, limits.upper, (_NUM_SEEDS, len(limits.lower)))
+    for height, seed in itertools.product(_BOARD_HEIGHTS, [np.array(arm.home_positions), *seeds]):
+        up = Transform(np.array([*middle, height]), np.array([0.0, 0.0, 0.0, 1.0]))
         try:
-            start = planner.inverse_kinematics(up, np.array(arm.home_positions))
+            start = planner.inverse_kinematics(up, seed)
         except PlanningError:
             continue
         made.cell.arm.teleport(start)  # type: ignore[attr-defined]
