@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import numpy as np
-
 from equigrasp.calibration.board import BoardConfig
 from equigrasp.calibration.board_mount import gripper_with_board
 from equigrasp.devices.calibrated_cell import apply_to_camera, apply_to_cell
@@ -62,8 +60,7 @@ class CalibrationSetup:
     @property
     def t_base_camera(self) -> Transform:
         """Where the camera is believed to be: as calibrated, else as configured."""
-        camera = apply_to_camera(self.calibration, self.camera)
-        return Transform.from_rpy(np.array(camera.position), np.array(camera.rpy))
+        return apply_to_camera(self.calibration, self.camera).pose
 
     @property
     def workspaces(self) -> tuple[Workspace, ...]:

@@ -19,8 +19,8 @@ from equigrasp.nodes.conversions import (
     from_color_msg,
     from_depth_msg,
     from_time,
-    from_transform_msg,
 )
+from equigrasp.nodes.static_frames import StaticFrames
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.rectification import Rectifier
 
@@ -47,7 +47,7 @@ class RemoteCamera(Camera):
         self._newest: dict[str, Image] = {}
         self._model: CameraModel | None = None
         self._rectifier: Rectifier | None = None
-        self._pose: Transform | None = None
+        self._frames = StaticFrames()
         self._needs = [
             topic
             for topic, is_needed in (
@@ -71,9 +71,10 @@ class RemoteCamera(Camera):
 
     @property
     def T_base_camera(self) -> Transform:  # noqa: N802
-        if self._pose is None:
+        pose = self._frames.pose(names.BASE_FRAME, self._frame_id)
+        if pose is None:
             raise NotConnectedError(f"No frame '{self._frame_id}' on '{names.TF_STATIC}' so far.")
-        return self._pose
+        return pose
 
     def connect(self) -> None:
         """Wait for a first frame; raise `DeviceTimeoutError` that names what is missing."""
@@ -130,6 +131,4 @@ class RemoteCamera(Camera):
             self._model = model
 
     def _on_tf(self, message: TFMessage) -> None:
-        for transform in message.transforms:
-            if transform.child_frame_id == self._frame_id:
-                self._pose = from_transform_msg(transform)
+        self._frames.add(message)
