@@ -81,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(run=_bench)
     _add_virtual(commands)
     _add_doctor(commands)
+    from equigrasp.nodes.calibrate_command import add_calibrate
+
+    add_calibrate(commands, print, input)
     return parser
 
 

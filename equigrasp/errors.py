@@ -41,6 +41,10 @@ class PerceptionError(EquigraspError):
     """An image or heightmap is empty, not finite or of the wrong shape."""
 
 
+class CalibrationError(EquigraspError):
+    """Measurements do not determine a calibration, contradict each other, or fail its bounds."""
+
+
 class CancelledError(EquigraspError):
     """A motion ended because its caller asked for it."""
 

@@ -37,6 +37,11 @@ class Camera(ABC):
     def T_base_camera(self) -> Transform:
         """Pose of the optical frame (z forward, x right, y down) in the base frame."""
 
+    @property
+    def serial(self) -> str:
+        """Serial number of the device, known once it is connected; empty where it has none."""
+        return ""
+
     @abstractmethod
     def connect(self) -> None:
         """Reach the device."""

@@ -177,7 +177,8 @@ class CellConfig:
 
     `arm_driver`, `gripper_driver` and `camera_driver` name the files in `config/arm_drivers/` and so
     on that tell how the real devices are reached (see `hardware/registry.py`); empty: by nothing of
-    ours.
+    ours. `calibration` names the file that `equigrasp calibrate` wrote (in `config/calibrations/`, or a
+    path); `calibrated_cell.load_cell` applies it.
     """
 
     name: str
@@ -190,6 +191,7 @@ class CellConfig:
     arm_driver: str = ""
     gripper_driver: str = ""
     camera_driver: str = ""
+    calibration: str = ""
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""

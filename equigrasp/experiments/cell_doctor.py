@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
+from equigrasp.devices.calibrated_cell import load_camera, load_cell
+from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.registry import examine_device
@@ -30,10 +31,10 @@ class CellToExamine:
 def examine_cell(wanted: CellToExamine) -> Iterator[Finding]:
     """Yield a finding for each step: arm, gripper, camera, ROS."""
     try:
-        cell = load_config(CellConfig, "cells", wanted.cell)
+        cell = load_cell(wanted.cell)
         arm = load_config(ArmConfig, "arms", cell.arm)
         gripper = load_config(GripperConfig, "grippers", cell.gripper)
-        camera = load_config(CameraConfig, "cameras", cell.camera)
+        camera = load_camera(cell)
     except EquigraspError as error:
         yield Finding(str(error), False, "correct the file, or name another cell")
         return
@@ -55,6 +56,7 @@ def examine_cell(wanted: CellToExamine) -> Iterator[Finding]:
         camera,
         {"source": wanted.camera_source, "serial": wanted.camera_serial},
     )
+    yield _calibration(cell, is_virtual=wanted.camera_source.startswith("tcp://"))
     yield _domain()
 
 
@@ -65,6 +67,16 @@ def _examine(
         yield from examine_device(kind, name, description, overrides)
     except (EquigraspError, ImportError) as error:
         yield Finding(str(error), False, f"name a working file of config/{kind}/ in the cell")
+
+
+def _calibration(cell: CellConfig, is_virtual: bool) -> Finding:
+    if cell.calibration:  # it was found and applied as the cell was loaded
+        return Finding(f"calibration '{cell.calibration}'", True)
+    return Finding(
+        f"cell '{cell.name}' names no calibration: camera and trays count as where its files say",
+        is_virtual,  # there they are
+        "equigrasp calibrate, and name its file in the cell (docs/hardware/calibration.md)",
+    )
 
 
 def _domain() -> Finding:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from equigrasp.config import from_mapping, read_yaml
+from equigrasp.devices.calibration import Calibration
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.devices.robot_description import assemble
@@ -37,6 +38,7 @@ _KINDS = {
     "grippers": GripperConfig,
     "cameras": CameraConfig,
     "cells": CellConfig,
+    "calibrations": Calibration,
 }
 
 

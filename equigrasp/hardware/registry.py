@@ -7,8 +7,9 @@ from typing import Any
 
 from equigrasp.config import find_config, from_mapping, load_config, read_yaml
 from equigrasp.devices.arm import Arm
+from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.devices.camera import Camera
-from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
+from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import ConfigError
@@ -85,7 +86,7 @@ def make_gripper(cell: CellConfig, overrides: Mapping[str, Any], driver: str = "
 
 def make_camera(cell: CellConfig, overrides: Mapping[str, Any]) -> Camera:
     """Return the camera of a cell; see `make_arm`."""
-    description = load_config(CameraConfig, "cameras", cell.camera)
+    description = load_camera(cell)
     device: Camera = _make("camera_drivers", cell, cell.camera_driver, overrides, description)
     return device
 

@@ -6,6 +6,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
+from equigrasp.devices.calibrated_cell import camera_disagreements
 from equigrasp.devices.camera import Camera
 from equigrasp.errors import DeviceError
 from equigrasp.nodes import names, qos
@@ -26,6 +27,7 @@ class CameraNodeConfig:
 
     rate: float = parameter(4.0, "Frames per second [Hz, node clock].", 0.1, 60.0)
     name: str = parameter("overhead", "Camera name; its frame is <name>_optical_frame.")
+    cell: str = parameter("", "Cell whose calibration must be this camera's; empty: any.")
     has_color: bool = parameter(True, "Whether colour is published.")
 
 
@@ -47,6 +49,9 @@ class CameraNode(ManagedNode):
     def set_up(self) -> None:
         """Connect the camera and announce where it is."""
         self._camera.connect()
+        if self._config.cell:
+            for warning in camera_disagreements(self._config.cell, self._camera.serial):
+                self.get_logger().warning(warning)
         self._depth = self.create_publisher(Image, names.DEPTH_IMAGE, qos.reliable(2))
         self._color = self.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
         self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))

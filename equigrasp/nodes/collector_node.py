@@ -12,8 +12,7 @@ from equigrasp_interfaces.srv import PlanGrasp
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
-from equigrasp.config import load_config
-from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import CancelledError, DeviceTimeoutError, EquigraspError
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.nodes import names, qos
@@ -63,7 +62,7 @@ class CollectorNode(ManagedNode):
 
     def set_up(self) -> None:
         """Offer the action and find the executor, the policy and the learner."""
-        cell = load_config(CellConfig, "cells", self._config.cell)
+        cell = load_cell(self._config.cell)
         self._trays = deque(w.name for w in cell.workspaces[:2])
         group = self.callbacks
         self._execute_client = ActionClient(

@@ -13,7 +13,7 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
 from trajectory_msgs.msg import JointTrajectoryPoint
 
 from equigrasp.devices.arm import JointState, JointTrajectory
-from equigrasp.errors import CommandRejectedError, PerceptionError
+from equigrasp.errors import CommandRejectedError, ConfigError, PerceptionError
 from equigrasp.geometry.actions import GraspAction, PixelGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -231,6 +231,32 @@ def to_color_msg(color: np.ndarray, stamp: float, frame_id: str) -> Image:
     return _image(color, "rgb8", stamp, frame_id)
 
 
+def from_color_msg(message: Image) -> np.ndarray:
+    """Return an RGB picture (H, W, 3) uint8 from rgb8, bgr8, rgba8, bgra8 or mono8.
+
+    Raises:
+        PerceptionError: for another encoding or a truncated image.
+    """
+    channels = {"rgb8": (0, 1, 2), "bgr8": (2, 1, 0), "mono8": (0, 0, 0)}
+    channels |= {"rgba8": (0, 1, 2), "bgra8": (2, 1, 0)}
+    counts = {"rgb8": 3, "bgr8": 3, "mono8": 1, "rgba8": 4, "bgra8": 4}
+    if message.encoding not in channels:
+        raise PerceptionError(
+            f"Colour encoding '{message.encoding}' is not one of {', '.join(channels)}."
+        )
+    count = counts[message.encoding]
+    row = message.width * count  # [bytes]; a row may be padded to `step`
+    step = message.step or row
+    if step < row or len(message.data) != message.height * step:
+        raise PerceptionError(
+            f"A {message.encoding} image of {message.width} x {message.height} px holds "
+            f"{len(message.data)} bytes, {step} a row."
+        )
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, step)[:, :row]
+    pixels = rows.reshape(message.height, message.width, count)
+    return np.ascontiguousarray(pixels[:, :, channels[message.encoding]])
+
+
 def _image(pixels: np.ndarray, encoding: str, stamp: float, frame_id: str) -> Image:
     message = Image(
         height=pixels.shape[0],
@@ -268,6 +294,22 @@ def from_camera_info_msg(message: CameraInfo) -> CameraModel:
     p, k = message.p, message.k
     fx, fy, cx, cy = (p[0], p[5], p[2], p[6]) if p[0] > 0.0 else (k[0], k[4], k[2], k[5])
     return CameraModel(message.width, message.height, float(fx), float(fy), float(cx), float(cy))
+
+
+def distortion_of(message: CameraInfo) -> tuple[float, ...]:
+    """Return the distortion coefficients of the image as it comes; empty where it is straight.
+
+    Raises:
+        ConfigError: for a distortion model other than plumb_bob and rational_polynomial.
+    """
+    if not any(message.d):
+        return ()
+    if message.distortion_model not in ("plumb_bob", "rational_polynomial"):
+        raise ConfigError(
+            f"Distortion model '{message.distortion_model}' is not one of plumb_bob, "
+            "rational_polynomial. Let the camera's driver rectify the images."
+        )
+    return tuple(float(v) for v in message.d)
 
 
 def to_transform_msg(pose: Transform, stamp: float, parent: str, child: str) -> TransformStamped:

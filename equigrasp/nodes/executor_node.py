@@ -13,7 +13,8 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.devices.cell import ArmConfig, GripperConfig, RobotCell
 from equigrasp.errors import (
     CancelledError,
     CollisionError,
@@ -73,7 +74,7 @@ class ExecutorNode(ManagedNode):
 
     def set_up(self) -> None:
         """Build planner and primitive, and offer the actions."""
-        config = load_config(CellConfig, "cells", self._config.cell)
+        config = load_cell(self._config.cell)
         arm_config = load_config(ArmConfig, "arms", config.arm)
         gripper_config = load_config(GripperConfig, "grippers", config.gripper)
         self._robot_clock = RosClock(self)

@@ -16,8 +16,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
-from equigrasp.config import load_config
-from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError, PerceptionError, WeightsError
 from equigrasp.experiments.pictures import draw_decision
 from equigrasp.geometry.transform import Transform
@@ -77,7 +76,7 @@ class PolicyNode(ManagedNode):
     def set_up(self) -> None:
         """Build the networks and listen to the camera and the learner."""
         torch.set_num_threads(self._config.num_threads)
-        self._cell = load_config(CellConfig, "cells", self._config.cell)
+        self._cell = load_cell(self._config.cell)
         package, method = load_method(self._config.method)
         modules = package.make_networks(method, self._config.seed)
         self._policy = package.make_policy(method, modules)

@@ -8,8 +8,9 @@ from rclpy.node import Node
 
 from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.camera import Camera
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig
+from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.devices.gripper import Gripper
 from equigrasp.geometry.transform import Transform
 from equigrasp.hardware import registry
@@ -59,7 +60,7 @@ def arm_of(node: Node) -> tuple[Arm, Callable[[np.ndarray], Transform]]:
         ConfigError: if a name or value is unknown or invalid.
     """
     wanted = declare(node, ArmParameters)
-    cell = load_config(CellConfig, "cells", wanted.cell)
+    cell = load_cell(wanted.cell)
     arm = registry.make_arm(cell, {"host": wanted.host})
     description = load_config(ArmConfig, "arms", cell.arm)
     gripper = load_config(GripperConfig, "grippers", cell.gripper)
@@ -69,7 +70,7 @@ def arm_of(node: Node) -> tuple[Arm, Callable[[np.ndarray], Transform]]:
 def gripper_of(node: Node) -> tuple[Gripper, GripperConfig]:
     """Return the gripper that a node's parameters name, and its description; see `arm_of`."""
     wanted = declare(node, GripperParameters)
-    cell = load_config(CellConfig, "cells", wanted.cell)
+    cell = load_cell(wanted.cell)
     overrides = {"host": wanted.host, "device": wanted.device}
     gripper = registry.make_gripper(cell, overrides, wanted.driver)
     return gripper, load_config(GripperConfig, "grippers", cell.gripper)
@@ -78,5 +79,5 @@ def gripper_of(node: Node) -> tuple[Gripper, GripperConfig]:
 def camera_of(node: Node) -> Camera:
     """Return the camera that a node's parameters name; see `arm_of`."""
     wanted = declare(node, CameraParameters)
-    cell = load_config(CellConfig, "cells", wanted.cell)
+    cell = load_cell(wanted.cell)
     return registry.make_camera(cell, {"source": wanted.source, "serial": wanted.serial})

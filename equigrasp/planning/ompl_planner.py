@@ -7,9 +7,9 @@ from ompl import base as ob
 from ompl import geometric as og
 from ompl import util as ou
 
-from equigrasp.config import load_config
 from equigrasp.devices.arm import JointTrajectory
-from equigrasp.devices.cell import CameraConfig, RobotCell
+from equigrasp.devices.calibrated_cell import load_camera
+from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import CollisionError, PlanningError, UnreachableError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -45,9 +45,7 @@ class OmplPlanner(MotionPlanner):
         self._speed_scale = cell.config.motion.speed_scale
         self.kinematics = Kinematics(cell.arm_config, cell.gripper_config)
         self.scene = CollisionScene(self.kinematics, cell.config.workspaces, obstacles)
-        self._view = CameraView(
-            self.kinematics, load_config(CameraConfig, "cameras", cell.config.camera)
-        )
+        self._view = CameraView(self.kinematics, load_camera(cell.config))
         ou.setLogLevel(ou.LogLevel.LOG_NONE)
         ou.RNG.setSeed(seed + 1)  # OMPL takes 0 for "by the clock"
 

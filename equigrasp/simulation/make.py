@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from equigrasp.config import load_config
+from equigrasp.devices.calibrated_cell import load_camera, load_cell
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig, RobotCell
 from equigrasp.devices.robot_description import assemble
 from equigrasp.simulation.bullet_arm import BulletArm
@@ -57,10 +58,26 @@ def make_simulated_cell(
     Raises:
         ConfigError: if a configuration or the object set is unknown or invalid.
     """
-    config = load_config(CellConfig, "cells", cell_name)
+    config = load_cell(cell_name)
+    return build_simulated_cell(
+        config,
+        load_config(GripperConfig, "grippers", config.gripper),
+        load_camera(config),
+        object_set=object_set,
+        seed=seed,
+    )
+
+
+def build_simulated_cell(
+    config: CellConfig,
+    gripper_config: GripperConfig,
+    camera_config: CameraConfig,
+    *,
+    object_set: str = "household",
+    seed: int = 0,
+) -> SimulatedCell:
+    """Build a cell from its parts; see `make_simulated_cell`."""
     arm_config = load_config(ArmConfig, "arms", config.arm)
-    gripper_config = load_config(GripperConfig, "grippers", config.gripper)
-    camera_config = load_config(CameraConfig, "cameras", config.camera)
     objects = make_object_set(object_set)
     physics = Physics()
     robot = BulletRobot(physics, assemble(arm_config, gripper_config))
