@@ -65,6 +65,7 @@ def make_simulated_cell(
         load_camera(config),
         object_set=object_set,
         seed=seed,
+        start_tolerance=start_tolerance,
     )
 
 
@@ -75,6 +76,7 @@ def build_simulated_cell(
     *,
     object_set: str = "household",
     seed: int = 0,
+    start_tolerance: float | None = None,
 ) -> SimulatedCell:
     """Build a cell from its parts; see `make_simulated_cell`."""
     arm_config = load_config(ArmConfig, "arms", config.arm)
