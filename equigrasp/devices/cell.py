@@ -11,6 +11,7 @@ from equigrasp.devices.camera import Camera
 from equigrasp.devices.clock import Clock
 from equigrasp.devices.gripper import Gripper, GripperLimits
 from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.obstacle import Obstacle
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -142,6 +143,7 @@ class MotionConfig:
         grasp_speed: Speed of the fingers [m/s].
         contact_force: Vertical force on the TCP at which a descent is stopped [N].
         motion_timeout: Bound on one motion beyond its planned duration [s].
+        avoid_objects: Plan round the objects in the tray, where a heightmap comes with the grasp.
     """
 
     speed_scale: float = 0.8
@@ -154,6 +156,7 @@ class MotionConfig:
     grasp_speed: float = 0.15
     contact_force: float = 40.0
     motion_timeout: float = 3.0
+    avoid_objects: bool = True
 
     def __post_init__(self) -> None:
         if not 0.0 < self.speed_scale <= 1.0:
@@ -176,7 +179,8 @@ class CellConfig:
     """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
 
     `gripper_driver` names the file in `config/gripper_drivers/` that tells how the real gripper is
-    reached; a cell without it is simulated.
+    reached; a cell without it is simulated. `obstacles` are what stands in the cell besides table
+    and trays, such as the camera's mount.
     """
 
     name: str
@@ -187,6 +191,7 @@ class CellConfig:
     safety_box: SafetyBox
     motion: MotionConfig = field(default_factory=MotionConfig)
     gripper_driver: str = ""
+    obstacles: tuple[Obstacle, ...] = ()
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""
