@@ -144,6 +144,7 @@ class MotionConfig:
         contact_force: Vertical force on the TCP at which a descent is stopped [N].
         motion_timeout: Bound on one motion beyond its planned duration [s].
         avoid_objects: Plan round the objects in the tray, where a heightmap comes with the grasp.
+            Off by default: what it does to the success of grasps has not been measured.
     """
 
     speed_scale: float = 0.8
@@ -156,7 +157,7 @@ class MotionConfig:
     grasp_speed: float = 0.15
     contact_force: float = 40.0
     motion_timeout: float = 3.0
-    avoid_objects: bool = True
+    avoid_objects: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.speed_scale <= 1.0:

@@ -1,5 +1,6 @@
 """Bodies of the planning scene as MoveIt's messages."""
 
+import importlib
 from typing import Any
 
 from geometry_msgs.msg import Pose
@@ -30,12 +31,11 @@ def to_primitive(body: Obstacle) -> SolidPrimitive:
 
 def to_collision_object(name: str, bodies: tuple[Obstacle, ...], frame: str) -> Any:
     """Return one moveit_msgs/CollisionObject of all bodies; without bodies, its removal."""
-    from moveit_msgs.msg import CollisionObject  # comes with MoveIt
-
-    message = CollisionObject(id=name)
+    kind = importlib.import_module("moveit_msgs.msg").CollisionObject  # comes with MoveIt
+    message = kind(id=name)
     message.header.frame_id = frame
     message.pose.orientation.w = 1.0
-    message.operation = CollisionObject.ADD if bodies else CollisionObject.REMOVE
+    message.operation = kind.ADD if bodies else kind.REMOVE
     message.primitives = [to_primitive(body) for body in bodies]
     message.primitive_poses = [
         to_pose(Transform.from_rpy(body.center, body.rpy)) for body in bodies

@@ -82,10 +82,8 @@ class PickPrimitive:
     ) -> GraspOutcome:
         """Pre-grasp, descend, close, lift, verify, and put down over `place` where it is given.
 
-        All of it is planned before anything moves, so that the arm does not wait for plans later.
-        After a miss the arm goes over `place` all the same, so that the camera sees the tray.
-        `on_phase(Phase.PLACE)` is called once all of `workspace` is in the camera's view, or, for
-        the few places where the arm's posture leaves a corner hidden, over the place.
+        All is planned before anything moves. The arm goes over `place` after a miss, too: the camera
+        must see the tray. `on_phase(Phase.PLACE)` is called once it does, at the latest over the place.
 
         Args:
             grasp: What to try.
@@ -102,8 +100,7 @@ class PickPrimitive:
             DeviceError: if a device failed; the arm was told to stop.
         """
         motion = Motion(self.cell, cancel or threading.Event())
-        clock = self.cell.clock
-        began = clock.now()
+        clock, began = self.cell.clock, self.cell.clock.now()
         phases: dict[str, float] = {}
 
         def enter(phase: Phase) -> None:
