@@ -11,6 +11,7 @@ from equigrasp.devices.camera import Camera
 from equigrasp.devices.clock import Clock
 from equigrasp.devices.gripper import Gripper, GripperLimits
 from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.obstacle import Obstacle
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -142,6 +143,8 @@ class MotionConfig:
         grasp_speed: Speed of the fingers [m/s].
         contact_force: Vertical force on the TCP at which a descent is stopped [N].
         motion_timeout: Bound on one motion beyond its planned duration [s].
+        avoid_objects: Plan round the objects in the tray, where a heightmap comes with the grasp.
+            Off by default: what it does to the success of grasps has not been measured.
     """
 
     speed_scale: float = 0.8
@@ -154,6 +157,7 @@ class MotionConfig:
     grasp_speed: float = 0.15
     contact_force: float = 40.0
     motion_timeout: float = 3.0
+    avoid_objects: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.speed_scale <= 1.0:
@@ -177,7 +181,8 @@ class CellConfig:
 
     `gripper_driver` names the file in `config/gripper_drivers/` that tells how the real gripper is
     reached; a cell without it is simulated. `calibration` names the file that `equigrasp calibrate`
-    wrote (in `config/calibrations/`, or a path); `calibrated_cell.load_cell` applies it.
+    wrote (in `config/calibrations/`, or a path); `calibrated_cell.load_cell` applies it. `obstacles`
+    are what stands in the cell besides table and trays, such as the camera's mount.
     """
 
     name: str
@@ -189,6 +194,7 @@ class CellConfig:
     motion: MotionConfig = field(default_factory=MotionConfig)
     gripper_driver: str = ""
     calibration: str = ""
+    obstacles: tuple[Obstacle, ...] = ()
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""

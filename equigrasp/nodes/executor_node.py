@@ -25,12 +25,13 @@ from equigrasp.errors import (
 )
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.nodes import names
-from equigrasp.nodes.conversions import from_grasp_msg, to_time
+from equigrasp.nodes.conversions import from_grasp_msg, from_heightmap_msg, to_time
 from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.planners import make_planner
 from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
-from equigrasp.planning.ompl_planner import OmplPlanner
+from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
 
@@ -50,6 +51,7 @@ class ExecutorNodeConfig:
     """Parameters of the node."""
 
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
+    planner: str = parameter("ompl", "Motion planner: ompl, or moveit where ROS has MoveIt.")
     policy_timeout: float = parameter(
         8.0, "Longest wait for plan_grasp [s, wall clock].", 0.1, 120.0
     )
@@ -90,7 +92,7 @@ class ExecutorNode(ManagedNode):
             None,
             self._robot_clock,  # type: ignore[arg-type]
         )
-        self._primitive = PickPrimitive(self._cell, OmplPlanner(self._cell))
+        self._primitive = PickPrimitive(self._cell, make_planner(self._config.planner, self._cell))
         self._plan_client = self.create_client(
             PlanGrasp, names.PLAN_GRASP, callback_group=self.callbacks
         )
@@ -207,6 +209,7 @@ class ExecutorNode(ManagedNode):
         seed: int,
         cancel: threading.Event,
         on_phase: Callable[[Phase], None],
+        observation: Observation | None = None,
     ) -> GraspOutcome:
         workspace = self._cell.config.workspace(pick)
         target: PlaceTarget | None = None
@@ -214,7 +217,9 @@ class ExecutorNode(ManagedNode):
             spread = self._cell.config.motion.place_spread
             rng = np.random.default_rng(seed)
             target = sample_place(self._cell.config.workspace(place), spread, rng)
-        return self._primitive.execute(grasp, workspace, target, on_phase=on_phase, cancel=cancel)
+        return self._primitive.execute(
+            grasp, workspace, target, observation=observation, on_phase=on_phase, cancel=cancel
+        )
 
     def _execute_grasp(
         self,
@@ -255,6 +260,7 @@ class ExecutorNode(ManagedNode):
             goal.seed,
             cancel,
             on_phase,
+            from_heightmap_msg(plan.heightmap),
         )
         _fill(result, outcome)
 

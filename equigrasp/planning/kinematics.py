@@ -1,6 +1,7 @@
 """Forward and inverse kinematics of an arm with its gripper, by Pinocchio."""
 
 import itertools
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ except ImportError:
     import hppfcl as coal  # its name beside Pinocchio 2
 
 from equigrasp.devices.cell import ArmConfig, GripperConfig
-from equigrasp.devices.robot_description import assemble
+from equigrasp.devices.robot_description import assemble, find_description
 from equigrasp.errors import UnreachableError
 from equigrasp.geometry.transform import Transform
 
@@ -27,7 +28,10 @@ _NUM_RANDOM_SEEDS = 24
 
 
 class Kinematics:
-    """Kinematic and dynamic model; the gripper's joints are locked."""
+    """Kinematic and dynamic model; the gripper's joints are locked.
+
+    `gripper_links` are the gripper's links that have a shape; `foot_links` stand or turn on the table.
+    """
 
     def __init__(self, arm: ArmConfig, gripper: GripperConfig) -> None:
         self.arm = arm
@@ -38,6 +42,12 @@ class Kinematics:
         self.model, self.geometry = pin.buildReducedModel(
             model, geometry, locked, pin.neutral(model)
         )
+        links = [self.model.frames[o.parentFrame].name for o in self.geometry.geometryObjects]
+        parents = [o.parentJoint for o in self.geometry.geometryObjects]
+        self.foot_links = tuple(n for n, p in zip(links, parents, strict=True) if p <= 1)
+        tool = ET.parse(find_description(gripper.urdf)).getroot()
+        of_tool = {link.get("name") for link in tool.iter("link")}
+        self.gripper_links = tuple(n for n in links if n in of_tool)
         self.data = self.model.createData()
         self._tcp = self.model.getFrameId("tcp")
         self._lower = np.asarray(arm.limits.lower)

@@ -14,7 +14,9 @@ from equigrasp.errors import CollisionError, DeviceError, PlanningError, Unreach
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
+from equigrasp.planning.object_field import ObjectField
 from equigrasp.primitives.motion import Motion
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.validation import check_grasp, check_position
@@ -74,20 +76,20 @@ class PickPrimitive:
         workspace: Workspace,
         place: PlaceTarget | None,
         *,
+        observation: Observation | None = None,
         on_phase: OnPhase = lambda phase: None,
         cancel: threading.Event | None = None,
     ) -> GraspOutcome:
         """Pre-grasp, descend, close, lift, verify, and put down over `place` where it is given.
 
-        All of it is planned before anything moves, so that the arm does not wait for plans later.
-        After a miss the arm goes over `place` all the same, so that the camera sees the tray.
-        `on_phase(Phase.PLACE)` is called once all of `workspace` is in the camera's view, or, for
-        the few places where the arm's posture leaves a corner hidden, over the place.
+        All is planned before anything moves. The arm goes over `place` after a miss, too: the camera
+        must see the tray. `on_phase(Phase.PLACE)` is called once it does, at the latest over the place.
 
         Args:
             grasp: What to try.
             workspace: Where it lies.
             place: Where to put the object; None: hold it above the workspace.
+            observation: What the grasp was chosen on; its objects are planned round.
             on_phase: Called as each phase begins.
             cancel: Set from any thread to stop.
 
@@ -98,8 +100,7 @@ class PickPrimitive:
             DeviceError: if a device failed; the arm was told to stop.
         """
         motion = Motion(self.cell, cancel or threading.Event())
-        clock = self.cell.clock
-        began = clock.now()
+        clock, began = self.cell.clock, self.cell.clock.now()
         phases: dict[str, float] = {}
 
         def enter(phase: Phase) -> None:
@@ -109,7 +110,8 @@ class PickPrimitive:
         enter(Phase.PLANNING)
         motion.check_cancel()
         check_grasp(grasp, workspace, self.cell)
-        plan = self._plan(grasp, workspace, place, motion.joint_positions())
+        with self._avoiding_objects(grasp, observation):
+            plan = self._plan(grasp, workspace, place, motion.joint_positions())
         with _halted_on_error(motion):
             is_contact = self._grasp(motion, grasp, plan, enter)
             is_lifted = self._lift(motion, plan, enter)
@@ -140,6 +142,21 @@ class PickPrimitive:
         if np.abs(home - start).max() > 1e-3:
             with _halted_on_error(motion):
                 motion.follow(self.planner.plan_joints(self._clear(motion, start), home))
+
+    @contextlib.contextmanager
+    def _avoiding_objects(
+        self, grasp: GraspAction, observation: Observation | None
+    ) -> Iterator[None]:
+        """Plan round the objects seen, within the block: afterwards they lie elsewhere."""
+        if observation is None or not self.cell.config.motion.avoid_objects:
+            yield
+            return
+        stroke = self.cell.gripper_config.limits.stroke
+        self.planner.set_objects(ObjectField.about(grasp, stroke, observation))
+        try:
+            yield
+        finally:
+            self.planner.set_objects(None)
 
     def _plan(
         self,
