@@ -32,6 +32,7 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     that rendering stays cheap. The file is named after its content and reused.
     """
     root = _load(find_description(arm.urdf))
+    _rename_joints(root, arm)
     tool = _load(find_description(gripper.urdf))
     _simplify_visuals(root)
     tool_root = _root_link(tool)
@@ -41,7 +42,7 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     mount = ET.SubElement(root, "joint", name="gripper_mount_joint", type="fixed")
     ET.SubElement(mount, "parent", link=arm.flange_frame)
     ET.SubElement(mount, "child", link=tool_root)
-    ET.SubElement(mount, "origin", xyz=f"0 0 {_flange_length(arm)}", rpy="0 0 0")
+    ET.SubElement(mount, "origin", xyz=f"0 0 {arm.flange_length}", rpy="0 0 0")
     _add_tcp(root, tool_root, gripper.tcp_offset)
     text = ET.tostring(root, encoding="unicode")
     folder = Path(tempfile.gettempdir()) / "equigrasp_urdf"
@@ -55,9 +56,20 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     return path
 
 
-def _flange_length(arm: ArmConfig) -> float:
-    # pybullet_data's iiwa ends at link 7, whose origin lies 45 mm below the media flange.
-    return 0.045 if arm.flange_frame == "lbr_iiwa_link_7" else 0.0
+def _rename_joints(root: ET.Element, arm: ArmConfig) -> None:
+    """Give the joints the names that everybody else knows them by.
+
+    Raises:
+        ConfigError: if the description lacks one of them.
+    """
+    old = arm.urdf_joint_names or arm.joint_names
+    joints = {joint.get("name"): joint for joint in root.iter("joint")}
+    missing = [name for name in old if name not in joints]
+    if missing:
+        known = ", ".join(sorted(str(name) for name in joints))
+        raise ConfigError(f"'{arm.urdf}' has no joint '{missing[0]}'. Its joints: {known}.")
+    for name, new in zip(old, arm.joint_names, strict=True):
+        joints[name].set("name", new)
 
 
 def _add_tcp(root: ET.Element, parent: str, offset: float) -> None:

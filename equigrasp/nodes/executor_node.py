@@ -20,6 +20,7 @@ from equigrasp.errors import (
     CommandRejectedError,
     ConfigError,
     EquigraspError,
+    PerceptionError,
     PlanningError,
 )
 from equigrasp.geometry.actions import GraspAction
@@ -28,13 +29,16 @@ from equigrasp.nodes.conversions import from_grasp_msg, to_time
 from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.remote_camera import RemoteCamera
 from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
+from equigrasp.primitives.success import needs_camera
 
 _DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come
 _CODES = ExecuteGrasp.Result
+_DEVICE_CODES = {"gripper": _CODES.GRIPPER_FAILED, "camera": _CODES.CAMERA_FAILED}
 _PLAN_CODES = {
     PlanGrasp.Response.UNKNOWN_WORKSPACE: _CODES.INVALID_GOAL,
     PlanGrasp.Response.NO_IMAGE: _CODES.CAMERA_FAILED,
@@ -52,6 +56,10 @@ class ExecutorNodeConfig:
     policy_timeout: float = parameter(
         8.0, "Longest wait for plan_grasp [s, wall clock].", 0.1, 120.0
     )
+    image_timeout: float = parameter(
+        2.0, "Longest wait for an image that tells of success [s, wall clock].", 0.1, 60.0
+    )
+    camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")
 
 
 class _GoalError(EquigraspError):
@@ -86,8 +94,8 @@ class ExecutorNode(ManagedNode):
             gripper_config,
             self._arm,
             self._gripper,
-            None,
-            self._robot_clock,  # type: ignore[arg-type]
+            self._camera(config),  # type: ignore[arg-type]
+            self._robot_clock,
         )
         self._primitive = PickPrimitive(self._cell, OmplPlanner(self._cell))
         self._plan_client = self.create_client(
@@ -98,6 +106,12 @@ class ExecutorNode(ManagedNode):
             self._serve(PickObject, names.PICK_OBJECT, self._pick_object),
             self._serve(MoveHome, names.MOVE_HOME, self._move_home),
         ]
+
+    def _camera(self, config: CellConfig) -> RemoteCamera | None:
+        """Listen to the camera where success is told by picture."""
+        if not needs_camera(config):
+            return None
+        return RemoteCamera(self, self._config.camera_frame, self._config.image_timeout)
 
     def halt(self) -> None:
         """Stop all motion."""
@@ -179,8 +193,12 @@ class ExecutorNode(ManagedNode):
             return int(_CODES.IN_COLLISION)
         if isinstance(error, PlanningError):
             return int(_CODES.UNREACHABLE)
-        is_gripper = "gripper" in str(error).lower()
-        return int(_CODES.GRIPPER_FAILED if is_gripper else _CODES.ARM_FAILED)
+        if isinstance(error, PerceptionError):
+            return int(_CODES.CAMERA_FAILED)
+        for device, code in _DEVICE_CODES.items():
+            if device in str(error).lower():
+                return int(code)
+        return int(_CODES.ARM_FAILED)
 
     def _is_holding(self) -> bool:
         try:
