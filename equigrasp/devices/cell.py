@@ -23,7 +23,7 @@ class ArmConfig:
 
     Args:
         name: Robot name, also the key of the registry.
-        urdf: Where the description lies: `package:relative/path` (see `simulation`), or a path
+        urdf: Where the description lies: `package:relative/path`, an absolute path, or a path
             below `urdf/`.
         joint_names: The n joints, as joint states and trajectories name them.
         limits: Limits from the data sheet.

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
@@ -13,7 +14,7 @@ from equigrasp.paths import urdf_dir
 
 
 def find_description(urdf: str) -> Path:
-    """Return the path of a description named `package:relative/path` or relative to `urdf/`.
+    """Return the path of a description: absolute, `package:relative/path` or relative to `urdf/`.
 
     Raises:
         ConfigError: if the package or the file is missing; names what to install.
@@ -110,13 +111,28 @@ def _package_folder(package: str) -> Path:
 def _load(path: Path) -> ET.Element:
     root = ET.parse(path).getroot()
     for mesh in root.iter("mesh"):
-        name = mesh.get("filename", "")
-        if name.startswith("package://example-robot-data/robots/"):
-            relative = name.removeprefix("package://example-robot-data/robots/")
-            mesh.set("filename", str(_package_folder("example-robot-data") / relative))
-        elif not Path(name).is_absolute():
-            mesh.set("filename", str((path.parent / name).resolve()))
+        mesh.set("filename", str(_mesh_path(mesh.get("filename", ""), path.parent)))
     return root
+
+
+def _mesh_path(name: str, folder: Path) -> Path:
+    """Return the file of a mesh, named as in a URDF that lies in `folder`.
+
+    Raises:
+        ConfigError: if its ROS package is not to be found.
+    """
+    if not name.startswith("package://"):
+        return (folder / name.removeprefix("file://")).resolve()
+    package, _, relative = name.removeprefix("package://").partition("/")
+    if package == "example-robot-data":
+        return _package_folder(package) / relative.removeprefix("robots/")
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        share = Path(prefix) / "share" / package
+        if prefix and share.is_dir():
+            return share / relative
+    raise ConfigError(
+        f"Mesh '{name}': no ROS package '{package}' below AMENT_PREFIX_PATH. Source its workspace."
+    )
 
 
 def _simplify_visuals(root: ET.Element) -> None:

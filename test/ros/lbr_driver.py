@@ -20,7 +20,7 @@ from control_msgs.action import FollowJointTrajectory
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
@@ -30,6 +30,7 @@ from equigrasp.nodes import names, qos
 from equigrasp.nodes.camera_node import CameraNode
 from equigrasp.nodes.conversions import from_trajectory_msg, to_time
 from equigrasp.nodes.gripper_node import GripperNode
+from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.sim_bridge_node import SimBridgeNode
 
 _MONITOR_PERIOD = 0.05  # [s] action_monitor_rate: 20
@@ -133,32 +134,21 @@ def _why_not(trajectory: JointTrajectory, joint_names: tuple[str, ...]) -> str:
     return ""
 
 
-def main() -> None:
-    """Run the world, the controller, and our gripper and camera nodes."""
-    sys.setswitchinterval(2e-4)  # as the bridge has it: the drivers get their turn
-    rclpy.init(args=sys.argv)
+def make_nodes() -> list[ManagedNode]:
+    """Return the world and our gripper and camera nodes; the controller spins by itself."""
     bridge = SimBridgeNode()
     cell = bridge.simulation.cell
     cell.arm.connect()
-    controller = JointTrajectoryController(cell.arm)
-    managed = [bridge, GripperNode(cell.gripper, cell.gripper_config), CameraNode(cell.camera)]
-    executor = MultiThreadedExecutor(6)
-    for node in (*managed, controller):
-        executor.add_node(node)
-    spinner = threading.Thread(target=executor.spin, daemon=True)
-    spinner.start()
-    for node in managed:
-        node.autostart()
-    try:
-        while spinner.is_alive():
-            time.sleep(0.2)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        executor.shutdown(timeout_sec=2.0)
-        for node in managed[::-1]:
-            node.end()
-        rclpy.try_shutdown()
+    executor = MultiThreadedExecutor(4)
+    executor.add_node(JointTrajectoryController(cell.arm))
+    threading.Thread(target=executor.spin, daemon=True).start()
+    return [bridge, GripperNode(cell.gripper, cell.gripper_config), CameraNode(cell.camera)]
+
+
+def main() -> None:
+    """Run them until SIGINT."""
+    sys.setswitchinterval(2e-4)  # as the bridge has it: the drivers get their turn
+    run(make_nodes, num_threads=4)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,16 @@ class Cell:
     def result(self, handle: Any) -> Any:
         return self._await(handle.get_result_async()).result
 
+    def wait_until_active(self) -> None:
+        """Wait for joint states of a robot that answers, and for an executor that takes goals."""
+        wait_for(lambda: _is_known(self.joint_states[-1:]), 60.0, f"a robot: {self.logs()}")
+
+        def goes_home() -> bool:
+            handle = self.send(MoveHome, names.MOVE_HOME, MoveHome.Goal())
+            return bool(self.result(handle).error_code == 0)
+
+        wait_for(goes_home, 60.0, f"an active executor: {self.logs()}")
+
     def grasp(self, x: float, y: float, theta: float) -> ExecuteGrasp.Goal:
         goal = ExecuteGrasp.Goal(place_workspace="right")
         goal.grasp.workspace, goal.grasp.width, goal.grasp.theta = "left", 0.085, theta
@@ -116,7 +126,9 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
     spinner.add_node(node)
     thread = threading.Thread(target=spinner.spin, daemon=True)
     thread.start()
-    yield Cell(node, joint_states, folder)
+    made = Cell(node, joint_states, folder)
+    made.wait_until_active()
+    yield made
     for process in processes[::-1]:
         process.send_signal(signal.SIGINT)
     codes = [process.wait(30.0) for process in processes[::-1]]
@@ -132,9 +144,6 @@ def _is_known(newest: list[JointState]) -> bool:
 def test_objects_are_picked_through_the_vendors_controller(cell: Cell) -> None:
     request = SpawnObjects.Request(workspace="left", num_objects=3, split="train", seed=2)
     assert cell.call(SpawnObjects, names.SPAWN_OBJECTS, request).error_code == 0
-    wait_for(
-        lambda: _is_known(cell.joint_states[-1:]), 30.0, f"a robot that answers: {cell.logs()}"
-    )
     results = []
     for attempt in range(6):
         inside = [p for p in cell.objects() if abs(p.x - 0.56) < 0.12 and abs(p.y - 0.21) < 0.12]
