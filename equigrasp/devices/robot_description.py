@@ -64,7 +64,7 @@ def _rename_joints(root: ET.Element, arm: ArmConfig) -> None:
         ConfigError: if the description lacks one of them.
     """
     old = arm.urdf_joint_names or arm.joint_names
-    joints = {joint.get("name"): joint for joint in root.iter("joint")}
+    joints = {joint.get("name"): joint for joint in root.findall("joint")}
     missing = [name for name in old if name not in joints]
     if missing:
         known = ", ".join(sorted(str(name) for name in joints))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip("rclpy")
 
@@ -20,11 +21,14 @@ import rclpy  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp, MoveHome  # noqa: E402
 from equigrasp_interfaces.srv import GetObjects, SpawnObjects  # noqa: E402
 from graph import wait_for  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from rclpy.context import Context  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
+from equigrasp.config import find_config, read_yaml  # noqa: E402
 from equigrasp.nodes import names  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.primitives.outcome import Phase  # noqa: E402
@@ -102,6 +106,8 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
     }
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    config = read_yaml(find_config("cells", "kuka")) | {"success_detection": "image_difference"}
+    (folder / "cell.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     driver = [str(Path(__file__).parent / "lbr_driver.py"), "--ros-args", "-p", "num_objects:=0"]
     executor = ["-m", "equigrasp.nodes.executor_node", "--ros-args", "-p", "use_sim_time:=true"]
     processes = []
@@ -113,7 +119,7 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
                 "ignore",
                 *arguments,
                 "-p",
-                "cell:=kuka",
+                f"cell:={folder}/cell.yaml",
                 *_JOINT_STATES,
             ]
             processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
@@ -141,10 +147,16 @@ def _is_known(newest: list[JointState]) -> bool:
     return bool(newest) and len(newest[0].name) > 2 and bool(np.isfinite(newest[0].position).all())
 
 
-def test_objects_are_picked_through_the_vendors_controller(cell: Cell) -> None:
+def _is_placed(position: Any) -> bool:
+    return bool(abs(position.y + 0.21) < 0.15)
+
+
+def test_objects_are_picked_through_the_vendors_controller_and_missed_in_the_picture(
+    cell: Cell,
+) -> None:
     request = SpawnObjects.Request(workspace="left", num_objects=3, split="train", seed=2)
     assert cell.call(SpawnObjects, names.SPAWN_OBJECTS, request).error_code == 0
-    results = []
+    results, placed = [], 0
     for attempt in range(6):
         inside = [p for p in cell.objects() if abs(p.x - 0.56) < 0.12 and abs(p.y - 0.21) < 0.12]
         if not inside:
@@ -153,8 +165,9 @@ def test_objects_are_picked_through_the_vendors_controller(cell: Cell) -> None:
         goal = cell.grasp(target.x, target.y, attempt * np.pi / 3)
         results.append(cell.result(cell.send(ExecuteGrasp, names.EXECUTE_GRASP, goal)))
         assert results[-1].error_code == 0, results[-1].error_msg
+        placed, before = sum(_is_placed(p) for p in cell.objects()), placed
+        assert results[-1].is_success == (placed > before)
     assert any(r.is_success for r in results), cell.logs()
-    assert any(abs(p.y + 0.21) < 0.15 for p in cell.objects())
 
 
 def test_a_cancel_ends_with_the_arm_at_rest_and_the_next_goal_is_taken(cell: Cell) -> None:
@@ -176,3 +189,19 @@ def test_a_cancel_ends_with_the_arm_at_rest_and_the_next_goal_is_taken(cell: Cel
     assert max(speeds) < 0.1
     home = cell.result(cell.send(MoveHome, names.MOVE_HOME, MoveHome.Goal()))
     assert home.error_code == 0, home.error_msg
+
+
+def test_a_silent_camera_is_told_and_nothing_moves(cell: Cell) -> None:
+    def lead(transition: int) -> None:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert cell.call(ChangeState, "camera/change_state", request).success
+
+    lead(Transition.TRANSITION_DEACTIVATE)
+    time.sleep(0.5)
+    handle = cell.send(ExecuteGrasp, names.EXECUTE_GRASP, cell.grasp(0.5, 0.15, 0.3))
+    result = cell.result(handle)
+    assert result.error_code == ExecuteGrasp.Result.CAMERA_FAILED, result.error_msg
+    assert not result.is_success and "sent no new image" in result.error_msg
+    lead(Transition.TRANSITION_ACTIVATE)
+    home = cell.result(cell.send(MoveHome, names.MOVE_HOME, MoveHome.Goal()))
+    assert home.error_code == 0 and home.duration < 0.5  # it was there still
