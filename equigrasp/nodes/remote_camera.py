@@ -18,8 +18,8 @@ from equigrasp.nodes.conversions import (
     from_camera_info_msg,
     from_depth_msg,
     from_time,
-    from_transform_msg,
 )
+from equigrasp.nodes.static_frames import StaticFrames
 from equigrasp.perception.camera_model import CameraModel
 
 
@@ -37,6 +37,7 @@ class RemoteCamera(Camera):
         self._arrived = threading.Condition()
         self._image: bytes | None = None
         self._model: CameraModel | None = None
+        self._frames = StaticFrames()
         self._pose: Transform | None = None
         group = MutuallyExclusiveCallbackGroup()
         listen = node.create_subscription
@@ -99,6 +100,5 @@ class RemoteCamera(Camera):
         self._model = from_camera_info_msg(message)
 
     def _on_tf(self, message: TFMessage) -> None:
-        for transform in message.transforms:
-            if transform.child_frame_id == self._frame:
-                self._pose = from_transform_msg(transform)
+        self._frames.add(message)
+        self._pose = self._frames.pose(names.BASE_FRAME, self._frame)

@@ -127,10 +127,7 @@ class PickPrimitive:
             is_lifted = self._lift(motion, plan, enter)
             enter(Phase.VERIFY)
             fingers = self.cell.gripper.state()
-            is_gripping = is_lifted and self.detector.is_gripping(fingers)
-            if plan.carry is not None:
-                self._put_down(motion, workspace, plan.carry, is_gripping, enter)
-            is_success = is_lifted and self._judge(motion, workspace, fingers, is_gripping)
+            is_success = self._finish(motion, workspace, plan, is_lifted, fingers, enter)
         duration = clock.now() - began
         return GraspOutcome(
             is_success=is_success,
@@ -210,13 +207,22 @@ class PickPrimitive:
                 raise PerceptionError(f"The arm hides workspace '{workspace.name}': move home.")
         self.detector.begin(workspace)
 
-    def _judge(
-        self, motion: Motion, workspace: Workspace, fingers: GripperState, is_gripping: bool
+    def _finish(
+        self,
+        motion: Motion,
+        workspace: Workspace,
+        plan: _Plan,
+        is_lifted: bool,
+        fingers: GripperState,
+        enter: OnPhase,
     ) -> bool:
-        """Ask the detector; let go of what it alone found out to be held."""
+        """Put down what is gripped, and ask the detector; let go of what it alone knows of."""
+        is_gripping = is_lifted and self.detector.is_gripping(fingers)
+        if plan.carry is not None:
+            self._put_down(motion, workspace, plan.carry, is_gripping, enter)
         if self.detector.needs_view and not self._sees(workspace):
             self._return_home(motion)
-        is_success = self.detector.is_success(fingers)
+        is_success = is_lifted and self.detector.is_success(fingers)
         if is_success and not is_gripping:
             motion.open_fingers()
         return is_success

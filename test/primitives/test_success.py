@@ -28,10 +28,7 @@ class TrayCamera(FakeCamera):
     def __init__(self, clock: Any, places: list[tuple[float, float]]) -> None:
         super().__init__(clock)
         self.places = places
-        config = load_config(CameraConfig, "cameras", "overhead")
-        focal = config.height_px / 2.0 / np.tan(np.radians(config.fov_y_deg) / 2.0)
-        middle = (config.width_px - 1) / 2.0, (config.height_px - 1) / 2.0
-        self._model = CameraModel(config.width_px, config.height_px, focal, focal, *middle)
+        self._model = load_config(CameraConfig, "cameras", "overhead").model
         self.connect()
 
     @property
