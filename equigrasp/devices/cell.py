@@ -24,13 +24,15 @@ class ArmConfig:
 
     Args:
         name: Robot name, also the key of the registry.
-        urdf: Where the description lies: `package:relative/path` (see `simulation`), or a path
+        urdf: Where the description lies: `package:relative/path`, an absolute path, or a path
             below `urdf/`.
-        joint_names: The n joints.
+        joint_names: The n joints, as joint states and trajectories name them.
         limits: Limits from the data sheet.
         home_positions: Joint positions out of the camera's view [rad].
         base_frame: Frame of the arm's foot in its URDF.
         flange_frame: Frame that the gripper is mounted to in its URDF.
+        urdf_joint_names: What the URDF calls the joints, where that differs from `joint_names`.
+        flange_length: From the flange frame along its z axis to where the gripper is mounted [m].
     """
 
     name: str
@@ -40,6 +42,20 @@ class ArmConfig:
     home_positions: tuple[float, ...]
     base_frame: str
     flange_frame: str
+    urdf_joint_names: tuple[str, ...] = ()
+    flange_length: float = 0.0
+
+    def __post_init__(self) -> None:
+        lists = {
+            "home_positions": self.home_positions,
+            "limits": self.limits.lower,
+            "urdf_joint_names": self.urdf_joint_names or self.joint_names,
+        }
+        for key, values in lists.items():
+            if len(values) != len(self.joint_names):
+                raise ConfigError(
+                    f"{key}: {len(values)} values for {len(self.joint_names)} joints."
+                )
 
 
 @dataclass(frozen=True)
@@ -183,6 +199,9 @@ class CellConfig:
     reached; a cell without it is simulated. `calibration` names the file that `equigrasp calibrate`
     wrote (in `config/calibrations/`, or a path); `calibrated_cell.load_cell` applies it. `obstacles`
     are what stands in the cell besides table and trays, such as the camera's mount.
+    `success_detection` is `finger_width`, `object_bits` or `image_difference` (see
+    `primitives/success.py`); for the last, a tray that lost more than `min_object_volume` [m³] lost
+    an object.
     """
 
     name: str
@@ -195,6 +214,8 @@ class CellConfig:
     gripper_driver: str = ""
     calibration: str = ""
     obstacles: tuple[Obstacle, ...] = ()
+    success_detection: str = "finger_width"
+    min_object_volume: float = 30e-6
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""

@@ -25,6 +25,7 @@ _MAX_ITERATIONS = 60
 _MAX_STEP = 0.4  # [rad] per iteration
 _DAMPING = 1e-4
 _NUM_RANDOM_SEEDS = 24
+_LIMIT_MARGIN = 0.02  # [rad] to the joint limits: an arm that rests on one overshoots it
 
 
 class Kinematics:
@@ -50,8 +51,8 @@ class Kinematics:
         self.gripper_links = tuple(n for n in links if n in of_tool)
         self.data = self.model.createData()
         self._tcp = self.model.getFrameId("tcp")
-        self._lower = np.asarray(arm.limits.lower)
-        self._upper = np.asarray(arm.limits.upper)
+        self._lower = np.asarray(arm.limits.lower) + _LIMIT_MARGIN
+        self._upper = np.asarray(arm.limits.upper) - _LIMIT_MARGIN
 
     def forward(self, positions: np.ndarray) -> Transform:
         """Return `T_base_tcp` at joint positions (n,) [rad]."""

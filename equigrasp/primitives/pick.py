@@ -10,7 +10,15 @@ import numpy as np
 
 from equigrasp.devices.arm import JointTrajectory, MotionState
 from equigrasp.devices.cell import RobotCell
-from equigrasp.errors import CollisionError, DeviceError, PlanningError, UnreachableError
+from equigrasp.devices.gripper import GripperState
+from equigrasp.errors import (
+    CollisionError,
+    CommandRejectedError,
+    DeviceError,
+    PerceptionError,
+    PlanningError,
+    UnreachableError,
+)
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -19,6 +27,7 @@ from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.planning.object_field import ObjectField
 from equigrasp.primitives.motion import Motion
 from equigrasp.primitives.outcome import GraspOutcome, Phase
+from equigrasp.primitives.success import make_detector
 from equigrasp.primitives.validation import check_grasp, check_position
 
 _LOGGER = logging.getLogger(__name__)
@@ -69,6 +78,7 @@ class PickPrimitive:
     def __init__(self, cell: RobotCell, planner: MotionPlanner) -> None:
         self.cell = cell
         self.planner = planner
+        self.detector = make_detector(cell)
 
     def execute(
         self,
@@ -95,6 +105,7 @@ class PickPrimitive:
 
         Raises:
             CommandRejectedError: if the goal is outside the cell's limits; nothing moved.
+            PerceptionError: if success is detected by picture, and the tray is not to be seen.
             PlanningError: if it is unreachable or in collision; nothing moved.
             CancelledError: if `cancel` was set; the arm is at rest.
             DeviceError: if a device failed; the arm was told to stop.
@@ -110,21 +121,20 @@ class PickPrimitive:
         enter(Phase.PLANNING)
         motion.check_cancel()
         check_grasp(grasp, workspace, self.cell)
+        self._begin_detection(workspace, place)
         with self._avoiding_objects(grasp, observation):
             plan = self._plan(grasp, workspace, place, motion.joint_positions())
         with _halted_on_error(motion):
             is_contact = self._grasp(motion, grasp, plan, enter)
             is_lifted = self._lift(motion, plan, enter)
             enter(Phase.VERIFY)
-            width = self.cell.gripper.state().width
-            is_success = is_lifted and width > self.cell.gripper_config.held_width
-            if plan.carry is not None:
-                self._put_down(motion, workspace, plan.carry, is_success, enter)
+            fingers = self.cell.gripper.state()
+            is_success = self._finish(motion, workspace, plan, is_lifted, fingers, enter)
         duration = clock.now() - began
         return GraspOutcome(
             is_success=is_success,
             is_object_held=is_success and place is None,
-            finger_width=width,
+            finger_width=fingers.width,
             duration=duration,
             idle_time=max(0.0, duration - motion.busy_time),
             is_contact=is_contact,
@@ -135,9 +145,11 @@ class PickPrimitive:
         self, *, on_phase: OnPhase = lambda phase: None, cancel: threading.Event | None = None
     ) -> None:
         """Move to the home position, out of the camera's view; errors as `execute`."""
-        motion = Motion(self.cell, cancel or threading.Event())
-        home = np.asarray(self.cell.arm_config.home_positions)
         on_phase(Phase.HOME)
+        self._return_home(Motion(self.cell, cancel or threading.Event()))
+
+    def _return_home(self, motion: Motion) -> None:
+        home = np.asarray(self.cell.arm_config.home_positions)
         start = motion.joint_positions()
         if np.abs(home - start).max() > 1e-3:
             with _halted_on_error(motion):
@@ -199,6 +211,41 @@ class PickPrimitive:
             return _Plan(pre_grasp, descend, up, lift, carry)
         assert error is not None
         raise error
+
+    def _begin_detection(self, workspace: Workspace, place: PlaceTarget | None) -> None:
+        """Let the detector see how things are before the grasp."""
+        if self.detector.needs_view:
+            if place is None:
+                raise CommandRejectedError(
+                    f"Detector '{self.cell.config.success_detection}' needs a place to go to: an "
+                    f"arm that stays over workspace '{workspace.name}' hides it."
+                )
+            if not self._sees(workspace):
+                raise PerceptionError(f"The arm hides workspace '{workspace.name}': move home.")
+        self.detector.begin(workspace)
+
+    def _finish(
+        self,
+        motion: Motion,
+        workspace: Workspace,
+        plan: _Plan,
+        is_lifted: bool,
+        fingers: GripperState,
+        enter: OnPhase,
+    ) -> bool:
+        """Put down what is gripped, and ask the detector; let go of what it alone knows of."""
+        is_gripping = is_lifted and self.detector.is_gripping(fingers)
+        if plan.carry is not None:
+            self._put_down(motion, workspace, plan.carry, is_gripping, enter)
+        if self.detector.needs_view and not self._sees(workspace):
+            self._return_home(motion)
+        is_success = is_lifted and self.detector.is_success(fingers)
+        if is_success and not is_gripping:
+            motion.open_fingers()
+        return is_success
+
+    def _sees(self, workspace: Workspace) -> bool:
+        return self.planner.is_in_view(workspace, self.cell.arm.joint_state().positions)
 
     def _place_z(self, place: PlaceTarget) -> float:
         return place.workspace.floor_z + self.cell.config.motion.place_height
