@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--objects", default="household", help="object set or folder of meshes")
     evaluate.add_argument("--split", default="test", choices=["train", "test", "all"])
     evaluate.add_argument("--seed", type=int, default=1000, help="seed of objects and choices")
+    evaluate.add_argument("--cell", help="cell: a name or a YAML file [the run's]")
     evaluate.add_argument("--weights", type=Path, help="weight file [the run's newest]")
     evaluate.add_argument(
         "--policy",
@@ -217,7 +218,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     run = RunFolder(options.folder)
     arguments = read_yaml(run.config)["arguments"] if run.config.is_file() else {}
     values = {
-        "cell": arguments.get("cell", "ur5"),
+        "cell": options.cell or arguments.get("cell", "ur5"),
         "method": arguments.get("method", "asr_compact"),
         "objects": options.objects,
         "split": options.split,

@@ -11,6 +11,7 @@ from equigrasp.devices.camera import Camera
 from equigrasp.devices.clock import Clock
 from equigrasp.devices.gripper import Gripper, GripperLimits
 from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.obstacle import Obstacle
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -23,13 +24,15 @@ class ArmConfig:
 
     Args:
         name: Robot name, also the key of the registry.
-        urdf: Where the description lies: `package:relative/path` (see `simulation`), or a path
+        urdf: Where the description lies: `package:relative/path`, an absolute path, or a path
             below `urdf/`.
-        joint_names: The n joints.
+        joint_names: The n joints, as joint states and trajectories name them.
         limits: Limits from the data sheet.
         home_positions: Joint positions out of the camera's view [rad].
         base_frame: Frame of the arm's foot in its URDF.
         flange_frame: Frame that the gripper is mounted to in its URDF.
+        urdf_joint_names: What the URDF calls the joints, where that differs from `joint_names`.
+        flange_length: From the flange frame along its z axis to where the gripper is mounted [m].
     """
 
     name: str
@@ -39,6 +42,20 @@ class ArmConfig:
     home_positions: tuple[float, ...]
     base_frame: str
     flange_frame: str
+    urdf_joint_names: tuple[str, ...] = ()
+    flange_length: float = 0.0
+
+    def __post_init__(self) -> None:
+        lists = {
+            "home_positions": self.home_positions,
+            "limits": self.limits.lower,
+            "urdf_joint_names": self.urdf_joint_names or self.joint_names,
+        }
+        for key, values in lists.items():
+            if len(values) != len(self.joint_names):
+                raise ConfigError(
+                    f"{key}: {len(values)} values for {len(self.joint_names)} joints."
+                )
 
 
 @dataclass(frozen=True)
@@ -142,6 +159,8 @@ class MotionConfig:
         grasp_speed: Speed of the fingers [m/s].
         contact_force: Vertical force on the TCP at which a descent is stopped [N].
         motion_timeout: Bound on one motion beyond its planned duration [s].
+        avoid_objects: Plan round the objects in the tray, where a heightmap comes with the grasp.
+            Off by default: what it does to the success of grasps has not been measured.
     """
 
     speed_scale: float = 0.8
@@ -154,6 +173,7 @@ class MotionConfig:
     grasp_speed: float = 0.15
     contact_force: float = 40.0
     motion_timeout: float = 3.0
+    avoid_objects: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.speed_scale <= 1.0:
@@ -178,7 +198,10 @@ class CellConfig:
     `arm_driver`, `gripper_driver` and `camera_driver` name the files in `config/arm_drivers/` and so
     on that tell how the real devices are reached (see `hardware/registry.py`); empty: by nothing of
     ours. `calibration` names the file that `equigrasp calibrate` wrote (in `config/calibrations/`, or a
-    path); `calibrated_cell.load_cell` applies it.
+    path); `calibrated_cell.load_cell` applies it. `obstacles` are what stands in the cell besides table and trays, such as the camera's mount.
+    `success_detection` is `finger_width`, `object_bits` or `image_difference` (see
+    `primitives/success.py`); for the last, a tray that lost more than `min_object_volume` [m³] lost
+    an object.
     """
 
     name: str
@@ -192,6 +215,9 @@ class CellConfig:
     gripper_driver: str = ""
     camera_driver: str = ""
     calibration: str = ""
+    obstacles: tuple[Obstacle, ...] = ()
+    success_detection: str = "finger_width"
+    min_object_volume: float = 30e-6
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
@@ -13,7 +14,7 @@ from equigrasp.paths import urdf_dir
 
 
 def find_description(urdf: str) -> Path:
-    """Return the path of a description named `package:relative/path` or relative to `urdf/`.
+    """Return the path of a description: absolute, `package:relative/path` or relative to `urdf/`.
 
     Raises:
         ConfigError: if the package or the file is missing; names what to install.
@@ -32,6 +33,7 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     that rendering stays cheap. The file is named after its content and reused.
     """
     root = _load(find_description(arm.urdf))
+    _rename_joints(root, arm)
     tool = _load(find_description(gripper.urdf))
     _simplify_visuals(root)
     tool_root = _root_link(tool)
@@ -41,7 +43,7 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     mount = ET.SubElement(root, "joint", name="gripper_mount_joint", type="fixed")
     ET.SubElement(mount, "parent", link=arm.flange_frame)
     ET.SubElement(mount, "child", link=tool_root)
-    ET.SubElement(mount, "origin", xyz=f"0 0 {_flange_length(arm)}", rpy="0 0 0")
+    ET.SubElement(mount, "origin", xyz=f"0 0 {arm.flange_length}", rpy="0 0 0")
     _add_tcp(root, tool_root, gripper.tcp_offset)
     text = ET.tostring(root, encoding="unicode")
     folder = Path(tempfile.gettempdir()) / "equigrasp_urdf"
@@ -55,9 +57,20 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     return path
 
 
-def _flange_length(arm: ArmConfig) -> float:
-    # pybullet_data's iiwa ends at link 7, whose origin lies 45 mm below the media flange.
-    return 0.045 if arm.flange_frame == "lbr_iiwa_link_7" else 0.0
+def _rename_joints(root: ET.Element, arm: ArmConfig) -> None:
+    """Give the joints the names that everybody else knows them by.
+
+    Raises:
+        ConfigError: if the description lacks one of them.
+    """
+    old = arm.urdf_joint_names or arm.joint_names
+    joints = {joint.get("name"): joint for joint in root.findall("joint")}
+    missing = [name for name in old if name not in joints]
+    if missing:
+        known = ", ".join(sorted(str(name) for name in joints))
+        raise ConfigError(f"'{arm.urdf}' has no joint '{missing[0]}'. Its joints: {known}.")
+    for name, new in zip(old, arm.joint_names, strict=True):
+        joints[name].set("name", new)
 
 
 def _add_tcp(root: ET.Element, parent: str, offset: float) -> None:
@@ -98,13 +111,28 @@ def _package_folder(package: str) -> Path:
 def _load(path: Path) -> ET.Element:
     root = ET.parse(path).getroot()
     for mesh in root.iter("mesh"):
-        name = mesh.get("filename", "")
-        if name.startswith("package://example-robot-data/robots/"):
-            relative = name.removeprefix("package://example-robot-data/robots/")
-            mesh.set("filename", str(_package_folder("example-robot-data") / relative))
-        elif not Path(name).is_absolute():
-            mesh.set("filename", str((path.parent / name).resolve()))
+        mesh.set("filename", str(_mesh_path(mesh.get("filename", ""), path.parent)))
     return root
+
+
+def _mesh_path(name: str, folder: Path) -> Path:
+    """Return the file of a mesh, named as in a URDF that lies in `folder`.
+
+    Raises:
+        ConfigError: if its ROS package is not to be found.
+    """
+    if not name.startswith("package://"):
+        return (folder / name.removeprefix("file://")).resolve()
+    package, _, relative = name.removeprefix("package://").partition("/")
+    if package == "example-robot-data":
+        return _package_folder(package) / relative.removeprefix("robots/")
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        share = Path(prefix) / "share" / package
+        if prefix and share.is_dir():
+            return share / relative
+    raise ConfigError(
+        f"Mesh '{name}': no ROS package '{package}' below AMENT_PREFIX_PATH. Source its workspace."
+    )
 
 
 def _simplify_visuals(root: ET.Element) -> None:

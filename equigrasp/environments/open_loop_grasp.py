@@ -83,11 +83,11 @@ class OpenLoopGraspEnv:
         self.num_swaps += 1
         self.pick.go_home()
 
-    def step(self, grasp: GraspAction) -> GraspOutcome:
-        """Carry out one attempt; errors as `PickPrimitive.execute`."""
+    def step(self, grasp: GraspAction, observation: Observation | None = None) -> GraspOutcome:
+        """Carry out one attempt round the objects observed; errors as `PickPrimitive.execute`."""
         spread = self.cell.config.motion.place_spread
         place = sample_place(self.trays.place, spread, self._rng)
-        return self.pick.execute(grasp, self.trays.pick, place)
+        return self.pick.execute(grasp, self.trays.pick, place, observation=observation)
 
 
 def return_stray(

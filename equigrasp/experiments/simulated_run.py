@@ -75,7 +75,7 @@ class SimulatedRun:
                 decision = self._policy.choose(
                     observation, np.random.default_rng(seed), mode, self._failures
                 )
-                outcome = self.env.step(decision.grasp)
+                outcome = self.env.step(decision.grasp, observation)
             except EmptyWorkspaceError:
                 self.env.swap()
                 continue

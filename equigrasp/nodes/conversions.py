@@ -127,7 +127,10 @@ def to_joint_state_msg(state: JointState, joint_names: tuple[str, ...]) -> Joint
 def from_joint_state_msg(
     message: JointStateMsg, joint_names: tuple[str, ...]
 ) -> JointState | None:
-    """Return the named joints in their order, or None if the message does not say where they are."""
+    """Return the named joints in their order, or None if the message does not say where they are.
+
+    Drivers may tell of other joints as well, in any order, and of NaN until their robot answers.
+    """
     index = {name: i for i, name in enumerate(message.name)}
     is_whole = len(message.position) == len(message.name)
     if not is_whole or not all(name in index for name in joint_names):
@@ -137,11 +140,14 @@ def from_joint_state_msg(
     def pick(values: "array.array[float]") -> np.ndarray:
         return np.array([values[i] if len(values) > i else 0.0 for i in order])
 
+    positions = pick(message.position)
+    if not np.isfinite(positions).all():
+        return None
     return JointState(
         from_time(message.header.stamp),
-        pick(message.position),
-        pick(message.velocity),
-        pick(message.effort),
+        positions,
+        np.nan_to_num(pick(message.velocity)),
+        np.nan_to_num(pick(message.effort)),
     )
 
 

@@ -14,28 +14,33 @@ from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.config import load_config
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.devices.cell import ArmConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
 from equigrasp.errors import (
     CancelledError,
     CollisionError,
     CommandRejectedError,
     ConfigError,
     EquigraspError,
+    PerceptionError,
     PlanningError,
 )
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.nodes import names
-from equigrasp.nodes.conversions import from_grasp_msg, to_time
+from equigrasp.nodes.conversions import from_grasp_msg, from_heightmap_msg, to_time
 from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.planners import make_planner
+from equigrasp.nodes.remote_camera import RemoteCamera
 from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
-from equigrasp.planning.ompl_planner import OmplPlanner
+from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
+from equigrasp.primitives.success import needs_camera
 
 _DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come
 _CODES = ExecuteGrasp.Result
+_DEVICE_CODES = {"gripper": _CODES.GRIPPER_FAILED, "camera": _CODES.CAMERA_FAILED}
 _PLAN_CODES = {
     PlanGrasp.Response.UNKNOWN_WORKSPACE: _CODES.INVALID_GOAL,
     PlanGrasp.Response.NO_IMAGE: _CODES.CAMERA_FAILED,
@@ -50,9 +55,14 @@ class ExecutorNodeConfig:
     """Parameters of the node."""
 
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
+    planner: str = parameter("ompl", "Motion planner: ompl, or moveit where ROS has MoveIt.")
     policy_timeout: float = parameter(
         8.0, "Longest wait for plan_grasp [s, wall clock].", 0.1, 120.0
     )
+    image_timeout: float = parameter(
+        2.0, "Longest wait for an image that tells of success [s, wall clock].", 0.1, 60.0
+    )
+    camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")
 
 
 class _GoalError(EquigraspError):
@@ -87,10 +97,10 @@ class ExecutorNode(ManagedNode):
             gripper_config,
             self._arm,
             self._gripper,
-            None,
-            self._robot_clock,  # type: ignore[arg-type]
+            self._camera(config),  # type: ignore[arg-type]
+            self._robot_clock,
         )
-        self._primitive = PickPrimitive(self._cell, OmplPlanner(self._cell))
+        self._primitive = PickPrimitive(self._cell, make_planner(self._config.planner, self._cell))
         self._plan_client = self.create_client(
             PlanGrasp, names.PLAN_GRASP, callback_group=self.callbacks
         )
@@ -99,6 +109,19 @@ class ExecutorNode(ManagedNode):
             self._serve(PickObject, names.PICK_OBJECT, self._pick_object),
             self._serve(MoveHome, names.MOVE_HOME, self._move_home),
         ]
+
+    def _camera(self, config: CellConfig) -> RemoteCamera | None:
+        """Listen to the camera where success is told by picture."""
+        if not needs_camera(config):
+            return None
+        return RemoteCamera(
+            self,
+            self._robot_clock,
+            self._config.camera_frame,
+            has_color=False,
+            has_depth=True,
+            timeout=self._config.image_timeout,
+        )
 
     def halt(self) -> None:
         """Stop all motion."""
@@ -180,8 +203,12 @@ class ExecutorNode(ManagedNode):
             return int(_CODES.IN_COLLISION)
         if isinstance(error, PlanningError):
             return int(_CODES.UNREACHABLE)
-        is_gripper = "gripper" in str(error).lower()
-        return int(_CODES.GRIPPER_FAILED if is_gripper else _CODES.ARM_FAILED)
+        if isinstance(error, PerceptionError):
+            return int(_CODES.CAMERA_FAILED)
+        for device, code in _DEVICE_CODES.items():
+            if device in str(error).lower():
+                return int(code)
+        return int(_CODES.ARM_FAILED)
 
     def _is_holding(self) -> bool:
         try:
@@ -207,6 +234,7 @@ class ExecutorNode(ManagedNode):
         seed: int,
         cancel: threading.Event,
         on_phase: Callable[[Phase], None],
+        observation: Observation | None = None,
     ) -> GraspOutcome:
         workspace = self._cell.config.workspace(pick)
         target: PlaceTarget | None = None
@@ -214,7 +242,9 @@ class ExecutorNode(ManagedNode):
             spread = self._cell.config.motion.place_spread
             rng = np.random.default_rng(seed)
             target = sample_place(self._cell.config.workspace(place), spread, rng)
-        return self._primitive.execute(grasp, workspace, target, on_phase=on_phase, cancel=cancel)
+        return self._primitive.execute(
+            grasp, workspace, target, observation=observation, on_phase=on_phase, cancel=cancel
+        )
 
     def _execute_grasp(
         self,
@@ -255,6 +285,7 @@ class ExecutorNode(ManagedNode):
             goal.seed,
             cancel,
             on_phase,
+            from_heightmap_msg(plan.heightmap),
         )
         _fill(result, outcome)
 

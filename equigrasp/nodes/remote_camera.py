@@ -4,6 +4,7 @@ import threading
 import time
 
 import numpy as np
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -24,8 +25,6 @@ from equigrasp.nodes.static_frames import StaticFrames
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.rectification import Rectifier
 
-_FRAME_TIMEOUT = 3.0  # [s] wall clock
-
 
 class RemoteCamera(Camera):
     """Hears colour, depth, intrinsics and tf; what a lens has bent is straightened.
@@ -36,11 +35,20 @@ class RemoteCamera(Camera):
         frame_id: The camera's optical frame in tf.
         has_color: Whether a frame must hold a picture.
         has_depth: Whether a frame must hold depth.
+        timeout: Longest wait for a frame [s, wall clock].
     """
 
     def __init__(
-        self, node: Node, clock: Clock, frame_id: str, *, has_color: bool, has_depth: bool
+        self,
+        node: Node,
+        clock: Clock,
+        frame_id: str,
+        *,
+        has_color: bool,
+        has_depth: bool,
+        timeout: float = 3.0,
     ) -> None:
+        self._timeout = timeout
         self._clock = clock
         self._frame_id = frame_id
         self._arrived = threading.Condition()
@@ -56,12 +64,21 @@ class RemoteCamera(Camera):
             )
             if is_needed
         ]
+        group = MutuallyExclusiveCallbackGroup()
         for topic in self._needs:
             node.create_subscription(
-                Image, topic, lambda m, t=topic: self._on_image(t, m), qos.sensor_data()
+                Image,
+                topic,
+                lambda m, t=topic: self._on_image(t, m),
+                qos.sensor_data(),
+                callback_group=group,
             )
-        node.create_subscription(CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data())
-        node.create_subscription(TFMessage, names.TF_STATIC, self._on_tf, qos.latched(10))
+        node.create_subscription(
+            CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data(), callback_group=group
+        )
+        node.create_subscription(
+            TFMessage, names.TF_STATIC, self._on_tf, qos.latched(10), callback_group=group
+        )
 
     @property
     def model(self) -> CameraModel:
@@ -73,7 +90,9 @@ class RemoteCamera(Camera):
     def T_base_camera(self) -> Transform:  # noqa: N802
         pose = self._frames.pose(names.BASE_FRAME, self._frame_id)
         if pose is None:
-            raise NotConnectedError(f"No frame '{self._frame_id}' on '{names.TF_STATIC}' so far.")
+            raise NotConnectedError(
+                f"No camera frame '{self._frame_id}' on '{names.TF_STATIC}' so far."
+            )
         return pose
 
     def connect(self) -> None:
@@ -84,12 +103,12 @@ class RemoteCamera(Camera):
         """Nothing to do: the node hears as long as it lives."""
 
     def capture(self) -> CameraFrame:
-        asked, deadline = self._clock.now(), time.monotonic() + _FRAME_TIMEOUT
+        asked, deadline = self._clock.now(), time.monotonic() + self._timeout
         with self._arrived:
             while missing := self._missing(asked):
                 if time.monotonic() > deadline:
                     raise DeviceTimeoutError(
-                        f"No new message on {', '.join(missing)} within {_FRAME_TIMEOUT} s. Is the "
+                        f"No new message on {', '.join(missing)} within {self._timeout} s. Is the "
                         "camera's driver running, and are its topics remapped to these names?"
                     )
                 self._arrived.wait(0.1)

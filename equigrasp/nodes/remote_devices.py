@@ -1,6 +1,7 @@
 """Arm and gripper behind ROS: ours or any driver that speaks ros2_control's actions."""
 
 import contextlib
+import math
 import threading
 import time
 import uuid
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from action_msgs.msg import GoalStatus
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from rclpy.executors import (
     ExternalShutdownException,
@@ -31,6 +33,22 @@ from equigrasp.nodes.conversions import from_joint_state_msg, to_trajectory_msg
 _ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
 _STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
 _CLOCK_TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
+_SETTLE_TIMEOUT = 1.0  # [s] wall clock between a goal's success and the joints being there
+_AT_REST = 0.05  # [rad/s] an arm whose motion was stopped is faster than this while it brakes
+_REFUSED = (
+    "the controller refused the goal; its log says why (is it active, are the joints its own?)"
+)
+_GRIP_SLACK = 0.002  # [m] fingers that moved on by more have lost what they stalled on
+_CODES = {
+    getattr(FollowJointTrajectory.Result, name): name
+    for name in (
+        "INVALID_GOAL",
+        "INVALID_JOINTS",
+        "OLD_HEADER_TIMESTAMP",
+        "PATH_TOLERANCE_VIOLATED",
+        "GOAL_TOLERANCE_VIOLATED",
+    )
+}
 _POLL = 0.02  # [s] wall clock between polls where nothing happens
 
 
@@ -127,7 +145,7 @@ class _RemoteGoal:
         self,
         client: ActionClient,
         goal: Any,
-        on_result: Callable[[Any], MotionStatus],
+        on_result: Callable[[Any, int], MotionStatus],
         wake: Callable[[], None],
     ) -> None:
         self._client = client
@@ -137,6 +155,7 @@ class _RemoteGoal:
         self._handle: Any = None
         self._is_cancelled = False
         self._sent = time.monotonic()
+        self.ended = math.inf  # wall clock time of the result
         self._lock = threading.Lock()
         self._status = MotionStatus(MotionState.MOVING)
         if not client.server_is_ready() and not client.wait_for_server(_ANSWER_TIMEOUT):
@@ -168,7 +187,7 @@ class _RemoteGoal:
         handle = future.result()
         with self._lock:
             if not handle.accepted:
-                self._status = MotionStatus(MotionState.FAULT, "the controller refused the goal")
+                self._status = MotionStatus(MotionState.FAULT, _REFUSED)
                 self._wake()
                 return
             self._handle = handle
@@ -177,12 +196,14 @@ class _RemoteGoal:
         handle.get_result_async().add_done_callback(self._finished)
 
     def _finished(self, future: Any) -> None:
-        status = self._on_result(future.result().result)
+        answer = future.result()
+        status = self._on_result(answer.result, answer.status)
         with self._lock:
             if not self._status.is_active:
                 return  # given up before the answer came
             is_ours = self._is_cancelled and status.state is not MotionState.SUCCEEDED
             self._status = MotionStatus(MotionState.STOPPED) if is_ours else status
+            self.ended = time.monotonic()
         self._wake()
 
 
@@ -197,6 +218,8 @@ class RemoteArm(Arm):
         self._state: JointState | None = None
         self._received = 0.0
         self._goal: _RemoteGoal | None = None
+        self._target = np.zeros(0)
+        self._settled: MotionStatus | None = None  # how the last motion ended, once that is sure
         self._client = ActionClient(
             node, FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY,
             callback_group=node.callbacks,  # type: ignore[attr-defined]
@@ -240,14 +263,40 @@ class RemoteArm(Arm):
         goal = FollowJointTrajectory.Goal(
             trajectory=to_trajectory_msg(trajectory, self.joint_names)
         )
+        self._target, self._settled = np.asarray(trajectory.positions)[-1], None
         self._goal = _RemoteGoal(self._client, goal, _trajectory_status, self._wake)
 
     def motion_status(self) -> MotionStatus:
         if self._goal is None:
             return MotionStatus(MotionState.IDLE)
+        if self._settled is not None:
+            return self._settled
         status = self._goal.status()
         if status.is_active:
             self.joint_state()  # raises when the arm fell silent
+            return status
+        return self._settle(status)
+
+    def _settle(self, status: MotionStatus) -> MotionStatus:
+        """Believe that a motion has ended when the joints show it.
+
+        A JointTrajectoryController tells of success when the time is over, unless tolerances are
+        configured, and of a cancel at once, while the arm brakes.
+        """
+        assert self._goal is not None
+        state = self.joint_state()
+        error = np.abs(state.positions - self._target)
+        i, is_late = int(error.argmax()), time.monotonic() > self._goal.ended + _SETTLE_TIMEOUT
+        if status.state is MotionState.SUCCEEDED and error[i] > self.limits.start_tolerance:
+            if not is_late:
+                return MotionStatus(MotionState.MOVING)
+            status = MotionStatus(
+                MotionState.FAULT,
+                f"joint '{self.joint_names[i]}' ended {error[i]:.3f} rad from its goal",
+            )
+        elif status.state is MotionState.STOPPED and np.abs(state.velocities).max() > _AT_REST:
+            return MotionStatus(MotionState.STOPPING)
+        self._settled = status
         return status
 
     def stop(self) -> None:
@@ -271,7 +320,7 @@ class RemoteGripper(Gripper):
         self._wake = wake
         self._state: GripperState | None = None
         self._received = 0.0
-        self._is_stalled = False
+        self._stalled_width = math.nan  # [m] where the fingers stalled last
         self._goal: _RemoteGoal | None = None
         self._client = ActionClient(
             node, GripperCommand, names.GRIPPER_COMMAND,
@@ -320,8 +369,8 @@ class RemoteGripper(Gripper):
         if self._goal is not None:
             self._goal.cancel()
 
-    def _gripper_status(self, result: GripperCommand.Result) -> MotionStatus:
-        self._is_stalled = result.stalled
+    def _gripper_status(self, result: GripperCommand.Result, goal_status: int) -> MotionStatus:
+        self._stalled_width = result.position if result.stalled else math.nan
         if result.reached_goal or result.stalled:
             return MotionStatus(MotionState.SUCCEEDED)
         return MotionStatus(MotionState.FAULT, "the gripper did not reach its goal")
@@ -333,11 +382,16 @@ class RemoteGripper(Gripper):
             last, speed = self._state, 0.0
             if last is not None and state.stamp > last.stamp:
                 speed = (width - last.width) / (state.stamp - last.stamp)
-            self._state = GripperState(state.stamp, width, speed, self._is_stalled)
+            is_stalled = abs(width - self._stalled_width) < _GRIP_SLACK
+            self._state = GripperState(state.stamp, width, speed, is_stalled)
             self._received = time.monotonic()
 
 
-def _trajectory_status(result: FollowJointTrajectory.Result) -> MotionStatus:
-    if result.error_code == FollowJointTrajectory.Result.SUCCESSFUL and not result.error_string:
+def _trajectory_status(result: FollowJointTrajectory.Result, goal_status: int) -> MotionStatus:
+    """Go by the goal's status: some controllers leave the code at 0, some say why they succeeded."""
+    if goal_status == GoalStatus.STATUS_SUCCEEDED and result.error_code == result.SUCCESSFUL:
         return MotionStatus(MotionState.SUCCEEDED)
-    return MotionStatus(MotionState.FAULT, result.error_string or f"code {result.error_code}")
+    if goal_status == GoalStatus.STATUS_CANCELED:
+        return MotionStatus(MotionState.STOPPED, "somebody cancelled the trajectory")
+    code = _CODES.get(result.error_code, f"code {result.error_code}")
+    return MotionStatus(MotionState.FAULT, f"{code}: {result.error_string or 'no reason given'}")

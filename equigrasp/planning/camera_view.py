@@ -6,7 +6,8 @@ from scipy.spatial import ConvexHull
 
 from equigrasp.devices.cell import CameraConfig
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.planning.kinematics import Kinematics, coal
+from equigrasp.planning.kinematics import Kinematics
+from equigrasp.planning.link_hull import hull_corners
 
 _MARGIN = 0.02  # [m] about the workspace: objects at its rim stand up to 60 mm high
 _BELOW_CAMERA = 0.05  # [m] a link nearer to the camera's height than this is taken to block it
@@ -25,7 +26,7 @@ class CameraView:
         self._geometry = kinematics.geometry
         self._geometry_data = self._geometry.createData()
         self._eye = np.asarray(camera.position)
-        self._corners = [_corners(o.geometry) for o in self._geometry.geometryObjects]
+        self._corners = [hull_corners(o.geometry) for o in self._geometry.geometryObjects]
 
     def is_free(self, positions: np.ndarray, workspace: Workspace) -> bool:
         """Tell whether all of a workspace is in view at joint positions (n,) [rad]."""
@@ -45,17 +46,6 @@ class CameraView:
             if _overlap(shadow, square):
                 return False
         return True
-
-
-def _corners(shape: "coal.CollisionGeometry") -> np.ndarray:
-    """Return points (K, 3) [m] whose convex hull holds a shape, in its own frame."""
-    if isinstance(shape, coal.BVHModelBase):
-        vertices = np.asarray(shape.vertices())
-        return np.asarray(vertices[ConvexHull(vertices).vertices])
-    shape.computeLocalAABB()
-    low, high = np.asarray(shape.aabb_local.min_), np.asarray(shape.aabb_local.max_)
-    share = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    return np.asarray(low + share * (high - low))
 
 
 def _overlap(shadow: np.ndarray, square: np.ndarray) -> bool:

@@ -1,62 +1,51 @@
-"""What the arm must not touch: the table, the trays and itself."""
-
-import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+"""What the arm must not touch: table, trays, obstacles, objects and itself."""
 
 import numpy as np
 import pinocchio as pin
 
-from equigrasp.errors import CollisionError
-from equigrasp.geometry.workspace import Workspace
-from equigrasp.paths import urdf_dir
+from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.obstacle import Obstacle
+from equigrasp.planning.field_contact import FieldContact
+from equigrasp.planning.fixed_bodies import fixed_bodies
 from equigrasp.planning.kinematics import Kinematics, coal
+from equigrasp.planning.object_field import ObjectField
+from equigrasp.planning.self_collision import unchecked_pairs
 
 _MARGIN = 0.002  # [m] kept from everything
 
 
-@dataclass(frozen=True)
-class Obstacle:
-    """An upright box in the base frame: edge lengths and centre [m]."""
-
-    name: str
-    size: tuple[float, float, float]
-    center: tuple[float, float, float]
-
-
 class CollisionScene:
-    """Robot links against table, trays and further obstacles, and against each other."""
+    """Robot links against the cell's fixed bodies, the objects, and each other."""
 
-    def __init__(
-        self,
-        kinematics: Kinematics,
-        workspaces: tuple[Workspace, ...],
-        obstacles: tuple[Obstacle, ...] = (),
-    ) -> None:
+    def __init__(self, kinematics: Kinematics, cell: CellConfig) -> None:
         self._model = kinematics.model
         self._geometry = kinematics.geometry.copy()
         self._data = self._model.createData()
+        self._objects = FieldContact(kinematics)
         links = list(range(self._geometry.ngeoms))
-        self._add_box("table", np.array([1.6, 1.6, 0.04]), np.array([0.45, 0.0, -0.022]))
-        for workspace in workspaces:
-            self._add_tray(workspace)
-        for obstacle in obstacles:
-            self._add_box(obstacle.name, np.array(obstacle.size), np.array(obstacle.center))
+        for body in fixed_bodies(cell):
+            self._add(body)
         fixed = range(len(links), self._geometry.ngeoms)
         for i in links:
             if self._geometry.geometryObjects[i].parentJoint > 1:  # the foot stands on the table
                 for j in fixed:
                     self._geometry.addCollisionPair(pin.CollisionPair(i, j))
-        self._add_self_pairs(links)
+        self._add_self_pairs(links, unchecked_pairs(cell))
         self._geometry_data = self._geometry.createData()
         for request in self._geometry_data.collisionRequests:
             request.security_margin = _MARGIN
+
+    def set_objects(self, objects: ObjectField | None) -> None:
+        """Take over what lies in a tray; None: nothing is known of it."""
+        self._objects.set_field(objects)
 
     def find_collision(self, positions: np.ndarray) -> str | None:
         """Return "link and thing" for the first contact at joint positions (n,), or None."""
         if not pin.computeCollisions(
             self._model, self._data, self._geometry, self._geometry_data, positions, True
         ):
-            return None
+            link = self._objects.find(self._geometry_data.oMg)
+            return None if link is None else f"{link} and the objects"
         for k, result in enumerate(self._geometry_data.collisionResults):
             if result.isCollision():
                 pair = self._geometry.collisionPairs[k]
@@ -64,40 +53,22 @@ class CollisionScene:
                 return " and ".join(n.removesuffix("_0") for n in names)
         return None
 
-    def check(self, positions: np.ndarray, what: str) -> None:
-        """Raise `CollisionError` that names `what` and the contact, if there is one."""
-        contact = self.find_collision(positions)
-        if contact is not None:
-            raise CollisionError(f"{what} would bring {contact} into contact.")
-
-    def _add_box(
-        self, name: str, size: np.ndarray, center: np.ndarray, rpy: np.ndarray | None = None
-    ) -> None:
-        rotation = np.eye(3) if rpy is None else pin.rpy.rpyToMatrix(rpy)
-        box = coal.Box(*[float(s) for s in size])
+    def _add(self, body: Obstacle) -> None:
+        x, y, z = (float(s) for s in body.size)
+        shape = coal.Box(x, y, z) if body.shape == "box" else coal.Cylinder(x / 2.0, z)
+        placement = pin.SE3(pin.rpy.rpyToMatrix(np.array(body.rpy)), np.array(body.center))
         placed = pin.GeometryObject(
-            name=name,
-            parent_joint=0,
-            collision_geometry=box,
-            placement=pin.SE3(rotation, center),
+            name=body.name, parent_joint=0, collision_geometry=shape, placement=placement
         )
         self._geometry.addGeometryObject(placed)
 
-    def _add_tray(self, workspace: Workspace) -> None:
-        root = ET.parse(urdf_dir() / "cells" / "tray" / "tray.urdf").getroot()
-        origin = np.array([workspace.center_x, workspace.center_y, workspace.floor_z - 0.002])
-        for k, collision in enumerate(root.iter("collision")):
-            place, box = collision.find("origin"), collision.find("geometry/box")
-            assert place is not None and box is not None
-            xyz = np.array(place.get("xyz", "0 0 0").split(), dtype=float)
-            rpy = np.array(place.get("rpy", "0 0 0").split(), dtype=float)
-            size = np.array(box.get("size", "").split(), dtype=float)
-            self._add_box(f"tray {workspace.name} part {k}", size, origin + xyz, rpy)
-
-    def _add_self_pairs(self, links: list[int]) -> None:
+    def _add_self_pairs(self, links: list[int], unchecked: set[frozenset[str]] | None) -> None:
+        """Add the pairs of the SRDF, or without one of links with two joints or more between them."""
         objects = self._geometry.geometryObjects
+        names = [self._model.frames[objects[i].parentFrame].name for i in links]
         for i in links:
             for j in links[:i]:
                 apart = abs(objects[i].parentJoint - objects[j].parentJoint)
-                if apart > 2:  # neighbours touch by construction
+                is_pair = frozenset((names[i], names[j])) not in (unchecked or ())
+                if apart > (0 if unchecked is not None else 2) and is_pair:
                     self._geometry.addCollisionPair(pin.CollisionPair(j, i))

@@ -1,6 +1,7 @@
 """Forward and inverse kinematics of an arm with its gripper, by Pinocchio."""
 
 import itertools
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ except ImportError:
     import hppfcl as coal  # its name beside Pinocchio 2
 
 from equigrasp.devices.cell import ArmConfig, GripperConfig
-from equigrasp.devices.robot_description import assemble
+from equigrasp.devices.robot_description import assemble, find_description
 from equigrasp.errors import UnreachableError
 from equigrasp.geometry.transform import Transform
 
@@ -24,10 +25,14 @@ _MAX_ITERATIONS = 60
 _MAX_STEP = 0.4  # [rad] per iteration
 _DAMPING = 1e-4
 _NUM_RANDOM_SEEDS = 24
+_LIMIT_MARGIN = 0.02  # [rad] to the joint limits: an arm that rests on one overshoots it
 
 
 class Kinematics:
-    """Kinematic and dynamic model; the gripper's joints are locked."""
+    """Kinematic and dynamic model; the gripper's joints are locked.
+
+    `gripper_links` are the gripper's links that have a shape; `foot_links` stand or turn on the table.
+    """
 
     def __init__(self, arm: ArmConfig, gripper: GripperConfig) -> None:
         self.arm = arm
@@ -38,10 +43,16 @@ class Kinematics:
         self.model, self.geometry = pin.buildReducedModel(
             model, geometry, locked, pin.neutral(model)
         )
+        links = [self.model.frames[o.parentFrame].name for o in self.geometry.geometryObjects]
+        parents = [o.parentJoint for o in self.geometry.geometryObjects]
+        self.foot_links = tuple(n for n, p in zip(links, parents, strict=True) if p <= 1)
+        tool = ET.parse(find_description(gripper.urdf)).getroot()
+        of_tool = {link.get("name") for link in tool.iter("link")}
+        self.gripper_links = tuple(n for n in links if n in of_tool)
         self.data = self.model.createData()
         self._tcp = self.model.getFrameId("tcp")
-        self._lower = np.asarray(arm.limits.lower)
-        self._upper = np.asarray(arm.limits.upper)
+        self._lower = np.asarray(arm.limits.lower) + _LIMIT_MARGIN
+        self._upper = np.asarray(arm.limits.upper) - _LIMIT_MARGIN
 
     def forward(self, positions: np.ndarray) -> Transform:
         """Return `T_base_tcp` at joint positions (n,) [rad]."""

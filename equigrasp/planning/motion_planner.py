@@ -7,14 +7,20 @@ import numpy as np
 from equigrasp.devices.arm import JointTrajectory
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.planning.object_field import ObjectField
 
 
 class MotionPlanner(ABC):
     """Turns poses of the TCP into joint trajectories within the arm's limits.
 
-    `ompl_planner.OmplPlanner` is the implementation that needs nothing but pip; an adapter to
-    MoveIt would be another one, in `nodes/`, where ROS may be known.
+    `ompl_planner.OmplPlanner` is the implementation that needs nothing but pip;
+    `nodes.moveit_planner.MoveItPlanner` plans with MoveIt, where ROS has it. Both plan in the same
+    scene: `fixed_bodies`, and the `ObjectField` that they are given.
     """
+
+    @abstractmethod
+    def set_objects(self, objects: ObjectField | None) -> None:
+        """Take over what lies in a tray; None: nothing is known of it."""
 
     @abstractmethod
     def forward_kinematics(self, joint_positions: np.ndarray) -> Transform:

@@ -10,13 +10,24 @@ import numpy as np
 
 from equigrasp.devices.arm import JointTrajectory, MotionState
 from equigrasp.devices.cell import RobotCell
-from equigrasp.errors import CollisionError, DeviceError, PlanningError, UnreachableError
+from equigrasp.devices.gripper import GripperState
+from equigrasp.errors import (
+    CollisionError,
+    CommandRejectedError,
+    DeviceError,
+    PerceptionError,
+    PlanningError,
+    UnreachableError,
+)
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
+from equigrasp.planning.object_field import ObjectField
 from equigrasp.primitives.motion import Motion
 from equigrasp.primitives.outcome import GraspOutcome, Phase
+from equigrasp.primitives.success import make_detector
 from equigrasp.primitives.validation import check_grasp, check_position
 
 _LOGGER = logging.getLogger(__name__)
@@ -67,6 +78,7 @@ class PickPrimitive:
     def __init__(self, cell: RobotCell, planner: MotionPlanner) -> None:
         self.cell = cell
         self.planner = planner
+        self.detector = make_detector(cell)
 
     def execute(
         self,
@@ -74,32 +86,32 @@ class PickPrimitive:
         workspace: Workspace,
         place: PlaceTarget | None,
         *,
+        observation: Observation | None = None,
         on_phase: OnPhase = lambda phase: None,
         cancel: threading.Event | None = None,
     ) -> GraspOutcome:
         """Pre-grasp, descend, close, lift, verify, and put down over `place` where it is given.
 
-        All of it is planned before anything moves, so that the arm does not wait for plans later.
-        After a miss the arm goes over `place` all the same, so that the camera sees the tray.
-        `on_phase(Phase.PLACE)` is called once all of `workspace` is in the camera's view, or, for
-        the few places where the arm's posture leaves a corner hidden, over the place.
+        All is planned before anything moves. The arm goes over `place` after a miss, too: the camera
+        must see the tray. `on_phase(Phase.PLACE)` is called once it does, at the latest over the place.
 
         Args:
             grasp: What to try.
             workspace: Where it lies.
             place: Where to put the object; None: hold it above the workspace.
+            observation: What the grasp was chosen on; its objects are planned round.
             on_phase: Called as each phase begins.
             cancel: Set from any thread to stop.
 
         Raises:
             CommandRejectedError: if the goal is outside the cell's limits; nothing moved.
+            PerceptionError: if success is detected by picture, and the tray is not to be seen.
             PlanningError: if it is unreachable or in collision; nothing moved.
             CancelledError: if `cancel` was set; the arm is at rest.
             DeviceError: if a device failed; the arm was told to stop.
         """
         motion = Motion(self.cell, cancel or threading.Event())
-        clock = self.cell.clock
-        began = clock.now()
+        clock, began = self.cell.clock, self.cell.clock.now()
         phases: dict[str, float] = {}
 
         def enter(phase: Phase) -> None:
@@ -109,20 +121,20 @@ class PickPrimitive:
         enter(Phase.PLANNING)
         motion.check_cancel()
         check_grasp(grasp, workspace, self.cell)
-        plan = self._plan(grasp, workspace, place, motion.joint_positions())
+        self._begin_detection(workspace, place)
+        with self._avoiding_objects(grasp, observation):
+            plan = self._plan(grasp, workspace, place, motion.joint_positions())
         with _halted_on_error(motion):
             is_contact = self._grasp(motion, grasp, plan, enter)
             is_lifted = self._lift(motion, plan, enter)
             enter(Phase.VERIFY)
-            width = self.cell.gripper.state().width
-            is_success = is_lifted and width > self.cell.gripper_config.held_width
-            if plan.carry is not None:
-                self._put_down(motion, workspace, plan.carry, is_success, enter)
+            fingers = self.cell.gripper.state()
+            is_success = self._finish(motion, workspace, plan, is_lifted, fingers, enter)
         duration = clock.now() - began
         return GraspOutcome(
             is_success=is_success,
             is_object_held=is_success and place is None,
-            finger_width=width,
+            finger_width=fingers.width,
             duration=duration,
             idle_time=max(0.0, duration - motion.busy_time),
             is_contact=is_contact,
@@ -133,13 +145,30 @@ class PickPrimitive:
         self, *, on_phase: OnPhase = lambda phase: None, cancel: threading.Event | None = None
     ) -> None:
         """Move to the home position, out of the camera's view; errors as `execute`."""
-        motion = Motion(self.cell, cancel or threading.Event())
-        home = np.asarray(self.cell.arm_config.home_positions)
         on_phase(Phase.HOME)
+        self._return_home(Motion(self.cell, cancel or threading.Event()))
+
+    def _return_home(self, motion: Motion) -> None:
+        home = np.asarray(self.cell.arm_config.home_positions)
         start = motion.joint_positions()
         if np.abs(home - start).max() > 1e-3:
             with _halted_on_error(motion):
                 motion.follow(self.planner.plan_joints(self._clear(motion, start), home))
+
+    @contextlib.contextmanager
+    def _avoiding_objects(
+        self, grasp: GraspAction, observation: Observation | None
+    ) -> Iterator[None]:
+        """Plan round the objects seen, within the block: afterwards they lie elsewhere."""
+        if observation is None or not self.cell.config.motion.avoid_objects:
+            yield
+            return
+        stroke = self.cell.gripper_config.limits.stroke
+        self.planner.set_objects(ObjectField.about(grasp, stroke, observation))
+        try:
+            yield
+        finally:
+            self.planner.set_objects(None)
 
     def _plan(
         self,
@@ -182,6 +211,41 @@ class PickPrimitive:
             return _Plan(pre_grasp, descend, up, lift, carry)
         assert error is not None
         raise error
+
+    def _begin_detection(self, workspace: Workspace, place: PlaceTarget | None) -> None:
+        """Let the detector see how things are before the grasp."""
+        if self.detector.needs_view:
+            if place is None:
+                raise CommandRejectedError(
+                    f"Detector '{self.cell.config.success_detection}' needs a place to go to: an "
+                    f"arm that stays over workspace '{workspace.name}' hides it."
+                )
+            if not self._sees(workspace):
+                raise PerceptionError(f"The arm hides workspace '{workspace.name}': move home.")
+        self.detector.begin(workspace)
+
+    def _finish(
+        self,
+        motion: Motion,
+        workspace: Workspace,
+        plan: _Plan,
+        is_lifted: bool,
+        fingers: GripperState,
+        enter: OnPhase,
+    ) -> bool:
+        """Put down what is gripped, and ask the detector; let go of what it alone knows of."""
+        is_gripping = is_lifted and self.detector.is_gripping(fingers)
+        if plan.carry is not None:
+            self._put_down(motion, workspace, plan.carry, is_gripping, enter)
+        if self.detector.needs_view and not self._sees(workspace):
+            self._return_home(motion)
+        is_success = is_lifted and self.detector.is_success(fingers)
+        if is_success and not is_gripping:
+            motion.open_fingers()
+        return is_success
+
+    def _sees(self, workspace: Workspace) -> bool:
+        return self.planner.is_in_view(workspace, self.cell.arm.joint_state().positions)
 
     def _place_z(self, place: PlaceTarget) -> float:
         return place.workspace.floor_z + self.cell.config.motion.place_height

@@ -38,3 +38,9 @@ def cell() -> RobotCell:
 def planner(cell: RobotCell) -> OmplPlanner:
     """A planner of the UR5's cell."""
     return OmplPlanner(cell)
+
+
+@pytest.fixture(scope="module", params=["ur5", "kuka"])
+def robot(request: pytest.FixtureRequest) -> RobotCell:
+    """Each cell that comes with the project; planning uses none of its devices."""
+    return make_fake_cell(request.param)

@@ -1,12 +1,19 @@
 """Planned motions: collision-free, straight where asked, round obstacles, repeatable."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from equigrasp.devices.cell import RobotCell
+from equigrasp.devices.obstacle import Obstacle
 from equigrasp.errors import CollisionError, PlanningError, UnreachableError
+from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.transform import Transform
-from equigrasp.planning.collision_scene import CollisionScene, Obstacle
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.perception.observation import Observation
+from equigrasp.planning.collision_scene import CollisionScene
+from equigrasp.planning.object_field import ObjectField
 from equigrasp.planning.ompl_planner import OmplPlanner
 
 _LEFT = Transform.top_down(0.45, 0.21, 0.22, 0.3)
@@ -16,6 +23,11 @@ _PILLAR = Obstacle("pillar", (0.06, 0.06, 0.6), (0.50, 0.0, 0.3))
 
 def _home(cell: RobotCell) -> np.ndarray:
     return np.array(cell.arm_config.home_positions)
+
+
+def _with(cell: RobotCell, obstacle: Obstacle) -> OmplPlanner:
+    config = replace(cell.config, obstacles=(*cell.config.obstacles, obstacle))
+    return OmplPlanner(replace(cell, config=config))
 
 
 def test_home_and_postures_over_both_trays_touch_nothing(
@@ -72,7 +84,7 @@ def test_a_line_out_of_reach_is_refused(planner: OmplPlanner, cell: RobotCell) -
 
 
 def test_the_way_between_trays_goes_round_a_pillar(cell: RobotCell) -> None:
-    planner = OmplPlanner(cell, obstacles=(_PILLAR,))
+    planner = _with(cell, _PILLAR)
     start, goal = (planner.inverse_kinematics(p, _home(cell)) for p in (_LEFT, _RIGHT))
     straight = (start + s * (goal - start) for s in np.linspace(0, 1, 50))
     assert any("pillar" in (planner.scene.find_collision(q) or "") for q in straight)
@@ -82,9 +94,7 @@ def test_the_way_between_trays_goes_round_a_pillar(cell: RobotCell) -> None:
 
 
 def test_a_goal_inside_an_obstacle_is_refused(cell: RobotCell) -> None:
-    planner = OmplPlanner(
-        cell, obstacles=(Obstacle("crate", (0.3, 0.3, 0.3), (0.45, 0.21, 0.15)),)
-    )
+    planner = _with(cell, Obstacle("crate", (0.3, 0.3, 0.3), (0.45, 0.21, 0.15)))
     with pytest.raises(CollisionError, match="crate"):
         planner.plan_pose(_home(cell), _LEFT)
     free = OmplPlanner(cell)
@@ -105,3 +115,79 @@ def test_search_gives_up_in_bounded_time(cell: RobotCell, monkeypatch: pytest.Mo
     monkeypatch.setattr("equigrasp.planning.ompl_planner._PLANNING_TIME", 0.2)
     with pytest.raises(PlanningError, match=r"within 0\.2 s"):
         planner.plan_joints(start, goal)
+
+
+def _heap(height: float) -> Observation:
+    """Return a wall of objects across the left tray's middle, 60 mm wide."""
+    workspace = Workspace("left", 0.45, 0.21, 0.002)
+    heights = np.zeros((128, 128), np.float32)
+    heights[16:112, 54:74] = height
+    return Observation(heights, workspace)
+
+
+def _straight(start: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    return start + np.linspace(0.0, 1.0, 60)[:, None] * (goal - start)
+
+
+@pytest.mark.parametrize(
+    ("thing", "start", "goal"),
+    [
+        ("the objects", (0.45, 0.10, 0.06), (0.45, 0.32, 0.06)),
+        ("tray left", (0.45, 0.21, 0.03), (0.45, -0.21, 0.03)),
+        ("camera pole", (0.55, -0.30, 0.30), (0.55, 0.30, 0.30)),
+    ],
+)
+def test_the_way_goes_round_what_a_straight_one_would_hit(
+    cell: RobotCell,
+    thing: str,
+    start: tuple[float, float, float],
+    goal: tuple[float, float, float],
+) -> None:
+    config = cell.config
+    if thing == "camera pole":  # of a lab that put it nearer
+        pole = replace(config.obstacles[0], center=(0.6, 0.0, 0.7))
+        config = replace(config, obstacles=(pole,))
+    planner = OmplPlanner(replace(cell, config=config))
+    a, b = (
+        planner.inverse_kinematics(Transform.top_down(*p, 0.3), _home(cell)) for p in (start, goal)
+    )
+    grasp = GraspAction(*goal, 0.3, 0.085)
+    planner.set_objects(
+        ObjectField.about(grasp, 0.085, _heap(0.12)) if thing == "the objects" else None
+    )
+    assert any(thing in (planner.find_collision(q) or "") for q in _straight(a, b))
+    trajectory = planner.plan_joints(a, b)
+    np.testing.assert_allclose(trajectory.positions[[0, -1]], [a, b], atol=1e-6)
+    assert all(planner.find_collision(q) is None for q in trajectory.positions)
+
+
+def test_a_grasp_in_a_heap_is_allowed_where_it_aims_and_nowhere_else(cell: RobotCell) -> None:
+    planner, heap = OmplPlanner(cell), _heap(0.06)
+    inside = Transform.top_down(0.45, 0.21, 0.03, 0.0)
+    free = planner.inverse_kinematics(inside, _home(cell))
+    planner.set_objects(ObjectField.about(GraspAction(0.45, 0.21, 0.03, 0.0, 0.085), 0.085, heap))
+    planner.check(free, "The grasp")
+    planner.set_objects(ObjectField.about(GraspAction(0.57, 0.21, 0.03, 0.0, 0.085), 0.085, heap))
+    with pytest.raises(CollisionError, match=r"The grasp would bring .*finger.* and the objects"):
+        planner.check(free, "The grasp")
+    with pytest.raises(CollisionError, match=r"\(0\.450, 0\.210, 0\.030\) m .* and the objects"):
+        planner.inverse_kinematics(inside, _home(cell))
+    planner.set_objects(None)
+    planner.check(free, "The grasp")
+
+
+def test_the_arm_itself_never_touches_objects_not_even_those_aimed_at(cell: RobotCell) -> None:
+    planner, tower = OmplPlanner(cell), _heap(0.24)
+    low = Transform.top_down(0.45, 0.21, 0.02, 0.0)
+    posture = planner.inverse_kinematics(low, _home(cell))
+    planner.set_objects(ObjectField.about(GraspAction(0.45, 0.21, 0.02, 0.0, 0.085), 0.085, tower))
+    with pytest.raises(CollisionError, match=r"wrist_\d_link and the objects"):
+        planner.check(posture, "The grasp")
+
+
+def test_a_goal_in_the_camera_is_named(cell: RobotCell) -> None:
+    camera = Obstacle("camera", (0.1, 0.1, 0.1), (0.45, 0.0, 0.55))
+    with pytest.raises(CollisionError, match="and camera into contact"):
+        _with(cell, camera).inverse_kinematics(
+            Transform.top_down(0.45, 0.0, 0.45, 0.0), _home(cell)
+        )

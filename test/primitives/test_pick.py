@@ -17,8 +17,9 @@ from equigrasp.errors import (
     DeviceTimeoutError,
     UnreachableError,
 )
+from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import Phase
-from equigrasp.primitives.pick import PlaceTarget, sample_place
+from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
 
 Bench = Any  # test/primitives/conftest.py
 
@@ -344,3 +345,21 @@ def test_drop_places_lie_well_inside_the_tray(bench: Bench, rng: np.random.Gener
     assert max(abs(d.x - tray.center_x) for d in drops) <= 0.1001
     assert max(abs(d.y - tray.center_y) for d in drops) <= 0.1001
     assert all(0 <= d.theta < np.pi for d in drops)
+
+
+def test_objects_are_avoided_where_the_cell_says_so_and_forgotten_afterwards(
+    bench: Bench,
+) -> None:
+    heights = np.zeros((128, 128), np.float32)
+    heights[16:112, 16:112] = 0.24  # a tower all over: the wrist cannot get past it
+    seen = Observation(heights, bench.workspace)
+    motion = dataclasses.replace(bench.cell.config.motion, avoid_objects=True)
+    cell = dataclasses.replace(
+        bench.cell, config=dataclasses.replace(bench.cell.config, motion=motion)
+    )
+    with pytest.raises(CollisionError, match="and the objects"):
+        PickPrimitive(cell, bench.planner).execute(
+            bench.grasp, bench.workspace, bench.place, observation=seen
+        )
+    assert bench.num_commands == 0
+    bench.primitive.execute(bench.grasp, bench.workspace, bench.place, observation=seen)

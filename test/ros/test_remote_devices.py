@@ -1,9 +1,10 @@
 """The executor's side of a controller that answers late."""
 
+import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
-from control_msgs.action import FollowJointTrajectory  # noqa: E402
+from control_msgs.action import FollowJointTrajectory, GripperCommand  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.action import ActionServer, CancelResponse, GoalResponse  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
@@ -19,11 +20,12 @@ from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
-from equigrasp.devices.arm import JointTrajectory, MotionState  # noqa: E402
-from equigrasp.devices.cell import ArmConfig  # noqa: E402
+from equigrasp.devices.arm import JointTrajectory, MotionState, MotionStatus  # noqa: E402
+from equigrasp.devices.cell import ArmConfig, GripperConfig  # noqa: E402
 from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
-from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm  # noqa: E402
+from equigrasp.nodes.conversions import from_joint_state_msg  # noqa: E402
+from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 
@@ -34,7 +36,8 @@ class SlowController(Node):
     def __init__(self, joint_names: tuple[str, ...]) -> None:
         super().__init__("controller")
         self.callbacks = ReentrantCallbackGroup()
-        self.delay = 0.0
+        self.delay, self.velocity, self.is_refusing = 0.0, 0.0, False
+        self.ending: Callable[[object], FollowJointTrajectory.Result] | None = None
         self.is_cancelled = threading.Event()
         self._state = JointState(name=joint_names, position=[0.0] * len(joint_names))
         self._states = self.create_publisher(JointState, names.JOINT_STATES, qos.reliable())
@@ -51,13 +54,16 @@ class SlowController(Node):
 
     def _publish(self) -> None:
         self._state.header.stamp = self.get_clock().now().to_msg()
+        self._state.velocity = [self.velocity] * len(self._state.name)
         self._states.publish(self._state)
 
     def _accept(self, goal: FollowJointTrajectory.Goal) -> GoalResponse:
         time.sleep(self.delay)
-        return GoalResponse.ACCEPT
+        return GoalResponse.REJECT if self.is_refusing else GoalResponse.ACCEPT
 
     def _execute(self, handle: object) -> FollowJointTrajectory.Result:
+        if self.ending is not None:
+            return self.ending(handle)
         wait_for(lambda: handle.is_cancel_requested, 20.0, "a cancel")
         self.is_cancelled.set()
         handle.canceled()
@@ -145,3 +151,102 @@ def test_an_answer_waits_until_its_request_is_in_the_books(controller: SlowContr
     assert sent.result().accepted
     sent.result().cancel_goal_async()
     assert controller.is_cancelled.wait(10.0)
+
+
+def _succeed(handle: object) -> FollowJointTrajectory.Result:
+    handle.succeed()
+    return FollowJointTrajectory.Result(error_string="Goal successfully reached!")
+
+
+def _miss(handle: object) -> FollowJointTrajectory.Result:
+    handle.abort()
+    return FollowJointTrajectory.Result(error_code=-5, error_string="0.2 s late")
+
+
+def _end(
+    controller: SlowController, arm: RemoteArm, ending: object, target: float
+) -> MotionStatus:
+    controller.ending = ending
+    trajectory = _trajectory(arm)
+    trajectory.positions[-1] += target
+    arm.start_trajectory(trajectory)
+    wait_for(lambda: not arm.motion_status().is_active, 10.0, "the motion to end")
+    return arm.motion_status()
+
+
+def test_a_success_that_explains_itself_is_one(controller: SlowController, arm: RemoteArm) -> None:
+    assert _end(controller, arm, _succeed, 0.0) == MotionStatus(MotionState.SUCCEEDED)
+
+
+def test_a_success_is_none_while_the_joints_are_elsewhere(
+    controller: SlowController, arm: RemoteArm
+) -> None:
+    status = _end(controller, arm, _succeed, 0.3)
+    assert status.state is MotionState.FAULT
+    assert "ended 0.300 rad from its goal" in status.message
+
+
+def test_a_violated_tolerance_is_named(controller: SlowController, arm: RemoteArm) -> None:
+    status = _end(controller, arm, _miss, 0.0)
+    assert status == MotionStatus(MotionState.FAULT, "GOAL_TOLERANCE_VIOLATED: 0.2 s late")
+
+
+def test_a_refused_goal_says_where_the_reason_is(
+    controller: SlowController, arm: RemoteArm
+) -> None:
+    controller.is_refusing = True
+    status = _end(controller, arm, _succeed, 0.0)
+    assert status.state is MotionState.FAULT and "its log says why" in status.message
+
+
+def test_somebody_elses_cancel_is_no_success(controller: SlowController, arm: RemoteArm) -> None:
+    arm.start_trajectory(_trajectory(arm))
+    wait_for(lambda: arm._goal._handle is not None, 5.0, "the acceptance")
+    arm._goal._handle.cancel_goal_async()
+    wait_for(lambda: not arm.motion_status().is_active, 10.0, "the motion to end")
+    assert arm.motion_status().state is MotionState.STOPPED
+
+
+def test_a_cancelled_arm_counts_as_braking_until_the_joints_rest(
+    controller: SlowController, arm: RemoteArm
+) -> None:
+    controller.velocity = 0.4
+    arm.start_trajectory(_trajectory(arm))
+    wait_for(lambda: arm.joint_state().velocities.max() > 0.3, 5.0, "a moving arm")
+    arm.stop()
+    assert controller.is_cancelled.wait(5.0)
+    time.sleep(0.2)
+    assert arm.motion_status().state is MotionState.STOPPING
+    controller.velocity = 0.0
+    wait_for(lambda: not arm.motion_status().is_active, 5.0, "the arm to rest")
+    assert arm.motion_status().state is MotionState.STOPPED
+
+
+def test_joints_come_in_any_order_and_unknown_ones_are_no_state() -> None:
+    message = JointState(
+        name=["rail", "b", "a"], position=[9.0, 2.0, 1.0], velocity=[0.0, math.nan, 0.5]
+    )
+    state = from_joint_state_msg(message, ("a", "b"))
+    assert state.positions.tolist() == [1.0, 2.0] and state.velocities.tolist() == [0.5, 0.0]
+    message.position[2] = math.nan
+    assert from_joint_state_msg(message, ("a", "b")) is None
+    assert from_joint_state_msg(message, ("a", "c")) is None
+
+
+def test_fingers_that_close_on_have_lost_what_they_held(
+    controller: SlowController, gripper_config: GripperConfig
+) -> None:
+    feed = JointStateFeed(controller)
+    gripper = RemoteGripper(controller, gripper_config, feed, lambda: None)
+
+    def hear(width: float) -> bool:
+        position = [gripper_config.joint_position(width)]
+        gripper._on_state(JointState(name=[gripper_config.joint_name], position=position))
+        return gripper.state().is_stalled
+
+    assert not hear(0.03)
+    gripper._gripper_status(GripperCommand.Result(position=0.03, stalled=True), 4)
+    assert hear(0.0305) and not hear(0.01)
+    gripper._gripper_status(GripperCommand.Result(position=0.0, reached_goal=True), 4)
+    assert not hear(0.0)
+    feed.close()
