@@ -46,7 +46,6 @@ class GripperParameters:
 class CameraParameters:
     """Which camera, and what differs from its driver's file."""
 
-    cell: str = parameter("ur5", _CELL)
     source: str = parameter(
         "", "device, bag:<file> or tcp://<host>:<port>; empty: as the driver's file says."
     )
@@ -76,8 +75,9 @@ def gripper_of(node: Node) -> tuple[Gripper, GripperConfig]:
     return gripper, load_config(GripperConfig, "grippers", cell.gripper)
 
 
-def camera_of(node: Node) -> Camera:
-    """Return the camera that a node's parameters name; see `arm_of`."""
+def camera_of(node: Node, cell: str) -> Camera:
+    """Return the camera of a cell, set by a node's parameters; see `arm_of`."""
     wanted = declare(node, CameraParameters)
-    cell = load_cell(wanted.cell)
-    return registry.make_camera(cell, {"source": wanted.source, "serial": wanted.serial})
+    return registry.make_camera(
+        load_cell(cell), {"source": wanted.source, "serial": wanted.serial}
+    )
