@@ -13,7 +13,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.errors import (
     CancelledError,
     CollisionError,
@@ -74,8 +74,8 @@ class ExecutorNode(ManagedNode):
     def set_up(self) -> None:
         """Build planner and primitive, and offer the actions."""
         config = load_config(CellConfig, "cells", self._config.cell)
-        arm_config = load_config(ArmConfig, "arms", config.arm)
-        gripper_config = load_config(GripperConfig, "grippers", config.gripper)
+        arm_config = config.load_arm()
+        gripper_config = config.load_gripper()
         self._robot_clock = RosClock(self)
         self._feed = JointStateFeed(self)
         self._arm = RemoteArm(self, arm_config, self._feed, self._robot_clock.wake)

@@ -228,7 +228,7 @@ class PickPrimitive:
         (all zero) is only stopped by its own tracking fault.
         """
         clock = self.cell.clock
-        began, limit = clock.now(), self.cell.config.motion.contact_force
+        began, limit = clock.now(), self.cell.config.safety.contact_force
         free = self._vertical_force()
 
         def pushes_back() -> bool:

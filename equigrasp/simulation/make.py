@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import CameraConfig, CellConfig, RobotCell
 from equigrasp.devices.robot_description import assemble
 from equigrasp.simulation.bullet_arm import BulletArm
 from equigrasp.simulation.bullet_camera import BulletCamera
@@ -51,8 +51,8 @@ def make_simulated_cell(
         ConfigError: if a configuration or the object set is unknown or invalid.
     """
     config = load_config(CellConfig, "cells", cell_name)
-    arm_config = load_config(ArmConfig, "arms", config.arm)
-    gripper_config = load_config(GripperConfig, "grippers", config.gripper)
+    arm_config = config.load_arm()
+    gripper_config = config.load_gripper()
     camera_config = load_config(CameraConfig, "cameras", config.camera)
     objects = make_object_set(object_set)
     physics = Physics()
