@@ -3,6 +3,7 @@
 import numpy as np
 import pinocchio as pin
 from scipy.interpolate import CubicHermiteSpline
+from scipy.spatial.transform import Rotation
 
 from equigrasp.devices.arm import JointState, JointTrajectory
 from equigrasp.devices.cell import CellConfig
@@ -22,8 +23,6 @@ _ELBOW = 3  # joints from the third on are held above the table
 class TrajectoryCheck:
     """What arm and gripper of a cell may do, with the model that tells where they would be.
 
-    For one thread at a time.
-
     Args:
         cell: Limits, arm and gripper.
     """
@@ -32,9 +31,7 @@ class TrajectoryCheck:
         self._safety = cell.safety
         self._arm = cell.load_arm()
         gripper = cell.load_gripper()
-        self._model = Kinematics(self._arm, gripper).model
-        self._data = self._model.createData()
-        self._tcp = self._model.getFrameId("tcp")
+        self._chain = _Chain(Kinematics(self._arm, gripper).model)
         reach = 0.5 * gripper.limits.stroke  # the fingers open along the TCP's x axis
         # TCP, both fingertips, flange, in the frame of the TCP, shape (4, 3) [m].
         self._points = np.array(
@@ -111,7 +108,9 @@ class TrajectoryCheck:
         samples = np.linspace(times[0], times[-1], max(_MIN_SAMPLES, int(way / _TURN)) + 1)
         joints = CubicHermiteSpline(times, positions, velocities)(samples)
         self._arm.limits.check_positions(joints, self._arm.joint_names)
-        tool, links = self._places(np.vstack([start, joints]))
+        rotations, origins = self._chain.follow(np.vstack([start, joints]))
+        tool = self._points @ rotations.transpose(0, 2, 1) + origins[:, None, -1]
+        links = origins[:, _ELBOW - 1 : -1, 2]
         self._check_box(tool[:, :3], samples)
         self._check_height(np.column_stack([links, tool[:, 3, 2]]), samples)
         speeds = np.linalg.norm(np.diff(tool[1:, 0], axis=0), axis=1) / (samples[1] - samples[0])
@@ -120,18 +119,6 @@ class TrajectoryCheck:
                 f"The TCP would move at {speeds.max():.2f} m/s, {samples[speeds.argmax()]:.2f} s "
                 f"into the trajectory; its limit is {self._safety.tcp_speed} m/s."
             )
-
-    def _places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return tool points (T, 4, 3) and heights of the joints from the elbow on (T, m) [m]."""
-        model, data = self._model, self._data
-        tool = np.empty((len(joints), *self._points.shape))
-        heights = np.empty((len(joints), model.njoints - _ELBOW))
-        for i, q in enumerate(joints):
-            pin.forwardKinematics(model, data, q)
-            tcp = pin.updateFramePlacement(model, data, self._tcp)
-            tool[i] = self._points @ tcp.rotation.T + tcp.translation
-            heights[i] = [data.oMi[j].translation[2] for j in range(_ELBOW, model.njoints)]
-        return tool, heights
 
     def _check_box(self, points: np.ndarray, samples: np.ndarray) -> None:
         box = self._safety.box
@@ -158,6 +145,35 @@ class TrajectoryCheck:
                 f"{samples[t]:.2f} s into the trajectory; at least {self._safety.link_height} m "
                 "are demanded."
             )
+
+
+class _Chain:
+    """Forward kinematics of many joint positions at once."""
+
+    def __init__(self, model: "pin.Model") -> None:
+        data, rest = model.createData(), pin.neutral(model)
+        self._placements = [
+            (np.array(m.rotation), np.array(m.translation)) for m in model.jointPlacements[1:]
+        ]
+        self._axes = [
+            pin.computeJointJacobian(model, data, rest, i)[3:, i - 1]
+            for i in range(1, model.njoints)
+        ]
+        tcp = model.frames[model.getFrameId("tcp")].placement
+        self._tcp = np.array(tcp.rotation), np.array(tcp.translation)
+
+    def follow(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the TCP's rotations (T, 3, 3) and the origins of joints and TCP (T, n + 1, 3) [m]."""
+        rotation, origin = np.eye(3), np.zeros(3)
+        origins = []
+        for (turned, moved), axis, angles in zip(
+            self._placements, self._axes, joints.T, strict=True
+        ):
+            origin = origin + rotation @ moved
+            origins.append(np.broadcast_to(origin, (len(joints), 3)))
+            rotation = rotation @ turned @ Rotation.from_rotvec(angles[:, None] * axis).as_matrix()
+        origins.append(origin + rotation @ self._tcp[1])
+        return rotation @ self._tcp[0], np.stack(origins, axis=1)
 
 
 def _from_present(

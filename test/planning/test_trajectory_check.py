@@ -12,8 +12,9 @@ from equigrasp.devices.arm import JointState, JointTrajectory
 from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.errors import CommandRejectedError, PlanningError
 from equigrasp.geometry.transform import Transform
+from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.ompl_planner import OmplPlanner
-from equigrasp.planning.trajectory_check import TrajectoryCheck
+from equigrasp.planning.trajectory_check import TrajectoryCheck, _Chain
 
 CELL = load_config(CellConfig, "cells", "ur5")
 HOME = np.array(CELL.load_arm().home_positions)
@@ -173,3 +174,20 @@ def test_a_check_takes_little_time(check: TrajectoryCheck, planner: OmplPlanner)
     for _ in range(10):
         check.check(slow, at_rest(start))
     assert (time.process_time() - began) / 10 < 0.03  # measured: see docs/safety.md
+
+
+@pytest.mark.parametrize("name", ["ur5", "kuka"])
+def test_the_chain_is_pinocchios(name: str) -> None:
+    cell = load_config(CellConfig, "cells", name)
+    arm = cell.load_arm()
+    kinematics = Kinematics(arm, cell.load_gripper())
+    joints = np.random.default_rng(0).uniform(
+        arm.limits.lower, arm.limits.upper, (20, len(arm.joint_names))
+    )
+    rotations, origins = _Chain(kinematics.model).follow(joints)
+    for q, rotation, places in zip(joints, rotations, origins, strict=True):
+        tcp = kinematics.forward(q).matrix()
+        np.testing.assert_allclose(rotation, tcp[:3, :3], atol=1e-9)
+        np.testing.assert_allclose(places[-1], tcp[:3, 3], atol=1e-9)
+        expected = [kinematics.data.oMi[i].translation for i in range(1, kinematics.model.njoints)]
+        np.testing.assert_allclose(places[:-1], expected, atol=1e-9)
