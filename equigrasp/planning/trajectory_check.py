@@ -31,7 +31,8 @@ class TrajectoryCheck:
         self._safety = cell.safety
         self._arm = cell.load_arm()
         gripper = cell.load_gripper()
-        self._chain = _Chain(Kinematics(self._arm, gripper).model)
+        self.kinematics = Kinematics(self._arm, gripper)
+        self._chain = _Chain(self.kinematics.model)
         reach = 0.5 * gripper.limits.stroke  # the fingers open along the TCP's x axis
         # TCP, both fingertips, flange, in the frame of the TCP, shape (4, 3) [m].
         self._points = np.array(

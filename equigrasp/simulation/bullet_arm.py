@@ -3,10 +3,17 @@
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
+from equigrasp.devices.arm import (
+    Arm,
+    JointState,
+    JointTrajectory,
+    MotionState,
+    MotionStatus,
+    StopReason,
+)
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.devices.limits import JointLimits
-from equigrasp.errors import NotConnectedError
+from equigrasp.errors import ArmStoppedError, NotConnectedError
 from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.physics import TIME_STEP
 
@@ -30,6 +37,7 @@ class BulletArm(Arm):
         self._reference = np.array(config.home_positions)
         self._reference_velocity = np.zeros(len(self._indices))
         self._status = MotionStatus(MotionState.IDLE)
+        self._safety_stop: MotionStatus | None = None
         self._physics.add_step_hook(self._before_step)
 
     @property
@@ -73,6 +81,8 @@ class BulletArm(Arm):
     def start_trajectory(self, trajectory: JointTrajectory) -> None:
         self._require_connection()
         with self._physics.lock:
+            if self._safety_stop is not None:
+                raise ArmStoppedError(self._safety_stop.message, self._safety_stop.reason)
             present = self.joint_state().positions
             self.limits.check_trajectory(trajectory, self.joint_names, present)
             times = np.asarray(trajectory.times, dtype=float)
@@ -99,6 +109,18 @@ class BulletArm(Arm):
             if self._status.state is MotionState.MOVING:
                 self._spline = None
                 self._status = MotionStatus(MotionState.STOPPING)
+
+    def trip(self, reason: StopReason) -> None:
+        """Stop as a real robot's safety functions do; no command is taken until `recover()`."""
+        with self._physics.lock:
+            self._spline = None
+            message = f"Arm '{self._config.name}' is in {reason.value}: recover()"
+            self._status = self._safety_stop = MotionStatus(MotionState.FAULT, message, reason)
+
+    def recover(self) -> None:
+        with self._physics.lock:
+            self._safety_stop = None
+            self._status = MotionStatus(MotionState.IDLE)
 
     def _require_connection(self) -> None:
         if not self._is_connected:
@@ -143,6 +165,7 @@ class BulletArm(Arm):
         self._status = MotionStatus(
             MotionState.FAULT,
             f"Joint '{joint}' is {error.max():.3f} rad from its reference: the arm is blocked.",
+            StopReason.BLOCKED,
         )
 
     def _decelerate(self) -> None:

@@ -21,6 +21,7 @@ from sensor_msgs.msg import JointState  # noqa: E402
 
 from equigrasp.devices.arm import JointTrajectory, MotionState  # noqa: E402
 from equigrasp.devices.cell import ArmConfig  # noqa: E402
+from equigrasp.geometry.transform import Transform  # noqa: E402
 from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm  # noqa: E402
@@ -82,7 +83,9 @@ def controller(arm_config: ArmConfig) -> Iterator[SlowController]:
 @pytest.fixture
 def arm(controller: SlowController, arm_config: ArmConfig) -> Iterator[RemoteArm]:
     feed = JointStateFeed(controller)
-    arm = RemoteArm(controller, arm_config, feed, lambda: None)
+    arm = RemoteArm(
+        controller, arm_config, feed, lambda: None, lambda positions: Transform.identity()
+    )
     wait_for(lambda: arm.is_heard, 10.0, "joint states")
     yield arm
     feed.close()

@@ -41,7 +41,7 @@ def shared_arm(robot: VirtualRobot) -> Iterator[UrArm]:
 @pytest.fixture
 def arm(shared_arm: UrArm, robot: VirtualRobot) -> UrArm:
     robot.controller.state.speed_fraction = 1.0
-    if not is_connected(shared_arm) or shared_arm.robot_report().problem:
+    if not is_connected(shared_arm) or shared_arm.robot_report().fault:
         robot.controller.release_emergency_stop()
         shared_arm.recover()
     return shared_arm
