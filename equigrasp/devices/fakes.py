@@ -45,6 +45,7 @@ class FakeArm(Arm):
     Attributes:
         is_silent: Never finishes a motion, as a controller that hangs.
         is_dead: Every motion ends as a fault, as a controller that died.
+        force: What `tcp_force` reports.
     """
 
     def __init__(self, config: ArmConfig, clock: Clock) -> None:
@@ -60,6 +61,7 @@ class FakeArm(Arm):
         self.is_silent = False
         self.is_dead = False
         self.num_commands = 0
+        self.force: np.ndarray | None = None
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -101,6 +103,9 @@ class FakeArm(Arm):
             self._update()
             self._state, self._trajectory = MotionState.STOPPED, None
 
+    def tcp_force(self) -> np.ndarray | None:
+        return self.force
+
     def block(self) -> None:
         """Fault: end the motion as if something were in the way."""
         self._fail(StopReason.BLOCKED)
@@ -115,7 +120,7 @@ class FakeArm(Arm):
         self._is_tripped, self._state = False, MotionState.IDLE
 
     def _fail(self, reason: StopReason) -> None:
-        message = f"fault of fake arm '{self._config.name}': {reason.value}"
+        message = f"the fake arm was told to die: {reason.value}"
         self._state, self._trajectory = MotionState.FAULT, None
         self._fault = MotionStatus(self._state, message, reason)
 

@@ -224,8 +224,8 @@ class PickPrimitive:
         """Descend until the grasp height, or until something pushes back; tell which.
 
         The force is measured against its value at the start, where nothing touches: this takes
-        out what the model does not know of masses and friction. An arm that reports no torques
-        (all zero) is only stopped by its own tracking fault.
+        out what the model does not know of masses and friction. An arm that reports neither a
+        force nor torques (all zero) is only stopped by its own tracking fault.
         """
         clock = self.cell.clock
         began, limit = clock.now(), self.cell.config.safety.contact_force
@@ -241,7 +241,10 @@ class PickPrimitive:
         return state is not MotionState.SUCCEEDED
 
     def _vertical_force(self) -> float | None:
-        """Return the upward force on the TCP [N]; None if the arm does not report torques."""
+        """Return the upward force on the TCP [N], measured or else from torques; None without both."""
+        measured = self.cell.arm.tcp_force()
+        if measured is not None:
+            return float(measured[2])
         state = self.cell.arm.joint_state()
         if not state.efforts.any():
             return None
