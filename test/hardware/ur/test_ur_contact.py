@@ -1,5 +1,6 @@
 """A descent onto an object, through the UR driver, RTDE and the virtual controller."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
