@@ -16,6 +16,22 @@ _STOP_TIMEOUT = 1.0  # [s] within which a stopped arm must report to be at rest
 _GRIPPER_TIMEOUT = 3.0  # [s] beyond the time that the stroke takes at the commanded speed
 
 
+class _Patience:
+    """Bounds a wait for a motion [s]: a trajectory's time runs at the arm's own pace."""
+
+    def __init__(self, cell: RobotCell, duration: float) -> None:
+        self._cell = cell
+        self._left = duration + cell.config.motion.motion_timeout
+        self._last = cell.clock.now()
+
+    def is_over(self) -> bool:
+        """Tell whether the arm has had its time; to be asked all the time."""
+        now = self._cell.clock.now()
+        self._left -= (now - self._last) * max(_SLOWEST, self._cell.arm.speed_scaling())
+        self._last = now
+        return self._left < 0.0
+
+
 class Motion:
     """Moves one cell; keeps account of the time in which something moved.
 
@@ -77,8 +93,8 @@ class Motion:
         """
         arm, clock = self.cell.arm, self.cell.clock
         self.check_cancel()
-        began = last = clock.now()
-        budget = trajectory.duration + self.cell.config.motion.motion_timeout
+        began = clock.now()
+        patience = _Patience(self.cell, trajectory.duration)
         arm.start_trajectory(trajectory)
         is_guarded, seen = False, arm.joint_state().stamp
         while True:
@@ -94,10 +110,7 @@ class Motion:
                 if guard is not None and not is_guarded and guard():
                     is_guarded = True
                     arm.stop()
-            now = clock.now()  # a trajectory's time runs at the arm's own pace
-            budget -= (now - last) * max(_SLOWEST, arm.speed_scaling())
-            last = now
-            if budget < 0.0:
+            if patience.is_over():
                 self.halt()
                 raise DeviceTimeoutError(
                     f"The arm did not finish a motion of {trajectory.duration:.2f} s within "

@@ -235,7 +235,11 @@ class PickPrimitive:
             if clock.now() - began < _GUARD_DELAY:
                 return False
             force = self._vertical_force()
-            return force is not None and free is not None and force - free > limit
+            if force is None or free is None:
+                return False
+            change = force - free
+            # Makers do not agree on the sign of a measured force.
+            return (abs(change) if self.cell.arm.tcp_force() is not None else change) > limit
 
         state = motion.follow(trajectory, guard=pushes_back)
         return state is not MotionState.SUCCEEDED
