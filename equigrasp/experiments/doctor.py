@@ -11,6 +11,7 @@ from equigrasp.config import from_mapping, read_yaml
 from equigrasp.devices.calibration import Calibration
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
 from equigrasp.devices.robot_description import assemble
+from equigrasp.devices.safety import SafetyLimits
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.robotiq.config import RobotiqConfig
 from equigrasp.methods.registry import load_method
@@ -36,6 +37,7 @@ _KINDS = {
     "grippers": GripperConfig,
     "gripper_drivers": RobotiqConfig,
     "cameras": CameraConfig,
+    "safety": SafetyLimits,
     "cells": CellConfig,
     "calibrations": Calibration,
 }
@@ -100,10 +102,11 @@ def _configuration(path: Path, cls: type) -> Finding:
             folder = path.parents[1]
             arm = folder / "arms" / f"{config.arm}.yaml"
             gripper = folder / "grippers" / f"{config.gripper}.yaml"
-            assemble(
-                from_mapping(ArmConfig, read_yaml(arm), str(arm)),
-                from_mapping(GripperConfig, read_yaml(gripper), str(gripper)),
-            )
+            arm_config = from_mapping(ArmConfig, read_yaml(arm), str(arm))
+            gripper_config = from_mapping(GripperConfig, read_yaml(gripper), str(gripper))
+            config.safety.narrow_joints(arm_config.limits)
+            config.safety.narrow_fingers(gripper_config.limits)
+            assemble(arm_config, gripper_config)
     except (EquigraspError, OSError) as error:
         return Finding(f"configuration {name}: {error}", False, f"correct {path}")
     return Finding(f"configuration {name}", True)

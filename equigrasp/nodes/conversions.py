@@ -1,18 +1,27 @@
 """Between messages and our own types, in pairs."""
 
 import array
+from collections.abc import Callable
 
 import numpy as np
+from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Time
+from control_msgs.action import FollowJointTrajectory
 from equigrasp_interfaces.msg import Grasp as GraspMsg
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
-from geometry_msgs.msg import Pose, TransformStamped
+from geometry_msgs.msg import Pose, TransformStamped, Vector3, WrenchStamped
 from sensor_msgs.msg import CameraInfo, Image
 from sensor_msgs.msg import JointState as JointStateMsg
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
 from trajectory_msgs.msg import JointTrajectoryPoint
 
-from equigrasp.devices.arm import JointState, JointTrajectory
+from equigrasp.devices.arm import (
+    JointState,
+    JointTrajectory,
+    MotionState,
+    MotionStatus,
+    StopReason,
+)
 from equigrasp.errors import CommandRejectedError, ConfigError, PerceptionError
 from equigrasp.geometry.actions import GraspAction, PixelGrasp
 from equigrasp.geometry.transform import Transform
@@ -200,6 +209,90 @@ def from_trajectory_msg(
         if len(times) > 2 and (np.diff(times) > 0).all():
             velocities[1:-1] = np.gradient(positions, times, axis=0)[1:-1]
     return JointTrajectory(times, positions, velocities)
+
+
+# FollowJointTrajectory's own codes are 0 to -5. A robot's own stops have codes of ours, and their name
+# at the head of error_string, for clients that know neither.
+_RESULT_CODES = {
+    StopReason.NONE: FollowJointTrajectory.Result.SUCCESSFUL,
+    StopReason.REFUSED: FollowJointTrajectory.Result.INVALID_GOAL,
+    StopReason.BLOCKED: FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED,
+    StopReason.PROTECTIVE_STOP: -101,
+    StopReason.EMERGENCY_STOP: -102,
+    StopReason.NOT_READY: -103,
+    StopReason.LINK_LOST: -104,
+    StopReason.COMMANDER_SILENT: -105,
+    StopReason.DRY_RUN: -106,
+    StopReason.OTHER: -107,
+}
+_REASONS = {code: reason for reason, code in _RESULT_CODES.items()} | {
+    FollowJointTrajectory.Result.GOAL_TOLERANCE_VIOLATED: StopReason.BLOCKED,
+    FollowJointTrajectory.Result.INVALID_JOINTS: StopReason.REFUSED,
+    FollowJointTrajectory.Result.OLD_HEADER_TIMESTAMP: StopReason.REFUSED,
+}
+
+_CODE_NAMES = {
+    getattr(FollowJointTrajectory.Result, name): name
+    for name in (
+        "INVALID_GOAL",
+        "INVALID_JOINTS",
+        "OLD_HEADER_TIMESTAMP",
+        "PATH_TOLERANCE_VIOLATED",
+        "GOAL_TOLERANCE_VIOLATED",
+    )
+}
+
+
+def to_trajectory_result(status: MotionStatus) -> FollowJointTrajectory.Result:
+    """Return how a trajectory ended as a result; a cancelled one has code 0."""
+    name = status.reason.name
+    is_named = status.reason not in (StopReason.NONE, StopReason.REFUSED, StopReason.BLOCKED)
+    return FollowJointTrajectory.Result(
+        error_code=_RESULT_CODES[status.reason],
+        error_string=f"{name}: {status.message}" if is_named else status.message,
+    )
+
+
+def from_trajectory_result(result: FollowJointTrajectory.Result, goal_status: int) -> MotionStatus:
+    """Return how a trajectory ended, from our arm node or any other controller.
+
+    The goal's status counts: some controllers leave the code at 0, some say why they succeeded.
+    """
+    if goal_status == GoalStatus.STATUS_SUCCEEDED and result.error_code == result.SUCCESSFUL:
+        return MotionStatus(MotionState.SUCCEEDED)
+    if goal_status == GoalStatus.STATUS_CANCELED:
+        return MotionStatus(MotionState.STOPPED, "somebody cancelled the trajectory")
+    name = _CODE_NAMES.get(result.error_code)
+    parts = (
+        [name, result.error_string] if name else [result.error_string or str(result.error_code)]
+    )
+    message = ": ".join(p for p in parts if p)
+    reason = _REASONS.get(result.error_code, StopReason.OTHER)
+    is_told = reason is not StopReason.NONE
+    return MotionStatus(MotionState.FAULT, message, reason if is_told else StopReason.OTHER)
+
+
+def to_wrench_msg(force: np.ndarray, stamp: float) -> WrenchStamped:
+    """Return a force on the TCP in base, shape (3,) [N], as a message without torques."""
+    message = WrenchStamped()
+    message.header.stamp, message.header.frame_id = to_time(stamp), names.BASE_FRAME
+    message.wrench.force = Vector3(x=float(force[0]), y=float(force[1]), z=float(force[2]))
+    return message
+
+
+def from_wrench_msg(message: WrenchStamped, t_base_tcp: Callable[[], Transform]) -> np.ndarray:
+    """Return the force of a message in base, shape (3,) [N].
+
+    Args:
+        message: In the base frame, as our arm node sends it, or in any other frame, which is taken
+            for one that is fixed to the tool, as ur_robot_driver sends it.
+        t_base_tcp: Tells where the tool is.
+    """
+    f = message.wrench.force
+    force = np.array([f.x, f.y, f.z])
+    if message.header.frame_id == names.BASE_FRAME:
+        return force
+    return t_base_tcp().rotation.apply(force)
 
 
 def to_depth_msg(depth: np.ndarray, stamp: float, frame_id: str) -> Image:

@@ -1,7 +1,7 @@
 """Put a Robotiq driver together from its configuration."""
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import CellConfig, GripperConfig
+from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.clock import Clock
 from equigrasp.errors import ConfigError
 from equigrasp.hardware.robotiq.config import RobotiqConfig
@@ -32,6 +32,6 @@ def make_gripper(cell: CellConfig, clock: Clock | None = None) -> RobotiqGripper
         raise ConfigError(
             f"Cell '{cell.name}' names no gripper_driver: add the name of a file in config/gripper_drivers/."
         )
-    description = load_config(GripperConfig, "grippers", cell.gripper)
+    description = cell.load_gripper()
     config = load_config(RobotiqConfig, "gripper_drivers", cell.gripper_driver)
     return RobotiqGripper(description, config, make_link(config), clock)
