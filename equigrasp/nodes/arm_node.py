@@ -27,16 +27,18 @@ from equigrasp.errors import (
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.confirmation import Confirmation
 from equigrasp.nodes.conversions import (
-    from_trajectory_msg,
     to_joint_state_msg,
-    to_trajectory_msg,
-    to_trajectory_result,
     to_transform_msg,
     to_wrench_msg,
 )
 from equigrasp.nodes.heartbeat import CommanderWatch, Heartbeats
 from equigrasp.nodes.managed_node import ManagedNode
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.trajectory_messages import (
+    from_trajectory_msg,
+    to_trajectory_msg,
+    to_trajectory_result,
+)
 from equigrasp.planning.trajectory_check import TrajectoryCheck
 
 _POLL = 0.005  # [s] wall clock

@@ -36,12 +36,11 @@ from equigrasp.nodes import names, qos
 from equigrasp.nodes.action_client import ActionClient
 from equigrasp.nodes.conversions import (
     from_joint_state_msg,
-    from_trajectory_result,
     from_wrench_msg,
-    to_trajectory_msg,
 )
 from equigrasp.nodes.heartbeat import Heartbeat
 from equigrasp.nodes.remote_goal import RemoteGoal
+from equigrasp.nodes.trajectory_messages import from_trajectory_result, to_trajectory_msg
 
 _STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
 _CLOCK_TIMEOUT = 3.0  # [s] wall clock in which robot time must move on

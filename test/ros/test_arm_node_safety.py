@@ -32,7 +32,7 @@ from equigrasp.devices.fakes import FakeArm  # noqa: E402
 from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.nodes.arm_node import ArmNode  # noqa: E402
-from equigrasp.nodes.conversions import from_trajectory_result, to_trajectory_msg  # noqa: E402
+from equigrasp.nodes.trajectory_messages import from_trajectory_result, to_trajectory_msg  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 CELL = load_config(CellConfig, "cells", "ur5")
