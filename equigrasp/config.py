@@ -146,6 +146,9 @@ def _plain(value: Any) -> Any:
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint):
+        kind = getattr(hint, "config_kind", None)  # a part with files of its own is named
+        if kind and isinstance(value, str):
+            return load_config(typing.cast(type, hint), kind, value)
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}: expected a mapping, found {value!r}.")
         return from_mapping(typing.cast(type, hint), value, where)

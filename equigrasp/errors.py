@@ -1,5 +1,7 @@
 """Every exception that equigrasp raises on purpose."""
 
+import enum
+
 
 class EquigraspError(Exception):
     """Base of all errors of this package."""
@@ -19,6 +21,18 @@ class NotConnectedError(DeviceError):
 
 class CommandRejectedError(DeviceError):
     """A command broke a limit or was malformed; nothing moved."""
+
+
+class ArmStoppedError(CommandRejectedError):
+    """An arm was stopped by something else than its command, or still is and takes no command.
+
+    Attributes:
+        reason: A `devices.arm.StopReason`.
+    """
+
+    def __init__(self, message: str, reason: enum.Enum) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class DeviceTimeoutError(DeviceError):

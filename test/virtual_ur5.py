@@ -55,7 +55,9 @@ def virtual_ur5(*, is_e_series: bool = False) -> Iterator[VirtualRobot]:
     gripper = load_config(GripperConfig, "grippers", "robotiq_2f_85")
     physics = Physics()
     try:
-        arm = BulletArm(config, BulletRobot(physics, assemble(config, gripper)))
+        arm = BulletArm(
+            config, BulletRobot(physics, assemble(config, gripper)), has_force_sensor=True
+        )
         arm.teleport(np.array(config.home_positions))
         with arm:
             controller = UrController(arm, physics, is_e_series=is_e_series, unlock_delay=0.3)

@@ -83,7 +83,7 @@ class HandEyePoses:
             raise CalibrationError("Bring the board into the camera's view first.")
         model, start = self.setup.cell.camera.model, self.samples[0]
         camera, seen = self.setup.t_base_camera, self.detector.pose(start.view, model)
-        box, board = self.setup.configured.safety_box, self.detector.board
+        box, board = self.setup.configured.safety.box, self.detector.board
         targets = calibration_poses(
             start.t_base_tcp, seen, camera, board, model, box, _SPARE * count
         )

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from equigrasp.calibration.board import BoardConfig
-from equigrasp.devices.cell import SafetyBox
+from equigrasp.devices.safety import SafetyBox
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equigrasp.devices.limits import JointLimits
+from equigrasp.errors import CommandRejectedError
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,14 @@ class JointTrajectory:
         """Time of the last point [s]."""
         return float(self.times[-1])
 
+    def slowed(self, scale: float) -> "JointTrajectory":
+        """Return the same path at a share `scale` of its speed, in (0, 1]."""
+        return JointTrajectory(
+            np.asarray(self.times) / scale,
+            self.positions,
+            np.asarray(self.velocities) * scale,
+        )
+
 
 class MotionState(enum.Enum):
     """What an arm or gripper is doing with its last command."""
@@ -50,12 +59,28 @@ class MotionState(enum.Enum):
     FAULT = "fault"  # the device ended the motion; see MotionStatus.message
 
 
+class StopReason(enum.Enum):
+    """Why a motion ended otherwise than by its command, or why none can begin."""
+
+    NONE = "none"
+    REFUSED = "refused"  # the command broke a limit; nothing moved
+    BLOCKED = "blocked"  # the joints did not follow: something is in the way
+    PROTECTIVE_STOP = "protective stop"  # by the robot's safety system, or an open safeguard
+    EMERGENCY_STOP = "emergency stop"
+    NOT_READY = "not ready"  # without power, brakes on, stopped at the pendant, in local control
+    LINK_LOST = "link lost"
+    COMMANDER_SILENT = "commander silent"  # who sent the command no longer watches over it
+    DRY_RUN = "dry run"  # the command passed every check; nothing moved
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class MotionStatus:
     """State of the last commanded motion, and the reason where it failed."""
 
     state: MotionState
     message: str = ""
+    reason: StopReason = StopReason.NONE
 
     @property
     def is_active(self) -> bool:
@@ -101,6 +126,7 @@ class Arm(ABC):
         Raises:
             CommandRejectedError: if it breaks a limit, holds numbers that are not finite, or does
                 not start where the arm is. Nothing moves, a running motion goes on.
+            ArmStoppedError: if the robot's own safety functions hold it; see `recover`.
         """
 
     @abstractmethod
@@ -110,6 +136,29 @@ class Arm(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Decelerate to rest as fast as `limits.stop_accelerations` allow; never raises."""
+
+    def recover(self) -> None:
+        """Make an arm ready again after a protective or emergency stop.
+
+        Only for a person to call, who has found the cause and seen that the cell is clear. Nothing
+        moves but brakes.
+
+        Raises:
+            CommandRejectedError: if the arm has no such function, or is not to be recovered yet.
+            DeviceError: if that fails.
+        """
+        raise CommandRejectedError("This arm cannot be recovered from here; see its own panel.")
+
+    def tcp_force(self) -> np.ndarray | None:
+        """Return the newest measured force on the TCP in base, shape (3,) [N].
+
+        None where the arm does not measure it; what the gripper weighs is left out.
+        """
+        return None
+
+    def speed_scaling(self) -> float:
+        """Return the share of the commanded speed at which trajectories run now, 0 to 1."""
+        return 1.0
 
     def __enter__(self) -> "Arm":
         self.connect()

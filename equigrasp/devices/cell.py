@@ -1,10 +1,11 @@
 """A robot cell: arm, gripper, camera and trays, grouped and configured."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from equigrasp.config import load_config
 from equigrasp.devices import four_bar
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.camera import Camera
@@ -12,6 +13,7 @@ from equigrasp.devices.clock import Clock
 from equigrasp.devices.gripper import Gripper, GripperLimits
 from equigrasp.devices.limits import JointLimits
 from equigrasp.devices.obstacle import Obstacle
+from equigrasp.devices.safety import SafetyLimits
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -157,7 +159,6 @@ class MotionConfig:
         place_spread: Standard deviation of the drop position about the tray's centre [m].
         grasp_force: Grip force [N].
         grasp_speed: Speed of the fingers [m/s].
-        contact_force: Vertical force on the TCP at which a descent is stopped [N].
         motion_timeout: Bound on one motion beyond its planned duration [s].
         avoid_objects: Plan round the objects in the tray, where a heightmap comes with the grasp.
             Off by default: what it does to the success of grasps has not been measured.
@@ -171,7 +172,6 @@ class MotionConfig:
     place_spread: float = 0.042
     grasp_force: float = 40.0
     grasp_speed: float = 0.15
-    contact_force: float = 40.0
     motion_timeout: float = 3.0
     avoid_objects: bool = False
 
@@ -184,24 +184,17 @@ class MotionConfig:
 
 
 @dataclass(frozen=True)
-class SafetyBox:
-    """Box in the base frame that the TCP never leaves: lower and upper corner [m]."""
-
-    lower: tuple[float, float, float]
-    upper: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
 class CellConfig:
     """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
 
-    `arm_driver`, `gripper_driver` and `camera_driver` name the files in `config/arm_drivers/` and so
-    on that tell how the real devices are reached (see `hardware/registry.py`); empty: by nothing of
-    ours. `calibration` names the file that `equigrasp calibrate` wrote (in `config/calibrations/`, or a
-    path); `calibrated_cell.load_cell` applies it. `obstacles` are what stands in the cell besides table and trays, such as the camera's mount.
-    `success_detection` is `finger_width`, `object_bits` or `image_difference` (see
-    `primitives/success.py`); for the last, a tray that lost more than `min_object_volume` [m³] lost
-    an object.
+    `safety` names the file in `config/safety/` with what no command may exceed. `arm_driver`,
+    `gripper_driver` and `camera_driver` name the files in `config/arm_drivers/` and so on that tell how
+    the real devices are reached (see `hardware/registry.py`); empty: by nothing of ours. `calibration`
+    names the file that `equigrasp calibrate` wrote (in `config/calibrations/`, or a path);
+    `calibrated_cell.load_cell` applies it. `obstacles` are what stands in the cell besides table and
+    trays, such as the camera's mount. `success_detection` is `finger_width`, `object_bits` or
+    `image_difference` (see `primitives/success.py`); for the last, a tray that lost more than
+    `min_object_volume` [m³] lost an object.
     """
 
     name: str
@@ -209,7 +202,7 @@ class CellConfig:
     gripper: str
     camera: str
     workspaces: tuple[Workspace, ...]
-    safety_box: SafetyBox
+    safety: SafetyLimits
     motion: MotionConfig = field(default_factory=MotionConfig)
     arm_driver: str = ""
     gripper_driver: str = ""
@@ -218,6 +211,29 @@ class CellConfig:
     obstacles: tuple[Obstacle, ...] = ()
     success_detection: str = "finger_width"
     min_object_volume: float = 30e-6
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "grasp_force": self.safety.grip_force,
+            "grasp_speed": self.safety.finger_speed,
+            "approach_speed": self.safety.tcp_speed,
+        }
+        for key, limit in allowed.items():
+            if getattr(self.motion, key) > limit:
+                raise ConfigError(
+                    f"motion: {key} = {getattr(self.motion, key)} exceeds the cell's safety limit "
+                    f"of {limit}."
+                )
+
+    def load_arm(self) -> ArmConfig:
+        """Load the arm, its limits narrowed to the cell's; raise `ConfigError` if they are looser."""
+        arm = load_config(ArmConfig, "arms", self.arm)
+        return replace(arm, limits=self.safety.narrow_joints(arm.limits))
+
+    def load_gripper(self) -> GripperConfig:
+        """Load the gripper, its limits narrowed to the cell's; raise `ConfigError` as `load_arm`."""
+        gripper = load_config(GripperConfig, "grippers", self.gripper)
+        return replace(gripper, limits=self.safety.narrow_fingers(gripper.limits))
 
     def workspace(self, name: str) -> Workspace:
         """Return a workspace by name; raise `ConfigError` that lists the known ones."""

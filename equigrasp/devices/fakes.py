@@ -2,13 +2,20 @@
 
 import numpy as np
 
-from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
+from equigrasp.devices.arm import (
+    Arm,
+    JointState,
+    JointTrajectory,
+    MotionState,
+    MotionStatus,
+    StopReason,
+)
 from equigrasp.devices.camera import Camera, CameraFrame
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.devices.clock import Clock
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.devices.limits import JointLimits
-from equigrasp.errors import DeviceTimeoutError, NotConnectedError
+from equigrasp.errors import ArmStoppedError, DeviceTimeoutError, NotConnectedError
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
 
@@ -38,6 +45,7 @@ class FakeArm(Arm):
     Attributes:
         is_silent: Never finishes a motion, as a controller that hangs.
         is_dead: Every motion ends as a fault, as a controller that died.
+        force: What `tcp_force` reports.
     """
 
     def __init__(self, config: ArmConfig, clock: Clock) -> None:
@@ -48,9 +56,12 @@ class FakeArm(Arm):
         self._trajectory: JointTrajectory | None = None
         self._began = 0.0
         self._state = MotionState.IDLE
+        self._fault = MotionStatus(MotionState.FAULT)
+        self._is_tripped = False
         self.is_silent = False
         self.is_dead = False
         self.num_commands = 0
+        self.force: np.ndarray | None = None
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -74,20 +85,44 @@ class FakeArm(Arm):
 
     def start_trajectory(self, trajectory: JointTrajectory) -> None:
         self._update()
+        if self._is_tripped:
+            raise ArmStoppedError(self._fault.message, self._fault.reason)
         self.limits.check_trajectory(trajectory, self.joint_names, self._positions)
         self._trajectory, self._began = trajectory, self._clock.now()
-        self._state = MotionState.FAULT if self.is_dead else MotionState.MOVING
+        self._state = MotionState.MOVING
         self.num_commands += 1
+        if self.is_dead:
+            self._fail(StopReason.OTHER)
 
     def motion_status(self) -> MotionStatus:
         self._update()
-        message = "the fake arm was told to die" if self._state is MotionState.FAULT else ""
-        return MotionStatus(self._state, message)
+        return self._fault if self._state is MotionState.FAULT else MotionStatus(self._state)
 
     def stop(self) -> None:
         if self._state is MotionState.MOVING:
             self._update()
             self._state, self._trajectory = MotionState.STOPPED, None
+
+    def tcp_force(self) -> np.ndarray | None:
+        return self.force
+
+    def block(self) -> None:
+        """Fault: end the motion as if something were in the way."""
+        self._fail(StopReason.BLOCKED)
+
+    def trip(self, reason: StopReason) -> None:
+        """Fault: stop as the robot's own safety functions do, until `recover()`."""
+        self._update()
+        self._is_tripped = True
+        self._fail(reason)
+
+    def recover(self) -> None:
+        self._is_tripped, self._state = False, MotionState.IDLE
+
+    def _fail(self, reason: StopReason) -> None:
+        message = f"the fake arm was told to die: {reason.value}"
+        self._state, self._trajectory = MotionState.FAULT, None
+        self._fault = MotionStatus(self._state, message, reason)
 
     def _update(self) -> None:
         if not self._is_connected:

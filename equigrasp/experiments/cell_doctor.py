@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from equigrasp.config import load_config
 from equigrasp.devices.calibrated_cell import load_camera, load_cell
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig
+from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.registry import examine_device
@@ -32,8 +31,8 @@ def examine_cell(wanted: CellToExamine) -> Iterator[Finding]:
     """Yield a finding for each step: arm, gripper, camera, ROS."""
     try:
         cell = load_cell(wanted.cell)
-        arm = load_config(ArmConfig, "arms", cell.arm)
-        gripper = load_config(GripperConfig, "grippers", cell.gripper)
+        arm = cell.load_arm()
+        gripper = cell.load_gripper()
         camera = load_camera(cell)
     except EquigraspError as error:
         yield Finding(str(error), False, "correct the file, or name another cell")

@@ -13,6 +13,7 @@ from equigrasp.devices.calibration import Calibration
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.devices.robot_description import assemble
+from equigrasp.devices.safety import SafetyLimits
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.registry import DRIVERS, load_driver
 from equigrasp.methods.registry import load_method
@@ -37,6 +38,7 @@ _KINDS = {
     "arms": ArmConfig,
     "grippers": GripperConfig,
     "cameras": CameraConfig,
+    "safety": SafetyLimits,
     "cells": CellConfig,
     "calibrations": Calibration,
 }
@@ -100,10 +102,11 @@ def _configuration(path: Path, cls: type) -> Finding:
             folder = path.parents[1]
             arm = folder / "arms" / f"{config.arm}.yaml"
             gripper = folder / "grippers" / f"{config.gripper}.yaml"
-            assemble(
-                from_mapping(ArmConfig, read_yaml(arm), str(arm)),
-                from_mapping(GripperConfig, read_yaml(gripper), str(gripper)),
-            )
+            arm_config = from_mapping(ArmConfig, read_yaml(arm), str(arm))
+            gripper_config = from_mapping(GripperConfig, read_yaml(gripper), str(gripper))
+            config.safety.narrow_joints(arm_config.limits)
+            config.safety.narrow_fingers(gripper_config.limits)
+            assemble(arm_config, gripper_config)
     except (EquigraspError, OSError) as error:
         return Finding(f"configuration {name}: {error}", False, f"correct {path}")
     return Finding(f"configuration {name}", True)

@@ -14,7 +14,7 @@ from equigrasp.calibration.board_mount import gripper_with_board
 from equigrasp.calibration.setup import CalibrationSetup
 from equigrasp.config import load_config
 from equigrasp.devices.camera import Camera, CameraFrame
-from equigrasp.devices.cell import CameraConfig, CellConfig, GripperConfig
+from equigrasp.devices.cell import CameraConfig, CellConfig
 from equigrasp.errors import PlanningError
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
@@ -106,7 +106,7 @@ def simulated_setup(
         cell = dataclasses.replace(
             cell,
             camera=ColorCamera(cell.camera, seed, finer),
-            gripper_config=load_config(GripperConfig, "grippers", configured.gripper),
+            gripper_config=configured.load_gripper(),
         )
         planner = OmplPlanner(cell)
         if what == "hand-eye":
@@ -124,9 +124,7 @@ def _hand_eye_cell(
     supersampling: int,
 ) -> SimulatedCell:
     slow = dataclasses.replace(configured.motion, speed_scale=_SPEED_SCALE)
-    gripper = gripper_with_board(
-        load_config(GripperConfig, "grippers", configured.gripper), board, mount(board)
-    )
+    gripper = gripper_with_board(configured.load_gripper(), board, mount(board))
     fine = dataclasses.replace(
         camera,
         width_px=supersampling * _COLOR_SIZE_PX[0],
@@ -137,7 +135,7 @@ def _hand_eye_cell(
 
 
 def _tray_cell(config: CellConfig, camera: CameraConfig, seed: int) -> SimulatedCell:
-    gripper = load_config(GripperConfig, "grippers", config.gripper)
+    gripper = config.load_gripper()
     noisy = dataclasses.replace(camera, depth_noise="realsense")
     return build_simulated_cell(config, gripper, noisy, seed=seed)
 

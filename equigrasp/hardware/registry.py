@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from equigrasp.config import find_config, from_mapping, load_config, read_yaml
+from equigrasp.config import find_config, from_mapping, read_yaml
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.devices.camera import Camera
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig
+from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import ConfigError
@@ -70,14 +70,14 @@ def make_arm(cell: CellConfig, overrides: Mapping[str, Any]) -> Arm:
         ConfigError: if the cell names no driver, or a configuration is unknown or invalid.
         ImportError: if a vendor's library is missing.
     """
-    description = load_config(ArmConfig, "arms", cell.arm)
+    description = cell.load_arm()
     device: Arm = _make("arm_drivers", cell, cell.arm_driver, overrides, description)
     return device
 
 
 def make_gripper(cell: CellConfig, overrides: Mapping[str, Any], driver: str = "") -> Gripper:
     """Return the gripper of a cell, behind its own driver or another; see `make_arm`."""
-    description = load_config(GripperConfig, "grippers", cell.gripper)
+    description = cell.load_gripper()
     device: Gripper = _make(
         "gripper_drivers", cell, driver or cell.gripper_driver, overrides, description
     )

@@ -1,18 +1,19 @@
 """Between messages and our own types, in pairs."""
 
 import array
+from collections.abc import Callable
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from equigrasp_interfaces.msg import Grasp as GraspMsg
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
-from geometry_msgs.msg import Pose, TransformStamped
+from geometry_msgs.msg import Pose, TransformStamped, Vector3, WrenchStamped
 from sensor_msgs.msg import CameraInfo, Image
 from sensor_msgs.msg import JointState as JointStateMsg
-from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
-from trajectory_msgs.msg import JointTrajectoryPoint
 
-from equigrasp.devices.arm import JointState, JointTrajectory
+from equigrasp.devices.arm import (
+    JointState,
+)
 from equigrasp.errors import CommandRejectedError, ConfigError, PerceptionError
 from equigrasp.geometry.actions import GraspAction, PixelGrasp
 from equigrasp.geometry.transform import Transform
@@ -151,55 +152,27 @@ def from_joint_state_msg(
     )
 
 
-def to_trajectory_msg(
-    trajectory: JointTrajectory, joint_names: tuple[str, ...]
-) -> JointTrajectoryMsg:
-    """Return a trajectory as a message that starts at once."""
-    message = JointTrajectoryMsg(joint_names=list(joint_names))
-    for t, positions, velocities in zip(
-        trajectory.times, trajectory.positions, trajectory.velocities, strict=True
-    ):
-        point = JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist())
-        time = to_time(float(t))
-        point.time_from_start.sec, point.time_from_start.nanosec = time.sec, time.nanosec
-        message.points.append(point)
+def to_wrench_msg(force: np.ndarray, stamp: float) -> WrenchStamped:
+    """Return a force on the TCP in base, shape (3,) [N], as a message without torques."""
+    message = WrenchStamped()
+    message.header.stamp, message.header.frame_id = to_time(stamp), names.BASE_FRAME
+    message.wrench.force = Vector3(x=float(force[0]), y=float(force[1]), z=float(force[2]))
     return message
 
 
-def from_trajectory_msg(
-    message: JointTrajectoryMsg, joint_names: tuple[str, ...]
-) -> JointTrajectory:
-    """Return a message as a trajectory with joints in our order.
+def from_wrench_msg(message: WrenchStamped, t_base_tcp: Callable[[], Transform]) -> np.ndarray:
+    """Return the force of a message in base, shape (3,) [N].
 
-    Points without velocities get 0 at the ends and central differences between.
-
-    Raises:
-        CommandRejectedError: if joints are missing or unknown, or points are malformed.
+    Args:
+        message: In the base frame, as our arm node sends it, or in any other frame, which is taken
+            for one that is fixed to the tool, as ur_robot_driver sends it.
+        t_base_tcp: Tells where the tool is.
     """
-    if sorted(message.joint_names) != sorted(joint_names):
-        raise CommandRejectedError(
-            f"The trajectory names joints {list(message.joint_names)}; this arm has "
-            f"{list(joint_names)}."
-        )
-    order = [list(message.joint_names).index(name) for name in joint_names]
-    count = len(joint_names)
-    if not message.points:
-        raise CommandRejectedError("The trajectory has no points.")
-    if any(
-        len(p.positions) != count or len(p.velocities) not in (0, count) for p in message.points
-    ):
-        raise CommandRejectedError(f"Every trajectory point needs {count} positions.")
-    times = np.array(
-        [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points]
-    )
-    positions = np.array([list(p.positions) for p in message.points])[:, order]
-    if all(len(p.velocities) for p in message.points):
-        velocities = np.array([list(p.velocities) for p in message.points])[:, order]
-    else:
-        velocities = np.zeros_like(positions)
-        if len(times) > 2 and (np.diff(times) > 0).all():
-            velocities[1:-1] = np.gradient(positions, times, axis=0)[1:-1]
-    return JointTrajectory(times, positions, velocities)
+    f = message.wrench.force
+    force = np.array([f.x, f.y, f.z])
+    if message.header.frame_id == names.BASE_FRAME:
+        return force
+    return t_base_tcp().rotation.apply(force)
 
 
 def to_depth_msg(depth: np.ndarray, stamp: float, frame_id: str) -> Image:

@@ -12,10 +12,11 @@ from equigrasp_interfaces.srv import PlanGrasp
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
-from equigrasp.config import load_config
+from equigrasp.devices.arm import StopReason
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.errors import (
+    ArmStoppedError,
     CancelledError,
     CollisionError,
     CommandRejectedError,
@@ -41,6 +42,14 @@ from equigrasp.primitives.success import needs_camera
 _DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come
 _CODES = ExecuteGrasp.Result
 _DEVICE_CODES = {"gripper": _CODES.GRIPPER_FAILED, "camera": _CODES.CAMERA_FAILED}
+_STOP_CODES = {
+    StopReason.PROTECTIVE_STOP: _CODES.PROTECTIVE_STOP,
+    StopReason.EMERGENCY_STOP: _CODES.EMERGENCY_STOP,
+    StopReason.LINK_LOST: _CODES.ARM_DISCONNECTED,
+    StopReason.NOT_READY: _CODES.ARM_NOT_READY,
+    StopReason.COMMANDER_SILENT: _CODES.COMMANDER_SILENT,
+    StopReason.DRY_RUN: _CODES.DRY_RUN,
+}
 _PLAN_CODES = {
     PlanGrasp.Response.UNKNOWN_WORKSPACE: _CODES.INVALID_GOAL,
     PlanGrasp.Response.NO_IMAGE: _CODES.CAMERA_FAILED,
@@ -85,11 +94,17 @@ class ExecutorNode(ManagedNode):
     def set_up(self) -> None:
         """Build planner and primitive, and offer the actions."""
         config = load_cell(self._config.cell)
-        arm_config = load_config(ArmConfig, "arms", config.arm)
-        gripper_config = load_config(GripperConfig, "grippers", config.gripper)
+        arm_config = config.load_arm()
+        gripper_config = config.load_gripper()
         self._robot_clock = RosClock(self)
         self._feed = JointStateFeed(self)
-        self._arm = RemoteArm(self, arm_config, self._feed, self._robot_clock.wake)
+        self._arm = RemoteArm(
+            self,
+            arm_config,
+            self._feed,
+            self._robot_clock.wake,
+            lambda positions: self._primitive.planner.forward_kinematics(positions),
+        )
         self._gripper = RemoteGripper(self, gripper_config, self._feed, self._robot_clock.wake)
         self._cell = RobotCell(
             config,
@@ -197,6 +212,8 @@ class ExecutorNode(ManagedNode):
     def _code(self, error: EquigraspError) -> int:
         if isinstance(error, _GoalError):
             return error.code
+        if isinstance(error, ArmStoppedError):
+            return _STOP_CODES.get(error.reason, int(_CODES.ARM_FAILED))
         if isinstance(error, (CommandRejectedError, ConfigError)):
             return int(_CODES.INVALID_GOAL)
         if isinstance(error, CollisionError):

@@ -11,7 +11,7 @@ from sensor_msgs.msg import JointState as JointStateMsg
 from equigrasp.devices.arm import MotionState
 from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.gripper import Gripper
-from equigrasp.errors import DeviceError
+from equigrasp.errors import CommandRejectedError, DeviceError
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.conversions import to_time
 from equigrasp.nodes.managed_node import ManagedNode, run
@@ -28,6 +28,7 @@ class GripperNodeConfig:
     state_rate: float = parameter(20.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
     speed: float = parameter(0.15, "Speed of the opening [m/s].", 0.02, 0.15)
     default_force: float = parameter(40.0, "Force where a goal names none [N].", 20.0, 235.0)
+    dry_run: bool = parameter(False, "Check goals, but move nothing.")
 
 
 class GripperNode(ManagedNode):
@@ -35,7 +36,8 @@ class GripperNode(ManagedNode):
 
     Args:
         gripper: The device; None: the real one of the cell that the parameters name.
-        description: Tells the joint's position at an opening; None: the cell's.
+        description: Tells the joint's position at an opening, and the cell's limits, which every goal
+            is held against here, the last place before the wire; None: that cell's.
     """
 
     def __init__(
@@ -96,6 +98,11 @@ class GripperNode(ManagedNode):
             self._owner += 1
             number = self._owner
             try:
+                self._description.limits.check(command.position, self._config.speed, force)
+                if self._config.dry_run:
+                    raise CommandRejectedError(
+                        "Dry run: the goal is within limits; nothing moved."
+                    )
                 self._gripper.start_move(command.position, self._config.speed, force)
             except DeviceError as error:
                 self.get_logger().error(f"Goal refused: {error}")

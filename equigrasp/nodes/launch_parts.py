@@ -79,6 +79,20 @@ MODES = {
             Argument(
                 "robot_ip", "", "The controller's address; empty: as the driver's file says."
             ),
+            Argument(
+                "speed_scale",
+                "1.0",
+                "Share of its speed at which the arm moves; 0.1: first motion.",
+            ),
+            Argument(
+                "confirm",
+                "false",
+                "Each motion waits for a call of arm/confirm.",
+                ("true", "false"),
+            ),
+            Argument(
+                "dry_run", "false", "Check and show motions, but make none.", ("true", "false")
+            ),
             *_DEVICES,
             *_LEARNING,
             replace(_OUT, default="results/ur5"),
@@ -178,22 +192,32 @@ def _robot(
         }
         return [_node(names.SIM_BRIDGE, cell | simulation)]
     robot_ip = values.get("robot_ip", "")
-    gripper = {
+    gripper: Parameters = {
         "driver": values["gripper_driver"],
         "host": values["gripper_host"] or robot_ip,  # the URCap runs on the controller
         "device": values["gripper_device"],
+        "dry_run": values.get("dry_run") == "true",
     }
     camera = {
         "source": values["camera_source"],
         "serial": values["camera_serial"],
         "rate": 15.0,  # Hz; no faster than the camera: the choice of a grasp waits for a new image
     }
-    arm = [_node(names.ARM, cell | {"host": robot_ip})] if mode == "ur5" else []
+    arm = [_node(names.ARM, cell | _arm_parameters(values))] if mode == "ur5" else []
     return [
         *arm,
         _node(names.GRIPPER, cell | gripper, joint_states),
         _node(names.CAMERA, cell | camera),
     ]
+
+
+def _arm_parameters(values: dict[str, str]) -> Parameters:
+    return {
+        "host": values["robot_ip"],
+        "speed_scale": float(_number(values, "speed_scale", float)),
+        "confirm": values["confirm"] == "true",
+        "dry_run": values["dry_run"] == "true",
+    }
 
 
 def _vendor_names(values: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:

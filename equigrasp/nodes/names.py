@@ -6,6 +6,12 @@ POLICY, EXECUTOR, COLLECTOR, LEARNER = "policy", "executor", "collector", "learn
 
 # Robot side, as ros2_control and realsense2_camera name them
 FOLLOW_JOINT_TRAJECTORY = "joint_trajectory_controller/follow_joint_trajectory"
+HEARTBEAT = (
+    "joint_trajectory_controller/heartbeat"  # ours: the id of the goal that is watched over
+)
+SPEED_SCALING = "speed_scaling_state_broadcaster/speed_scaling"  # in percent, as ur_robot_driver
+TCP_WRENCH = "force_torque_sensor_broadcaster/wrench"
+PLANNED_TRAJECTORY = "planned_trajectory"
 GRIPPER_COMMAND = "gripper_controller/gripper_cmd"
 JOINT_STATES = "joint_states"
 COLOR_IMAGE = "color/image_raw"

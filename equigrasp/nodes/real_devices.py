@@ -1,21 +1,16 @@
 """Real devices of a cell, made from the parameters of the driver node that wraps them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from rclpy.node import Node
 
-from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.camera import Camera
-from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.devices.cell import CellConfig, GripperConfig
 from equigrasp.devices.gripper import Gripper
-from equigrasp.geometry.transform import Transform
 from equigrasp.hardware import registry
 from equigrasp.nodes.parameters import declare, parameter
-from equigrasp.planning.kinematics import Kinematics
 
 _CELL = "Cell: a name below config/cells, or a YAML file."
 
@@ -52,18 +47,15 @@ class CameraParameters:
     serial: str = parameter("", "Serial number of the camera; empty: as the driver's file says.")
 
 
-def arm_of(node: Node) -> tuple[Arm, Callable[[np.ndarray], Transform]]:
-    """Return the arm that a node's parameters name, and its forward kinematics.
+def arm_of(node: Node) -> tuple[Arm, CellConfig]:
+    """Return the arm that a node's parameters name, and its cell.
 
     Raises:
         ConfigError: if a name or value is unknown or invalid.
     """
     wanted = declare(node, ArmParameters)
     cell = load_cell(wanted.cell)
-    arm = registry.make_arm(cell, {"host": wanted.host})
-    description = load_config(ArmConfig, "arms", cell.arm)
-    gripper = load_config(GripperConfig, "grippers", cell.gripper)
-    return arm, Kinematics(description, gripper).forward
+    return registry.make_arm(cell, {"host": wanted.host}), cell
 
 
 def gripper_of(node: Node) -> tuple[Gripper, GripperConfig]:
@@ -72,7 +64,7 @@ def gripper_of(node: Node) -> tuple[Gripper, GripperConfig]:
     cell = load_cell(wanted.cell)
     overrides = {"host": wanted.host, "device": wanted.device}
     gripper = registry.make_gripper(cell, overrides, wanted.driver)
-    return gripper, load_config(GripperConfig, "grippers", cell.gripper)
+    return gripper, cell.load_gripper()
 
 
 def camera_of(node: Node, cell: str) -> Camera:

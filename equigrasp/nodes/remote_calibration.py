@@ -11,12 +11,13 @@ from rclpy.parameter import Parameter
 
 from equigrasp.calibration.setup import CalibrationSetup
 from equigrasp.config import load_config
-from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import CameraConfig, CellConfig, RobotCell
 from equigrasp.errors import DeviceTimeoutError
 from equigrasp.nodes import names
 from equigrasp.nodes.client_node import client_node
 from equigrasp.nodes.remote_camera import RemoteCamera
 from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
+from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.ompl_planner import OmplPlanner
 
 _SPEED_SCALE = 0.1  # of the joint speed limits: a person stands beside the arm
@@ -40,8 +41,8 @@ def remote_setup(
         DeviceTimeoutError: if arm or camera are not heard.
     """
     configured = load_config(CellConfig, "cells", cell_name)
-    arm_config = load_config(ArmConfig, "arms", configured.arm)
-    gripper_config = load_config(GripperConfig, "grippers", configured.gripper)
+    arm_config = configured.load_arm()
+    gripper_config = configured.load_gripper()
     camera_config = load_config(CameraConfig, "cameras", configured.camera)
     speed_scale = min(_SPEED_SCALE, configured.motion.speed_scale)
     motion = dataclasses.replace(configured.motion, speed_scale=speed_scale)
@@ -50,7 +51,8 @@ def remote_setup(
         node.callbacks = ReentrantCallbackGroup()  # type: ignore[attr-defined]
         clock, feed = RosClock(node), JointStateFeed(node)
         try:
-            arm = RemoteArm(node, arm_config, feed, clock.wake)
+            kinematics = Kinematics(arm_config, gripper_config)
+            arm = RemoteArm(node, arm_config, feed, clock.wake, kinematics.forward)
             gripper = RemoteGripper(node, gripper_config, feed, clock.wake)
             has_color = what == "hand-eye"
             camera = RemoteCamera(

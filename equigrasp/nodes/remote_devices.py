@@ -4,13 +4,12 @@ import contextlib
 import math
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from action_msgs.msg import GoalStatus
 from control_msgs.action import FollowJointTrajectory, GripperCommand
+from geometry_msgs.msg import WrenchStamped
 from rclpy.executors import (
     ExternalShutdownException,
     ShutdownException,
@@ -19,36 +18,35 @@ from rclpy.executors import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState as JointStateMsg
-from unique_identifier_msgs.msg import UUID
+from std_msgs.msg import Float64
 
-from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
+from equigrasp.devices.arm import (
+    Arm,
+    JointState,
+    JointTrajectory,
+    MotionState,
+    MotionStatus,
+)
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import DeviceTimeoutError, NotConnectedError
+from equigrasp.geometry.transform import Transform
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.action_client import ActionClient
-from equigrasp.nodes.conversions import from_joint_state_msg, to_trajectory_msg
+from equigrasp.nodes.conversions import (
+    from_joint_state_msg,
+    from_wrench_msg,
+)
+from equigrasp.nodes.heartbeat import Heartbeat
+from equigrasp.nodes.remote_goal import RemoteGoal
+from equigrasp.nodes.trajectory_messages import from_trajectory_result, to_trajectory_msg
 
-_ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
 _STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
 _CLOCK_TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
 _SETTLE_TIMEOUT = 1.0  # [s] wall clock between a goal's success and the joints being there
 _AT_REST = 0.05  # [rad/s] an arm whose motion was stopped is faster than this while it brakes
-_REFUSED = (
-    "the controller refused the goal; its log says why (is it active, are the joints its own?)"
-)
 _GRIP_SLACK = 0.002  # [m] fingers that moved on by more have lost what they stalled on
-_CODES = {
-    getattr(FollowJointTrajectory.Result, name): name
-    for name in (
-        "INVALID_GOAL",
-        "INVALID_JOINTS",
-        "OLD_HEADER_TIMESTAMP",
-        "PATH_TOLERANCE_VIOLATED",
-        "GOAL_TOLERANCE_VIOLATED",
-    )
-}
 _POLL = 0.02  # [s] wall clock between polls where nothing happens
 
 
@@ -120,6 +118,10 @@ class JointStateFeed:
         self._executor.add_node(self._node)
         threading.Thread(target=self._spin, name="joint states", daemon=True).start()
 
+    def listen(self, kind: Any, name: str, listener: Callable[[Any], None]) -> None:
+        """Have `listener(message)` called, in the feed's thread, for every message of a topic."""
+        self._node.create_subscription(kind, name, listener, qos.sensor_data(1))
+
     def subscribe(self, listener: Callable[[JointStateMsg], None]) -> None:
         """Have `listener(message)` called, in the feed's thread, for every message."""
         self._listeners.append(listener)
@@ -138,93 +140,48 @@ class JointStateFeed:
             self._executor.spin()
 
 
-class _RemoteGoal:
-    """One goal at an action server: its state, kept up by callbacks."""
+class RemoteArm(Arm):
+    """An arm behind FollowJointTrajectory and joint_states.
+
+    Who starts a trajectory looks at `motion_status` all the time: each look is a sign of life to the
+    driver, which stops the arm when they end (see `heartbeat`).
+
+    Args:
+        node: Who commands.
+        config: Joints and limits.
+        feed: Hears joint states.
+        wake: Called when there is news.
+        forward: Returns `T_base_tcp` at joint positions; for controllers that report forces in the
+            frame of the tool.
+    """
 
     def __init__(
         self,
-        client: ActionClient,
-        goal: Any,
-        on_result: Callable[[Any, int], MotionStatus],
+        node: Node,
+        config: ArmConfig,
+        feed: JointStateFeed,
         wake: Callable[[], None],
+        forward: Callable[[np.ndarray], Transform],
     ) -> None:
-        self._client = client
-        self._goal_id = UUID(uuid=list(uuid.uuid4().bytes))
-        self._on_result = on_result
-        self._wake = wake
-        self._handle: Any = None
-        self._is_cancelled = False
-        self._sent = time.monotonic()
-        self.ended = math.inf  # wall clock time of the result
-        self._lock = threading.Lock()
-        self._status = MotionStatus(MotionState.MOVING)
-        if not client.server_is_ready() and not client.wait_for_server(_ANSWER_TIMEOUT):
-            self._status = MotionStatus(MotionState.FAULT, "no controller offers the action")
-            return
-        sent = client.send_goal_async(goal, goal_uuid=self._goal_id)
-        sent.add_done_callback(self._answered)
-
-    def status(self) -> MotionStatus:
-        with self._lock:
-            is_silent = self._handle is None and self._status.is_active
-            if is_silent and time.monotonic() - self._sent > _ANSWER_TIMEOUT:
-                self._status = MotionStatus(
-                    MotionState.FAULT, f"the controller gave no answer within {_ANSWER_TIMEOUT} s"
-                )
-                self._client.cancel_unanswered_async(self._goal_id)  # it may be moving
-            return self._status
-
-    def cancel(self) -> None:
-        with self._lock:
-            if not self._status.is_active or self._is_cancelled:
-                return
-            self._is_cancelled = True
-            self._status = MotionStatus(MotionState.STOPPING)
-            if self._handle is not None:
-                self._handle.cancel_goal_async()
-
-    def _answered(self, future: Any) -> None:
-        handle = future.result()
-        with self._lock:
-            if not handle.accepted:
-                self._status = MotionStatus(MotionState.FAULT, _REFUSED)
-                self._wake()
-                return
-            self._handle = handle
-            if not self._status.is_active or self._is_cancelled:
-                handle.cancel_goal_async()
-        handle.get_result_async().add_done_callback(self._finished)
-
-    def _finished(self, future: Any) -> None:
-        answer = future.result()
-        status = self._on_result(answer.result, answer.status)
-        with self._lock:
-            if not self._status.is_active:
-                return  # given up before the answer came
-            is_ours = self._is_cancelled and status.state is not MotionState.SUCCEEDED
-            self._status = MotionStatus(MotionState.STOPPED) if is_ours else status
-            self.ended = time.monotonic()
-        self._wake()
-
-
-class RemoteArm(Arm):
-    """An arm behind FollowJointTrajectory and joint_states."""
-
-    def __init__(
-        self, node: Node, config: ArmConfig, feed: JointStateFeed, wake: Callable[[], None]
-    ) -> None:
+        self._forward = forward
         self._config = config
         self._wake = wake
         self._state: JointState | None = None
         self._received = 0.0
-        self._goal: _RemoteGoal | None = None
+        self._goal: RemoteGoal | None = None
         self._target = np.zeros(0)
         self._settled: MotionStatus | None = None  # how the last motion ended, once that is sure
+        self._heartbeat = Heartbeat(node)
+        self._force: WrenchStamped | None = None
+        self._force_received = 0.0
+        self._speed_scaling = 1.0
         self._client = ActionClient(
             node, FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY,
             callback_group=node.callbacks,  # type: ignore[attr-defined]
         )  # fmt: skip
         feed.subscribe(self._on_state)
+        feed.listen(WrenchStamped, names.TCP_WRENCH, self._on_wrench)
+        feed.listen(Float64, names.SPEED_SCALING, self._on_speed_scaling)
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -264,7 +221,9 @@ class RemoteArm(Arm):
             trajectory=to_trajectory_msg(trajectory, self.joint_names)
         )
         self._target, self._settled = np.asarray(trajectory.positions)[-1], None
-        self._goal = _RemoteGoal(self._client, goal, _trajectory_status, self._wake)
+        self._goal = RemoteGoal(
+            self._client, goal, from_trajectory_result, self._wake, self._heartbeat.begin
+        )
 
     def motion_status(self) -> MotionStatus:
         if self._goal is None:
@@ -273,6 +232,7 @@ class RemoteArm(Arm):
             return self._settled
         status = self._goal.status()
         if status.is_active:
+            self._heartbeat.beat(self._goal.goal_id)
             self.joint_state()  # raises when the arm fell silent
             return status
         return self._settle(status)
@@ -303,6 +263,21 @@ class RemoteArm(Arm):
         if self._goal is not None:
             self._goal.cancel()
 
+    def tcp_force(self) -> np.ndarray | None:
+        message, age = self._force, time.monotonic() - self._force_received
+        if message is None or age > _STATE_TIMEOUT:
+            return None
+        return from_wrench_msg(message, lambda: self._forward(self.joint_state().positions))
+
+    def speed_scaling(self) -> float:
+        return self._speed_scaling
+
+    def _on_wrench(self, message: WrenchStamped) -> None:
+        self._force, self._force_received = message, time.monotonic()
+
+    def _on_speed_scaling(self, message: Float64) -> None:
+        self._speed_scaling = min(1.0, max(0.0, message.data / 100.0))
+
     def _on_state(self, message: JointStateMsg) -> None:
         state = from_joint_state_msg(message, self.joint_names)
         if state is not None:
@@ -321,7 +296,7 @@ class RemoteGripper(Gripper):
         self._state: GripperState | None = None
         self._received = 0.0
         self._stalled_width = math.nan  # [m] where the fingers stalled last
-        self._goal: _RemoteGoal | None = None
+        self._goal: RemoteGoal | None = None
         self._client = ActionClient(
             node, GripperCommand, names.GRIPPER_COMMAND,
             callback_group=node.callbacks,  # type: ignore[attr-defined]
@@ -360,7 +335,7 @@ class RemoteGripper(Gripper):
         self.limits.check(width, speed, force)
         goal = GripperCommand.Goal()
         goal.command.position, goal.command.max_effort = width, force
-        self._goal = _RemoteGoal(self._client, goal, self._gripper_status, self._wake)
+        self._goal = RemoteGoal(self._client, goal, self._gripper_status, self._wake)
 
     def motion_status(self) -> MotionStatus:
         return MotionStatus(MotionState.IDLE) if self._goal is None else self._goal.status()
@@ -385,13 +360,3 @@ class RemoteGripper(Gripper):
             is_stalled = abs(width - self._stalled_width) < _GRIP_SLACK
             self._state = GripperState(state.stamp, width, speed, is_stalled)
             self._received = time.monotonic()
-
-
-def _trajectory_status(result: FollowJointTrajectory.Result, goal_status: int) -> MotionStatus:
-    """Go by the goal's status: some controllers leave the code at 0, some say why they succeeded."""
-    if goal_status == GoalStatus.STATUS_SUCCEEDED and result.error_code == result.SUCCESSFUL:
-        return MotionStatus(MotionState.SUCCEEDED)
-    if goal_status == GoalStatus.STATUS_CANCELED:
-        return MotionStatus(MotionState.STOPPED, "somebody cancelled the trajectory")
-    code = _CODES.get(result.error_code, f"code {result.error_code}")
-    return MotionStatus(MotionState.FAULT, f"{code}: {result.error_string or 'no reason given'}")

@@ -19,7 +19,6 @@ from equigrasp.nodes.conversions import to_pose_msg, to_time
 from equigrasp.nodes.gripper_node import GripperNode
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
-from equigrasp.planning.kinematics import Kinematics
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.physics import TIME_STEP
 
@@ -169,9 +168,8 @@ def make_nodes() -> list[ManagedNode]:
     """Return the bridge and the driver nodes on its devices, all on simulated time."""
     bridge = SimBridgeNode()
     cell = bridge.simulation.cell
-    kinematics = Kinematics(cell.arm_config, cell.gripper_config)
     drivers: list[ManagedNode] = [
-        ArmNode(cell.arm, kinematics.forward),
+        ArmNode(cell.arm, cell.config),
         GripperNode(cell.gripper, cell.gripper_config),
         CameraNode(cell.camera),
     ]

@@ -3,7 +3,6 @@
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from equigrasp.config import load_config
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.devices.robot_description import assemble
@@ -77,8 +76,8 @@ def joint_limits(arm: ArmConfig) -> str:
 def moveit_files(cell: str) -> dict[str, str]:
     """Return the content of the files in `config/moveit/<cell>/`, by name."""
     config = load_cell(cell)
-    arm = load_config(ArmConfig, "arms", config.arm)
-    gripper = load_config(GripperConfig, "grippers", config.gripper)
+    arm = config.load_arm()
+    gripper = config.load_gripper()
     return {
         f"{config.name}.srdf": semantic_description(arm, gripper),
         "joint_limits.yaml": joint_limits(arm),

@@ -5,14 +5,31 @@ from collections.abc import Callable
 
 import numpy as np
 
-from equigrasp.devices.arm import JointTrajectory, MotionState
+from equigrasp.devices.arm import JointTrajectory, MotionState, StopReason
 from equigrasp.devices.cell import RobotCell
-from equigrasp.errors import CancelledError, DeviceError, DeviceTimeoutError
+from equigrasp.errors import ArmStoppedError, CancelledError, DeviceError, DeviceTimeoutError
 
 _STATE_TIMEOUT = 0.5  # [s] to wait for a joint state that is newer than the question
 _AT_REST = 0.02  # [rad/s]
+_SLOWEST = 0.02  # speed scaling below which a wait does not get longer
 _STOP_TIMEOUT = 1.0  # [s] within which a stopped arm must report to be at rest
 _GRIPPER_TIMEOUT = 3.0  # [s] beyond the time that the stroke takes at the commanded speed
+
+
+class _Patience:
+    """Bounds a wait for a motion [s]: a trajectory's time runs at the arm's own pace."""
+
+    def __init__(self, cell: RobotCell, duration: float) -> None:
+        self._cell = cell
+        self._left = duration + cell.config.motion.motion_timeout
+        self._last = cell.clock.now()
+
+    def is_over(self) -> bool:
+        """Tell whether the arm has had its time; to be asked all the time."""
+        now = self._cell.clock.now()
+        self._left -= (now - self._last) * max(_SLOWEST, self._cell.arm.speed_scaling())
+        self._last = now
+        return self._left < 0.0
 
 
 class Motion:
@@ -71,13 +88,13 @@ class Motion:
 
         Raises:
             CancelledError: after the arm came to rest.
-            DeviceError: if the arm refused, failed or was stopped by someone else.
+            ArmStoppedError: if the arm refused, failed or was stopped by someone else.
             DeviceTimeoutError: if it is not done `motion_timeout` after its planned end.
         """
         arm, clock = self.cell.arm, self.cell.clock
         self.check_cancel()
         began = clock.now()
-        deadline = began + trajectory.duration + self.cell.config.motion.motion_timeout
+        patience = _Patience(self.cell, trajectory.duration)
         arm.start_trajectory(trajectory)
         is_guarded, seen = False, arm.joint_state().stamp
         while True:
@@ -93,19 +110,21 @@ class Motion:
                 if guard is not None and not is_guarded and guard():
                     is_guarded = True
                     arm.stop()
-            if clock.now() > deadline:
+            if patience.is_over():
                 self.halt()
                 raise DeviceTimeoutError(
                     f"The arm did not finish a motion of {trajectory.duration:.2f} s within "
                     f"{self.cell.config.motion.motion_timeout:.1f} s beyond it."
                 )
         self.busy_time += clock.now() - began
-        is_blocked = guard is not None and status.state is MotionState.FAULT
+        is_blocked = guard is not None and status.reason is StopReason.BLOCKED
         is_stopped_here = is_guarded and status.state is MotionState.STOPPED
         if status.state is MotionState.SUCCEEDED or is_blocked or is_stopped_here:
             return status.state
         self.check_cancel()  # who cancels may stop the arm as well
-        raise DeviceError(f"The arm's motion ended as {status.state.value}: {status.message}")
+        raise ArmStoppedError(
+            f"The arm's motion ended as {status.state.value}: {status.message}", status.reason
+        )
 
     def start_fingers(self, width: float, force: float | None = None) -> None:
         """Begin to move the fingers to an opening [m]."""

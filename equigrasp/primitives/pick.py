@@ -288,24 +288,31 @@ class PickPrimitive:
         """Descend until the grasp height, or until something pushes back; tell which.
 
         The force is measured against its value at the start, where nothing touches: this takes
-        out what the model does not know of masses and friction. An arm that reports no torques
-        (all zero) is only stopped by its own tracking fault.
+        out what the model does not know of masses and friction. An arm that reports neither a
+        force nor torques (all zero) is only stopped by its own tracking fault.
         """
         clock = self.cell.clock
-        began, limit = clock.now(), self.cell.config.motion.contact_force
+        began, limit = clock.now(), self.cell.config.safety.contact_force
         free = self._vertical_force()
 
         def pushes_back() -> bool:
             if clock.now() - began < _GUARD_DELAY:
                 return False
             force = self._vertical_force()
-            return force is not None and free is not None and force - free > limit
+            if force is None or free is None:
+                return False
+            change = force - free
+            # Makers do not agree on the sign of a measured force.
+            return (abs(change) if self.cell.arm.tcp_force() is not None else change) > limit
 
         state = motion.follow(trajectory, guard=pushes_back)
         return state is not MotionState.SUCCEEDED
 
     def _vertical_force(self) -> float | None:
-        """Return the upward force on the TCP [N]; None if the arm does not report torques."""
+        """Return the upward force on the TCP [N], measured or else from torques; None without both."""
+        measured = self.cell.arm.tcp_force()
+        if measured is not None:
+            return float(measured[2])
         state = self.cell.arm.joint_state()
         if not state.efforts.any():
             return None

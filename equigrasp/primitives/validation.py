@@ -1,7 +1,5 @@
 """Refuse goals that cannot or must not be carried out, before anything moves."""
 
-import math
-
 from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import CommandRejectedError
 from equigrasp.geometry.actions import GraspAction
@@ -33,9 +31,4 @@ def check_grasp(grasp: GraspAction, workspace: Workspace, cell: RobotCell) -> No
 
 def check_position(x: float, y: float, z: float, cell: RobotCell) -> None:
     """Raise `CommandRejectedError` unless a TCP position [m] is finite and in the safety box."""
-    box = cell.config.safety_box
-    for axis, value, low, high in zip("xyz", (x, y, z), box.lower, box.upper, strict=True):
-        if not math.isfinite(value) or not low <= value <= high:
-            raise CommandRejectedError(
-                f"TCP {axis} = {value:.3f} m is outside the safety box [{low}, {high}] m."
-            )
+    cell.config.safety.box.check((x, y, z))

@@ -3,23 +3,40 @@
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
+from equigrasp.devices.arm import (
+    Arm,
+    JointState,
+    JointTrajectory,
+    MotionState,
+    MotionStatus,
+    StopReason,
+)
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.devices.limits import JointLimits
-from equigrasp.errors import NotConnectedError
+from equigrasp.errors import ArmStoppedError, NotConnectedError
 from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.physics import TIME_STEP
 
 _TRACKING_TOLERANCE = 0.12  # [rad] beyond this the arm is blocked: it stops with a fault
 _SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
 _SETTLE_SPEED = 0.02  # [rad/s]
+_FORCE_SMOOTHING = 0.4  # per step: a force sensor's filter of about 10 ms
 _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
 
 
 class BulletArm(Arm):
-    """Joint position motors with velocity feed-forward and the data sheet's torques."""
+    """Joint position motors with velocity feed-forward and the data sheet's torques.
 
-    def __init__(self, config: ArmConfig, robot: BulletRobot) -> None:
+    Args:
+        config: Joints and limits.
+        robot: The body.
+        has_force_sensor: Whether it measures the force on the TCP, as a UR does; others tell by
+            their joint torques.
+    """
+
+    def __init__(
+        self, config: ArmConfig, robot: BulletRobot, *, has_force_sensor: bool = False
+    ) -> None:
         self._config = config
         self._robot = robot
         self._physics = robot.physics
@@ -30,6 +47,9 @@ class BulletArm(Arm):
         self._reference = np.array(config.home_positions)
         self._reference_velocity = np.zeros(len(self._indices))
         self._status = MotionStatus(MotionState.IDLE)
+        self._safety_stop: MotionStatus | None = None
+        self._force = np.zeros(3) if has_force_sensor else None
+        self._tool_links = robot.links_beyond(config.flange_frame) if has_force_sensor else []
         self._physics.add_step_hook(self._before_step)
 
     @property
@@ -73,6 +93,8 @@ class BulletArm(Arm):
     def start_trajectory(self, trajectory: JointTrajectory) -> None:
         self._require_connection()
         with self._physics.lock:
+            if self._safety_stop is not None:
+                raise ArmStoppedError(self._safety_stop.message, self._safety_stop.reason)
             present = self.joint_state().positions
             self.limits.check_trajectory(trajectory, self.joint_names, present)
             times = np.asarray(trajectory.times, dtype=float)
@@ -100,6 +122,22 @@ class BulletArm(Arm):
                 self._spline = None
                 self._status = MotionStatus(MotionState.STOPPING)
 
+    def tcp_force(self) -> np.ndarray | None:
+        self._require_connection()
+        return None if self._force is None else self._force.copy()
+
+    def trip(self, reason: StopReason) -> None:
+        """Stop as a real robot's safety functions do; no command is taken until `recover()`."""
+        with self._physics.lock:
+            self._spline = None
+            message = f"Arm '{self._config.name}' is in {reason.value}: recover()"
+            self._status = self._safety_stop = MotionStatus(MotionState.FAULT, message, reason)
+
+    def recover(self) -> None:
+        with self._physics.lock:
+            self._safety_stop = None
+            self._status = MotionStatus(MotionState.IDLE)
+
     def _require_connection(self) -> None:
         if not self._is_connected:
             raise NotConnectedError(f"Arm '{self._config.name}' is not connected.")
@@ -116,6 +154,19 @@ class BulletArm(Arm):
             if speeds.max() < _SETTLE_SPEED:
                 self._status = MotionStatus(MotionState.STOPPED)
         self._command()
+        if self._force is not None:
+            self._force = self._force + _FORCE_SMOOTHING * (self._contact_force() - self._force)
+
+    def _contact_force(self) -> np.ndarray:
+        """Return what touches the tool exerts on it in the world, shape (3,) [N]."""
+        total, client = np.zeros(3), self._physics.client
+        for link in self._tool_links:
+            for c in client.getContactPoints(bodyA=self._robot.body, linkIndexA=link):
+                if c[2] != self._robot.body:  # normal on this body, then two friction directions
+                    total += (
+                        c[9] * np.array(c[7]) + c[10] * np.array(c[11]) + c[12] * np.array(c[13])
+                    )
+        return total
 
     def _follow(self, now: float, measured: np.ndarray, velocities: np.ndarray) -> None:
         assert self._spline is not None
@@ -143,6 +194,7 @@ class BulletArm(Arm):
         self._status = MotionStatus(
             MotionState.FAULT,
             f"Joint '{joint}' is {error.max():.3f} rad from its reference: the arm is blocked.",
+            StopReason.BLOCKED,
         )
 
     def _decelerate(self) -> None:

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equigrasp.config import load_config
 from equigrasp.devices.calibrated_cell import load_camera, load_cell
-from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import CameraConfig, CellConfig, GripperConfig, RobotCell
 from equigrasp.devices.robot_description import assemble
 from equigrasp.simulation.bullet_arm import BulletArm
 from equigrasp.simulation.bullet_camera import BulletCamera
@@ -61,7 +60,7 @@ def make_simulated_cell(
     config = load_cell(cell_name)
     return build_simulated_cell(
         config,
-        load_config(GripperConfig, "grippers", config.gripper),
+        config.load_gripper(),
         load_camera(config),
         object_set=object_set,
         seed=seed,
@@ -79,7 +78,7 @@ def build_simulated_cell(
     start_tolerance: float | None = None,
 ) -> SimulatedCell:
     """Build a cell from its parts; see `make_simulated_cell`."""
-    arm_config = load_config(ArmConfig, "arms", config.arm)
+    arm_config = config.load_arm()
     objects = make_object_set(object_set)
     physics = Physics()
     robot = BulletRobot(physics, assemble(arm_config, gripper_config))

@@ -40,14 +40,30 @@ _UR10 = {
 }
 
 
+_SAFETY = {
+    "box": {"lower": [0.10, -0.50, 0.004], "upper": [0.85, 0.50, 0.75]},
+    "link_height": 0.10,
+    "joint_lower": [-3.1416, -3.1416, -3.1416, -6.2832, -6.2832, -6.2832],
+    "joint_upper": [3.1416, 3.1416, 3.1416, 6.2832, 6.2832, 6.2832],
+    "joint_velocities": [2.0944, 2.0944, 3.1416, 3.1416, 3.1416, 3.1416],
+    "joint_accelerations": [6.0, 6.0, 8.0, 10.0, 10.0, 10.0],
+    "tcp_speed": 2.0,
+    "contact_force": 40.0,
+    "grip_force": 100.0,
+    "finger_speed": 0.15,
+}
+
+
 @pytest.fixture
 def cell_file(tmp_path: Path) -> Path:
     """A UR10 in place of the iiwa; its description is a file of its own as well."""
     urdf = tmp_path / "ur10.urdf"
     urdf.write_text(find_description(_UR10["urdf"]).read_text(encoding="utf-8"), encoding="utf-8")
     cell = read_yaml(find_config("cells", "kuka"))
-    cell |= {"name": "mine", "arm": str(tmp_path / "arm.yaml")}
-    for name, content in (("arm", _UR10 | {"urdf": str(urdf)}), ("cell", cell)):
+    parts = {key: str(tmp_path / f"{key}.yaml") for key in ("arm", "safety")}
+    cell |= {"name": "mine", **parts}
+    arm = _UR10 | {"urdf": str(urdf)}
+    for name, content in (("arm", arm), ("safety", _SAFETY), ("cell", cell)):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     return tmp_path / "cell.yaml"
 

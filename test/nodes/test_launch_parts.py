@@ -52,3 +52,13 @@ def test_arguments_belong_to_modes() -> None:
         resolve("sim", {"robot_ip": "10.0.0.2"})
     with pytest.raises(ConfigError, match="Unknown argument 'objects'"):
         resolve("ur5", {"objects": "household"})
+
+
+def test_first_motion_reaches_the_nodes_that_move() -> None:
+    wanted = {"speed_scale": "0.1", "confirm": "true", "dry_run": "true"}
+    nodes = {d.name: d.parameters for d in describe("ur5", wanted)}
+    arm = nodes["arm"]
+    assert (arm["speed_scale"], arm["confirm"], arm["dry_run"]) == (0.1, True, True)
+    assert nodes["gripper"]["dry_run"] is True
+    with pytest.raises(ConfigError, match="speed_scale must be a number, found 'slow'"):
+        describe("ur5", {"speed_scale": "slow"})

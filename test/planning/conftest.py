@@ -1,9 +1,11 @@
 """A UR5 cell of fakes, and its planner."""
 
+from collections.abc import Callable
+
 import pytest
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.planning.ompl_planner import OmplPlanner
 
@@ -11,8 +13,8 @@ from equigrasp.planning.ompl_planner import OmplPlanner
 def make_fake_cell(name: str) -> RobotCell:
     """Return a cell whose arm and gripper are connected fakes."""
     config = load_config(CellConfig, "cells", name)
-    arm = load_config(ArmConfig, "arms", config.arm)
-    gripper = load_config(GripperConfig, "grippers", config.gripper)
+    arm = config.load_arm()
+    gripper = config.load_gripper()
     clock = ManualClock()
     cell = RobotCell(
         config,
@@ -26,6 +28,12 @@ def make_fake_cell(name: str) -> RobotCell:
     cell.arm.connect()
     cell.gripper.connect()
     return cell
+
+
+@pytest.fixture(scope="session")
+def fake_cell() -> Callable[[str], RobotCell]:
+    """What makes a cell of a name."""
+    return make_fake_cell
 
 
 @pytest.fixture(scope="module")

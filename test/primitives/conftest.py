@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
@@ -41,8 +41,8 @@ def ur5_planner() -> OmplPlanner:
 
 def _cell() -> RobotCell:
     config = load_config(CellConfig, "cells", "ur5")
-    arm = load_config(ArmConfig, "arms", config.arm)
-    gripper = load_config(GripperConfig, "grippers", config.gripper)
+    arm = config.load_arm()
+    gripper = config.load_gripper()
     clock = ManualClock()
     devices = FakeArm(arm, clock), FakeGripper(gripper, clock), FakeCamera(clock)
     return RobotCell(config, arm, gripper, *devices, clock)

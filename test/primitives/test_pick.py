@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from equigrasp.devices.arm import JointState, JointTrajectory, MotionState, MotionStatus
+from equigrasp.devices.arm import (
+    JointState,
+    JointTrajectory,
+    MotionState,
+    MotionStatus,
+)
 from equigrasp.errors import (
     CancelledError,
     CollisionError,
@@ -214,7 +219,7 @@ def test_a_blocked_lift_lets_go_and_rises_empty_handed(
         start(trajectory)
         if phases[-1] is Phase.LIFT and not faults:
             faults.append(1)
-            bench.arm._state = MotionState.FAULT
+            bench.arm.block()
 
     monkeypatch.setattr(bench.arm, "start_trajectory", block_first_lift)
     outcome = bench.primitive.execute(
@@ -319,7 +324,7 @@ def test_a_blocked_way_home_lets_go_and_arrives(
         start(trajectory)
         if not faults:
             faults.append(1)
-            bench.arm._state = MotionState.FAULT
+            bench.arm.block()
 
     monkeypatch.setattr(bench.arm, "start_trajectory", block_first)
     bench.primitive.go_home()

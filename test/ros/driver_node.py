@@ -18,10 +18,13 @@ from equigrasp.nodes.managed_node import ManagedNode
 
 
 @contextlib.contextmanager
-def ros(domain_id: int) -> Iterator[None]:
-    """Join a domain of this machine alone; before any node is made."""
+def ros(domain_id: int, **parameters: object) -> Iterator[None]:
+    """Join a domain of this machine alone, with parameters for its nodes; before any node is made."""
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    rclpy.init(domain_id=domain_id)
+    pairs = (("-p", f"{k}:={str(v).lower()}") for k, v in parameters.items())
+    rclpy.init(
+        args=["--ros-args", *(word for pair in pairs for word in pair)], domain_id=domain_id
+    )
     try:
         yield
     finally:

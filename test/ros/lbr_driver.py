@@ -28,10 +28,11 @@ from trajectory_msgs.msg import JointTrajectory
 from equigrasp.devices.arm import Arm
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.camera_node import CameraNode
-from equigrasp.nodes.conversions import from_trajectory_msg, to_time
+from equigrasp.nodes.conversions import to_time
 from equigrasp.nodes.gripper_node import GripperNode
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.sim_bridge_node import SimBridgeNode
+from equigrasp.nodes.trajectory_messages import from_trajectory_msg
 
 _MONITOR_PERIOD = 0.05  # [s] action_monitor_rate: 20
 _STATE_PERIOD = 0.01  # [s]

@@ -19,7 +19,8 @@ from sensor_msgs.msg import JointState  # noqa: E402
 from trajectory_msgs.msg import JointTrajectoryPoint  # noqa: E402
 from virtual_ur5 import NEEDS_UR_RTDE, VirtualRobot, virtual_ur5  # noqa: E402
 
-from equigrasp.devices.cell import ArmConfig  # noqa: E402
+from equigrasp.config import load_config  # noqa: E402
+from equigrasp.devices.cell import ArmConfig, CellConfig  # noqa: E402
 from equigrasp.hardware.ur.ur_arm import UrArm  # noqa: E402
 from equigrasp.nodes import names  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
@@ -70,7 +71,7 @@ def bench(arm_config: ArmConfig) -> Iterator[Bench]:
     joint_states: list[JointState] = []
     levels: list[bytes] = []
     with ros(80 + os.getpid() % 5), virtual_ur5() as robot:
-        node = ArmNode(UrArm(arm_config, robot.config))
+        node = ArmNode(UrArm(arm_config, robot.config), load_config(CellConfig, "cells", "ur5"))
         action = FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY
         with active(node, *action, joint_states, levels) as client:
             yield Bench(robot, client, joint_states, levels)

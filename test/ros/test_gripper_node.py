@@ -16,7 +16,8 @@ from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
-from equigrasp.devices.cell import GripperConfig  # noqa: E402
+from equigrasp.config import load_config  # noqa: E402
+from equigrasp.devices.cell import CellConfig, GripperConfig  # noqa: E402
 from equigrasp.devices.clock import WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeGripper  # noqa: E402
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper  # noqa: E402
@@ -40,9 +41,9 @@ class Bench:
     joint_states: list[JointState]
     levels: list[bytes]
 
-    def command(self, width: float) -> tuple[int, GripperCommand.Result]:
+    def command(self, width: float, force: float = 40.0) -> tuple[int, GripperCommand.Result]:
         goal = GripperCommand.Goal()
-        goal.command.position, goal.command.max_effort = width, 40.0
+        goal.command.position, goal.command.max_effort = width, force
         accepted = self._await(self.client.send_goal_async(goal))
         answer = self._await(accepted.get_result_async())
         return answer.status, answer.result
@@ -62,7 +63,7 @@ def bench(gripper_config: GripperConfig) -> Iterator[Bench]:
     with ros(90 + os.getpid() % 5), server:
         config = server.driver_config()
         gripper = RobotiqGripper(gripper_config, config, make_link(config))
-        node = GripperNode(gripper, gripper_config)
+        node = GripperNode(gripper, load_config(CellConfig, "cells", "ur5").load_gripper())
         action = GripperCommand, names.GRIPPER_COMMAND
         with active(node, *action, joint_states, levels) as client:
             yield Bench(server, fingers, client, joint_states, levels)
@@ -95,3 +96,17 @@ def test_the_node_outlives_a_lost_link_and_tells_it(bench: Bench) -> None:
     status, result = bench.command(0.05)
     assert (status, result.reached_goal) == (GoalStatus.STATUS_SUCCEEDED, True)
     wait_for(lambda: bench.levels[-1] == DiagnosticStatus.OK, 5.0, "a good word")
+
+
+@pytest.mark.parametrize(
+    ("width", "force"),
+    [(0.09, 40.0), (-0.01, 40.0), (float("nan"), 40.0), (0.04, 101.0), (0.04, float("inf"))],
+)
+def test_what_breaks_the_cells_limits_moves_nothing(
+    bench: Bench, width: float, force: float
+) -> None:
+    """The cell allows 100 N; the gripper itself would take 235 N."""
+    before = bench.fingers.num_commands
+    status, _ = bench.command(width, force)
+    assert status == GoalStatus.STATUS_ABORTED
+    assert bench.fingers.num_commands == before

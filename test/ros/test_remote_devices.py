@@ -22,6 +22,7 @@ from sensor_msgs.msg import JointState  # noqa: E402
 
 from equigrasp.devices.arm import JointTrajectory, MotionState, MotionStatus  # noqa: E402
 from equigrasp.devices.cell import ArmConfig, GripperConfig  # noqa: E402
+from equigrasp.geometry.transform import Transform  # noqa: E402
 from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.nodes.conversions import from_joint_state_msg  # noqa: E402
@@ -88,7 +89,9 @@ def controller(arm_config: ArmConfig) -> Iterator[SlowController]:
 @pytest.fixture
 def arm(controller: SlowController, arm_config: ArmConfig) -> Iterator[RemoteArm]:
     feed = JointStateFeed(controller)
-    arm = RemoteArm(controller, arm_config, feed, lambda: None)
+    arm = RemoteArm(
+        controller, arm_config, feed, lambda: None, lambda positions: Transform.identity()
+    )
     wait_for(lambda: arm.is_heard, 10.0, "joint states")
     yield arm
     feed.close()

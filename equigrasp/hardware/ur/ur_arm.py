@@ -3,16 +3,26 @@
 import logging
 import threading
 
-from equigrasp.devices.arm import Arm, JointState, JointTrajectory, MotionState, MotionStatus
+import numpy as np
+
+from equigrasp.devices.arm import (
+    Arm,
+    JointState,
+    JointTrajectory,
+    MotionState,
+    MotionStatus,
+    StopReason,
+)
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.devices.limits import JointLimits
-from equigrasp.errors import CommandRejectedError, DeviceError, NotConnectedError
+from equigrasp.errors import ArmStoppedError, DeviceError, NotConnectedError
 from equigrasp.hardware.ur.ur_config import UrConfig
 from equigrasp.hardware.ur.ur_dashboard import UrDashboard
 from equigrasp.hardware.ur.ur_link import FollowOrder, StopOrder, UrLink, UrReport, UrSetup
 
 _LOGGER = logging.getLogger(__name__)
 _RECONNECT_INTERVAL = 1.0  # [s]
+_T_BASE_LINK_BASE = np.array([-1.0, -1.0, 1.0])  # diagonal of the rotation
 
 
 class UrArm(Arm):
@@ -37,7 +47,7 @@ class UrArm(Arm):
         self._is_closing = threading.Event()
         self._number = 0
         self._status = MotionStatus(MotionState.IDLE)
-        self._trouble = ""
+        self._trouble: MotionStatus | None = None  # why there is no link
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -84,14 +94,24 @@ class UrArm(Arm):
             CommandRejectedError: if an emergency stop is pressed or a safeguard is open.
             DeviceError: if a step fails or outlasts `recover_timeout`.
         """
+        link = self._link
+        if link is not None:
+            self._trouble = link.report.fault  # remains the reason until the arm is ready
         self.disconnect()
         with UrDashboard(self._robot.host) as dashboard:
             dashboard.recover(self._robot.recover_timeout)
         self.connect()
 
     def robot_report(self) -> UrReport:
-        """Return the newest report of the robot: time, force, speed fraction, problem."""
+        """Return the newest report of the robot: time, force, speed fraction, fault."""
         return self._require_link().report
+
+    def tcp_force(self) -> np.ndarray:
+        """See `Arm.tcp_force`; UR's base frame is ours, turned by half a turn about z."""
+        return np.asarray(self._require_link().report.tcp_force[:3] * _T_BASE_LINK_BASE)
+
+    def speed_scaling(self) -> float:
+        return self._require_link().report.speed_fraction
 
     def joint_state(self) -> JointState:
         return self._require_link().report.joints
@@ -101,8 +121,8 @@ class UrArm(Arm):
         with self._lock:
             report = link.report
             self.limits.check_trajectory(trajectory, self.joint_names, report.joints.positions)
-            if report.problem:
-                raise CommandRejectedError(f"Arm '{self._config.name}': {report.problem}.")
+            if report.fault:
+                raise self._stopped(report.fault)
             self._number += 1
             self._status = MotionStatus(MotionState.MOVING)
             link.send(FollowOrder(self._number, trajectory))
@@ -127,14 +147,20 @@ class UrArm(Arm):
         with self._lock:
             if self._link is not None:
                 return self._link
-        lost = f": {self._trouble}" if self._trouble else ""
+            trouble = self._trouble
+        if trouble is not None and trouble.reason is not StopReason.LINK_LOST:
+            raise self._stopped(trouble)
+        lost = f": {trouble.message}" if trouble else ""
         raise NotConnectedError(f"Arm '{self._config.name}' is not connected{lost}.")
+
+    def _stopped(self, fault: MotionStatus) -> ArmStoppedError:
+        return ArmStoppedError(f"Arm '{self._config.name}': {fault.message}.", fault.reason)
 
     def _open(self) -> UrLink:
         with UrDashboard(self._robot.host) as dashboard:
             dashboard.require_ready()
         link = UrLink(UrSetup(self._robot, self.limits, self.joint_names))
-        self._trouble = ""
+        self._trouble = None
         return link
 
     def _keep(self) -> None:
@@ -152,12 +178,13 @@ class UrArm(Arm):
         with self._lock:
             if self._link is not link:
                 return
-            self._trouble = f"link to {self._robot.host} lost: {link.failure}"
+            message = f"link to {self._robot.host} lost: {link.failure}"
+            self._trouble = MotionStatus(MotionState.FAULT, message, StopReason.LINK_LOST)
             if self.motion_status().is_active:
-                self._status = MotionStatus(MotionState.FAULT, self._trouble)
+                self._status = self._trouble
             self._number += 1  # whatever the old link still reports is about older orders
             self._link = None
-        _LOGGER.error("Arm '%s': %s", self._config.name, self._trouble)
+        _LOGGER.error("Arm '%s': %s", self._config.name, message)
         link.close()
 
     def _reopen(self) -> None:

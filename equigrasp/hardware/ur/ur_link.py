@@ -57,7 +57,7 @@ class UrReport:
         set_point: Where the joints should be, shape (6,) [rad].
         tcp_force: Generalized force on the TCP in UR's base frame, shape (6,) [N, N·m].
         speed_fraction: Speed slider and scaling by the controller together, 0 to 1.
-        problem: Why the robot cannot be moved; empty where it can.
+        fault: Why the robot cannot be moved; None where it can.
         number: The last order that was taken.
         motion: State of that order.
     """
@@ -67,7 +67,7 @@ class UrReport:
     set_point: np.ndarray
     tcp_force: np.ndarray
     speed_fraction: float
-    problem: str = ""
+    fault: MotionStatus | None = None
     number: int = 0
     motion: MotionStatus = MotionStatus(MotionState.IDLE)
 

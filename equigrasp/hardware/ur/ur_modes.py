@@ -3,6 +3,8 @@
 Source: Universal Robots, "Real-Time Data Exchange (RTDE) Guide".
 """
 
+from equigrasp.devices.arm import StopReason
+
 ROBOT_RUNNING = 7
 _ROBOT_MODES = {
     -1: "NO_CONTROLLER",
@@ -50,6 +52,19 @@ _REMEDIES = {
     "SYSTEM_EMERGENCY_STOP": "release the emergency stop, then recover()",
     "ROBOT_EMERGENCY_STOP": "release the emergency stop, then recover()",
 }
+
+
+_STOPS = {
+    "PROTECTIVE_STOP": StopReason.PROTECTIVE_STOP,
+    "SAFEGUARD_STOP": StopReason.PROTECTIVE_STOP,
+    "SYSTEM_EMERGENCY_STOP": StopReason.EMERGENCY_STOP,
+    "ROBOT_EMERGENCY_STOP": StopReason.EMERGENCY_STOP,
+}
+
+
+def stop_reason(safety_mode: int) -> StopReason:
+    """Return the name that a `problem` has for those who know no UR."""
+    return _STOPS.get(_SAFETY_MODES.get(safety_mode, ""), StopReason.NOT_READY)
 
 
 def safety_problem(name: str) -> str:

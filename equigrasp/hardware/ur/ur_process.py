@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from equigrasp.devices.arm import JointState, MotionState, MotionStatus
+from equigrasp.devices.arm import JointState, MotionState, MotionStatus, StopReason
 from equigrasp.devices.real_time import take_real_time_priority
 from equigrasp.errors import DeviceError
 from equigrasp.hardware.ur import ur_modes
@@ -104,6 +104,7 @@ class _Robot:
         receive = self._receive
         while True:
             stamp = receive.getTimestamp()
+            modes = receive.getRobotMode(), receive.getSafetyMode(), receive.getRuntimeState()
             report = UrReport(
                 joints=JointState(
                     time.time(),
@@ -115,9 +116,7 @@ class _Robot:
                 set_point=np.zeros(6),
                 tcp_force=np.array(receive.getActualTCPForce()),
                 speed_fraction=min(1.0, receive.getSpeedScalingCombined()),
-                problem=ur_modes.problem(
-                    receive.getRobotMode(), receive.getSafetyMode(), receive.getRuntimeState()
-                ),
+                fault=_fault(*modes),
             )
             if receive.getTimestamp() == stamp:  # no package came in between
                 return report
@@ -139,6 +138,12 @@ class _Robot:
         self._control.stopScript()
 
 
+def _fault(robot_mode: int, safety_mode: int, runtime_state: int) -> MotionStatus | None:
+    problem = ur_modes.problem(robot_mode, safety_mode, runtime_state)
+    reason = ur_modes.stop_reason(safety_mode)
+    return MotionStatus(MotionState.FAULT, problem, reason) if problem else None
+
+
 class _Servo:
     """Follows one order after the other."""
 
@@ -152,7 +157,7 @@ class _Servo:
         self._number = 0
         self._status = MotionStatus(MotionState.IDLE)
         self._time_at_end = 0.0
-        self._problem = ""
+        self._fault: MotionStatus | None = None
 
     @property
     def is_at_rest(self) -> bool:
@@ -164,8 +169,8 @@ class _Servo:
         self._time_at_end = 0.0
         if isinstance(order, StopOrder):
             self.brake()
-        elif self._problem:
-            self._status = MotionStatus(MotionState.FAULT, self._problem)
+        elif self._fault:
+            self._status = self._fault
         else:
             self._reference.follow(order.trajectory)
             self._status = MotionStatus(MotionState.MOVING)
@@ -179,13 +184,13 @@ class _Servo:
     def cycle(self, step: float) -> UrReport:
         """Move the set-point on by `step` [s], send it and return the state."""
         state = self._robot.read()
-        self._problem = self._problem or state.problem
+        self._fault = self._fault or state.fault
         joints = state.joints
-        if self._problem:
+        if self._fault:
             # Whoever unlocks the robot finds the set-point where it stands.
             self._reference = ServoReference(self._limits, joints.positions)
             if self._status.is_active:
-                self._status = MotionStatus(MotionState.FAULT, self._problem)
+                self._status = self._fault
         else:
             self._reference.advance(step, state.speed_fraction)
             self._judge(joints, step)
@@ -196,7 +201,7 @@ class _Servo:
             self._reference.positions,
             state.tcp_force,
             state.speed_fraction,
-            self._problem,
+            self._fault,
             self._number,
             self._status,
         )
@@ -224,6 +229,7 @@ class _Servo:
             MotionState.FAULT,
             f"Joint '{self._joint_names[int(errors.argmax())]}' is {errors.max():.3f} rad from its "
             "set-point: the arm is blocked.",
+            StopReason.BLOCKED,
         )
 
 

@@ -37,7 +37,8 @@ class UrController:
             robot (Dashboard Server, "unlock protective stop").
 
     Attributes:
-        state: What is reported. Tests may set `speed_fraction` and `tcp_force`.
+        state: What is reported. Tests may set `speed_fraction`; the force on the TCP is
+            the arm's own where it measures one, without torques.
         is_remote: Remote control (e-Series); in local control no script is accepted.
         refuses_scripts: Fault: uploaded scripts do not start.
         servo_gain: Gain of the last servoj.
@@ -80,6 +81,9 @@ class UrController:
                 self.trigger_protective_stop()
             joints = self._arm.joint_state()
             motion = self._motion
+            force = self._arm.tcp_force()
+            if force is not None:  # the controller's base is turned by half a turn about z
+                self.state.tcp_force = (-force[0], -force[1], force[2], 0.0, 0.0, 0.0)
             return self.state.fields() | joint_fields(
                 joints.positions,
                 joints.velocities,

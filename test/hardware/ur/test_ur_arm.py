@@ -41,7 +41,7 @@ def shared_arm(robot: VirtualRobot) -> Iterator[UrArm]:
 @pytest.fixture
 def arm(shared_arm: UrArm, robot: VirtualRobot) -> UrArm:
     robot.controller.state.speed_fraction = 1.0
-    if not is_connected(shared_arm) or shared_arm.robot_report().problem:
+    if not is_connected(shared_arm) or shared_arm.robot_report().fault:
         robot.controller.release_emergency_stop()
         shared_arm.recover()
     return shared_arm
@@ -133,10 +133,17 @@ def test_reported_joints_are_those_of_the_simulated_arm(
     assert np.ptp([reports[t][0] for t in compared]) > 0.25
 
 
-def test_the_force_on_the_tcp_is_reported(arm: UrArm, robot: VirtualRobot) -> None:
-    robot.controller.state.tcp_force = (1.0, -2.0, 30.0, 0.1, 0.2, 0.3)
+def test_the_force_on_the_tcp_is_reported_in_the_axes_of_base_link(
+    arm: UrArm, robot: VirtualRobot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    force = np.array([1.0, -2.0, 30.0])
+    monkeypatch.setattr(robot.arm, "tcp_force", lambda: force)
     wait_until(lambda: arm.robot_report().tcp_force[2] == 30.0, 1.0)
-    robot.controller.state.tcp_force = (0.0,) * 6
+    assert arm.robot_report().tcp_force[:2].tolist() == [
+        -1.0,
+        2.0,
+    ]  # UR's base: half a turn about z
+    assert arm.tcp_force().tolist() == force.tolist()
 
 
 def test_a_trajectory_is_followed_closely_to_its_end(arm: UrArm, robot: VirtualRobot) -> None:

@@ -1,0 +1,191 @@
+"""Hold a trajectory against a cell's safety limits, all along its spline, before anything moves."""
+
+import numpy as np
+import pinocchio as pin
+from scipy.interpolate import CubicHermiteSpline
+from scipy.spatial.transform import Rotation
+
+from equigrasp.devices.arm import JointState, JointTrajectory
+from equigrasp.devices.cell import CellConfig
+from equigrasp.errors import CommandRejectedError
+from equigrasp.planning.kinematics import Kinematics
+
+_SLACK = 1.01  # of a speed or acceleration: rounding of messages
+_POSITION_SLACK = 1e-3  # [m]
+_TURN = (
+    0.02  # [rad] that any joint turns at most between two samples: 19 mm at the UR5's full reach
+)
+_MIN_SAMPLES = 30
+_START_TIME = 0.05  # [s] in which a joint may be brought from its speed to that of the first point
+_ELBOW = 3  # joints from the third on are held above the table
+
+
+class TrajectoryCheck:
+    """What arm and gripper of a cell may do, with the model that tells where they would be.
+
+    Args:
+        cell: Limits, arm and gripper.
+    """
+
+    def __init__(self, cell: CellConfig) -> None:
+        self._safety = cell.safety
+        self._arm = cell.load_arm()
+        gripper = cell.load_gripper()
+        self.kinematics = Kinematics(self._arm, gripper)
+        self._chain = _Chain(self.kinematics.model)
+        reach = 0.5 * gripper.limits.stroke  # the fingers open along the TCP's x axis
+        # TCP, both fingertips, flange, in the frame of the TCP, shape (4, 3) [m].
+        self._points = np.array(
+            [[0, 0, 0], [reach, 0, 0], [-reach, 0, 0], [0, 0, -gripper.tcp_offset]]
+        )
+
+    def check(self, trajectory: JointTrajectory, present: JointState) -> None:
+        """Raise `CommandRejectedError` unless the arm may follow a trajectory from where it is.
+
+        Checked are form, start, joint positions, speeds and accelerations of the spline, and, on
+        samples of it, speed and place of the TCP, places of fingertips, flange, elbow and wrists.
+        An arm that stands outside the box may come back, but not go farther out.
+
+        Args:
+            trajectory: What is to be followed.
+            present: Where the arm is and how fast it turns.
+        """
+        names = self._arm.joint_names
+        self._arm.limits.check_trajectory(trajectory, names, present.positions)
+        times, positions, velocities = _from_present(trajectory, present)
+        self._check_ends(velocities, present.velocities)
+        if times.size > 1:
+            self._check_spline(times, positions, velocities)
+            self._check_path(times, positions, velocities, present.positions)
+
+    def _check_ends(self, velocities: np.ndarray, present: np.ndarray) -> None:
+        allowed = _START_TIME * np.asarray(self._arm.limits.accelerations)
+        for what, change in (
+            ("begin", np.abs(velocities[0] - present)),
+            ("end", np.abs(velocities[-1])),
+        ):
+            i = int((change / allowed).argmax())
+            if change[i] > allowed[i]:
+                raise CommandRejectedError(
+                    f"Joint '{self._arm.joint_names[i]}' would {what} with a jump of speed of "
+                    f"{change[i]:.2f} rad/s; at most {allowed[i]:.2f} rad/s are allowed."
+                )
+
+    def _check_spline(
+        self, times: np.ndarray, positions: np.ndarray, velocities: np.ndarray
+    ) -> None:
+        # A cubic's acceleration is linear: its ends tell all; its speed peaks where that is zero.
+        h = np.diff(times)[:, None]
+        before, after = velocities[:-1], velocities[1:]
+        mean = np.diff(positions, axis=0) / h
+        at_start = (6.0 * mean - 4.0 * before - 2.0 * after) / h
+        at_end = (2.0 * before + 4.0 * after - 6.0 * mean) / h
+        slope = at_end - at_start
+        share = np.where(slope != 0.0, -at_start / np.where(slope != 0.0, slope, 1.0), 0.0)
+        share = np.clip(share, 0.0, 1.0)
+        peak = before + h * share * (at_start + 0.5 * share * slope)
+        limits = self._arm.limits
+        self._compare("turn at", "rad/s", np.abs(np.vstack([velocities, peak])), limits.velocities)
+        self._compare(
+            "accelerate at", "rad/s²", np.abs(np.vstack([at_start, at_end])), limits.accelerations
+        )
+
+    def _compare(
+        self, what: str, unit: str, values: np.ndarray, limits: tuple[float, ...]
+    ) -> None:
+        largest = values.max(axis=0)
+        i = int((largest / np.asarray(limits)).argmax())
+        if largest[i] > _SLACK * limits[i]:
+            raise CommandRejectedError(
+                f"Joint '{self._arm.joint_names[i]}' would {what} {largest[i]:.2f} {unit}; "
+                f"its limit is {limits[i]:.2f} {unit}."
+            )
+
+    def _check_path(
+        self, times: np.ndarray, positions: np.ndarray, velocities: np.ndarray, start: np.ndarray
+    ) -> None:
+        way = float(np.abs(velocities).max()) * (times[-1] - times[0])
+        way = max(way, float(np.abs(np.diff(positions, axis=0)).max(axis=1).sum()))
+        samples = np.linspace(times[0], times[-1], max(_MIN_SAMPLES, int(way / _TURN)) + 1)
+        joints = CubicHermiteSpline(times, positions, velocities)(samples)
+        self._arm.limits.check_positions(joints, self._arm.joint_names)
+        rotations, origins = self._chain.follow(np.vstack([start, joints]))
+        tool = self._points @ rotations.transpose(0, 2, 1) + origins[:, None, -1]
+        links = origins[:, _ELBOW - 1 : -1, 2]
+        self._check_box(tool[:, :3], samples)
+        self._check_height(np.column_stack([links, tool[:, 3, 2]]), samples)
+        speeds = np.linalg.norm(np.diff(tool[1:, 0], axis=0), axis=1) / (samples[1] - samples[0])
+        if speeds.max() > _SLACK * self._safety.tcp_speed:
+            raise CommandRejectedError(
+                f"The TCP would move at {speeds.max():.2f} m/s, {samples[speeds.argmax()]:.2f} s "
+                f"into the trajectory; its limit is {self._safety.tcp_speed} m/s."
+            )
+
+    def _check_box(self, points: np.ndarray, samples: np.ndarray) -> None:
+        box = self._safety.box
+        lower, upper = np.asarray(box.lower), np.asarray(box.upper)
+        outside = np.maximum(lower - points, points - upper)  # (1 + T, 3 points, xyz)
+        allowed = np.maximum(outside[0], 0.0) + _POSITION_SLACK
+        excess = outside[1:] - allowed
+        t, point, axis = np.unravel_index(int(excess.argmax()), excess.shape)
+        if excess[t, point, axis] > 0.0:
+            raise CommandRejectedError(
+                f"{'TCP' if point == 0 else 'Fingertip'} {'xyz'[axis]} would be "
+                f"{points[t + 1, point, axis]:.3f} m, {samples[t]:.2f} s into the trajectory; the "
+                f"safety box allows [{lower[axis]}, {upper[axis]}] m."
+            )
+
+    def _check_height(self, heights: np.ndarray, samples: np.ndarray) -> None:
+        below = self._safety.link_height - heights
+        excess = below[1:] - np.maximum(below[0], 0.0) - _POSITION_SLACK
+        t, link = np.unravel_index(int(excess.argmax()), excess.shape)
+        if excess[t, link] > 0.0:
+            names = [*self._arm.joint_names[_ELBOW - 1 :], "the flange"]
+            raise CommandRejectedError(
+                f"The height of {names[link]} would be {heights[t + 1, link]:.3f} m, "
+                f"{samples[t]:.2f} s into the trajectory; at least {self._safety.link_height} m "
+                "are demanded."
+            )
+
+
+class _Chain:
+    """Forward kinematics of many joint positions at once."""
+
+    def __init__(self, model: "pin.Model") -> None:
+        data, rest = model.createData(), pin.neutral(model)
+        self._placements = [
+            (np.array(m.rotation), np.array(m.translation)) for m in model.jointPlacements[1:]
+        ]
+        self._axes = [
+            pin.computeJointJacobian(model, data, rest, i)[3:, i - 1]
+            for i in range(1, model.njoints)
+        ]
+        tcp = model.frames[model.getFrameId("tcp")].placement
+        self._tcp = np.array(tcp.rotation), np.array(tcp.translation)
+
+    def follow(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the TCP's rotations (T, 3, 3) and the origins of joints and TCP (T, n + 1, 3) [m]."""
+        rotation, origin = np.eye(3), np.zeros(3)
+        origins = []
+        for (turned, moved), axis, angles in zip(
+            self._placements, self._axes, joints.T, strict=True
+        ):
+            origin = origin + rotation @ moved
+            origins.append(np.broadcast_to(origin, (len(joints), 3)))
+            rotation = rotation @ turned @ Rotation.from_rotvec(angles[:, None] * axis).as_matrix()
+        origins.append(origin + rotation @ self._tcp[1])
+        return rotation @ self._tcp[0], np.stack(origins, axis=1)
+
+
+def _from_present(
+    trajectory: JointTrajectory, present: JointState
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return times, positions and velocities, begun where the arm is if the first point is later."""
+    times = np.asarray(trajectory.times, dtype=float)
+    positions = np.asarray(trajectory.positions, dtype=float)
+    velocities = np.asarray(trajectory.velocities, dtype=float)
+    if times[0] > 0.0:
+        times = np.concatenate([[0.0], times])
+        positions = np.vstack([present.positions, positions])
+        velocities = np.vstack([present.velocities, velocities])
+    return times, positions, velocities

@@ -1,0 +1,193 @@
+"""Every limit of a cell is found out along the spline, and planned motion passes."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from equigrasp.config import load_config
+from equigrasp.devices.arm import JointState, JointTrajectory
+from equigrasp.devices.cell import CellConfig, RobotCell
+from equigrasp.errors import CommandRejectedError, PlanningError
+from equigrasp.geometry.transform import Transform
+from equigrasp.planning.kinematics import Kinematics
+from equigrasp.planning.ompl_planner import OmplPlanner
+from equigrasp.planning.trajectory_check import TrajectoryCheck, _Chain
+
+CELL = load_config(CellConfig, "cells", "ur5")
+HOME = np.array(CELL.load_arm().home_positions)
+
+
+@pytest.fixture(scope="module")
+def check() -> TrajectoryCheck:
+    return TrajectoryCheck(CELL)
+
+
+def at_rest(positions: np.ndarray) -> JointState:
+    still = np.zeros_like(positions)
+    return JointState(0.0, positions, still, still)
+
+
+def turn(start: np.ndarray, change: np.ndarray, duration: float) -> JointTrajectory:
+    """One cubic from rest to rest: peak speed 1.5 and peak acceleration 6 times the mean."""
+    return JointTrajectory(
+        np.array([0.0, duration]), np.stack([start, start + change]), np.zeros((2, start.size))
+    )
+
+
+def joint(number: int, change: float) -> np.ndarray:
+    return change * np.eye(6)[number]
+
+
+@pytest.mark.parametrize("name", ["ur5", "kuka"])
+def test_planned_motion_passes(name: str, fake_cell: Callable[[str], RobotCell]) -> None:
+    cell = fake_cell(name)
+    planner, check = OmplPlanner(cell), TrajectoryCheck(cell.config)
+    rng = np.random.default_rng(0)
+    present, num_checked = np.array(cell.arm_config.home_positions), 0
+    for i in range(8):
+        w = cell.config.workspaces[i % 2]
+        x, y = np.array([w.center_x, w.center_y]) + rng.uniform(-0.12, 0.12, 2)
+        theta = rng.uniform(0.0, np.pi)
+        try:
+            above = planner.plan_pose(present, Transform.top_down(x, y, 0.12, theta))
+            down = planner.plan_line(
+                above.positions[-1], Transform.top_down(x, y, 0.006, theta), 0.25
+            )
+        except PlanningError:
+            continue
+        for motion in (above, down):
+            check.check(motion, at_rest(motion.positions[0]))
+            num_checked += 1
+        present = above.positions[-1]
+    assert num_checked >= 12
+
+
+def test_speed_between_two_points_is_the_splines_not_the_mean(check: TrajectoryCheck) -> None:
+    # 1 rad in 0.4 s: mean 2.5 rad/s is allowed, the spline's peak of 3.75 rad/s is not.
+    with pytest.raises(
+        CommandRejectedError, match=r"'wrist_3_joint' would turn at 3.75 rad/s.*3.14"
+    ):
+        check.check(turn(HOME, joint(5, 1.0), 0.4), at_rest(HOME))
+
+
+def test_acceleration_between_two_points_is_the_splines(check: TrajectoryCheck) -> None:
+    # 6 * 0.3 rad / (0.4 s)² = 11.25 rad/s²
+    with pytest.raises(
+        CommandRejectedError, match=r"'wrist_3_joint' would accelerate at 11.25 rad/s².*10.00"
+    ):
+        check.check(turn(HOME, joint(5, 0.3), 0.4), at_rest(HOME))
+    check.check(turn(HOME, joint(5, 0.26), 0.4), at_rest(HOME))
+
+
+def test_a_jump_of_speed_is_refused_at_either_end(check: TrajectoryCheck) -> None:
+    good = turn(HOME, joint(5, 0.3), 1.0)
+    for row, word in ((0, "begin"), (1, "end")):
+        velocities = good.velocities.copy()
+        velocities[row, 5] = 0.9
+        bad = JointTrajectory(good.times, good.positions, velocities)
+        with pytest.raises(
+            CommandRejectedError, match=f"'wrist_3_joint' would {word}.*0.90 rad/s"
+        ):
+            check.check(bad, at_rest(HOME))
+
+
+def test_a_spline_that_swings_past_a_joint_limit_is_refused(check: TrajectoryCheck) -> None:
+    start = HOME.copy()
+    start[5] = 6.2
+    times, still = np.array([0.0, 1.0, 2.0]), np.zeros((3, 6))
+    velocities = still.copy()
+    velocities[1, 5] = 0.8  # 6.2 -> 6.2 -> 6.2, but the cubic rises to 6.2 + 0.8 * 4 / 27
+    bad = JointTrajectory(times, np.tile(start, (3, 1)), velocities)
+    with pytest.raises(CommandRejectedError, match=r"'wrist_3_joint' would go to 6.31[789] rad"):
+        check.check(bad, at_rest(start))
+
+
+@pytest.mark.parametrize(
+    ("xyz", "message"),
+    [
+        ((0.45, 0.21, -0.01), r"z would be -0.010 m.*0.004"),
+        ((0.45, 0.52, 0.15), r"Fingertip y would be 0\.5.*-0.5, 0.5"),
+        ((0.45, -0.52, 0.15), r"y would be -0\.5"),
+    ],
+)
+def test_leaving_the_box_on_the_way_is_refused(
+    check: TrajectoryCheck, planner: OmplPlanner, xyz: tuple[float, ...], message: str
+) -> None:
+    inside = Transform.top_down(0.45, np.clip(xyz[1], -0.4, 0.4), 0.15, np.pi / 2)
+    start = planner.kinematics.solutions(inside, HOME)[0]
+    there = planner.plan_line(start, Transform.top_down(*xyz, np.pi / 2), 0.2)
+    back = JointTrajectory(  # both ends are inside
+        np.concatenate([there.times, there.times[-1] + there.times[1:]]),
+        np.vstack([there.positions, there.positions[-2::-1]]),
+        np.vstack([there.velocities, -there.velocities[-2::-1]]),
+    )
+    with pytest.raises(CommandRejectedError, match=message):
+        check.check(back, at_rest(start))
+
+
+def test_an_arm_outside_the_box_may_come_back_but_not_go_on(
+    check: TrajectoryCheck, planner: OmplPlanner
+) -> None:
+    outside = planner.kinematics.solutions(Transform.top_down(0.45, 0.55, 0.15, 0.0), HOME)[0]
+    inward = planner.plan_line(outside, Transform.top_down(0.45, 0.40, 0.15, 0.0), 0.2)
+    outward = planner.plan_line(outside, Transform.top_down(0.45, 0.58, 0.15, 0.0), 0.2)
+    check.check(inward, at_rest(outside))
+    with pytest.raises(CommandRejectedError, match="y would be"):
+        check.check(outward, at_rest(outside))
+
+
+def test_the_elbow_may_not_sink(check: TrajectoryCheck) -> None:
+    # Level upper arm: the elbow is at the shoulder's 0.089 m; the forearm keeps the TCP up.
+    low = np.array([0.0, -0.02, -1.2, -0.4, -1.57, 0.0])
+    start = low + joint(1, -0.6)
+    with pytest.raises(CommandRejectedError, match=r"height of elbow_joint would be 0\.08\d m"):
+        check.check(turn(start, joint(1, 0.63), 2.0), at_rest(start))
+
+
+def test_the_tcp_has_a_speed_limit_of_its_own(check: TrajectoryCheck) -> None:
+    start = np.array([-0.5, -1.2, 1.9, -2.2708, -1.5708, 0.0])
+    way, duration = joint(0, 1.0), 0.87  # within 3.14 rad/s and 8 rad/s²
+    check.check(turn(start, way, duration), at_rest(start))
+    slow = dataclasses.replace(CELL, safety=dataclasses.replace(CELL.safety, tcp_speed=0.5))
+    with pytest.raises(CommandRejectedError, match=r"TCP would move at 0\.\d+ m/s.*limit is 0.5"):
+        TrajectoryCheck(slow).check(turn(start, way, duration), at_rest(start))
+
+
+def test_a_first_point_that_comes_later_is_reached_within_the_limits(
+    check: TrajectoryCheck,
+) -> None:
+    far = HOME + joint(5, 1.0)
+    late = JointTrajectory(np.array([0.3]), far[None], np.zeros((1, 6)))
+    with pytest.raises(CommandRejectedError, match="would turn at 5.00"):
+        check.check(late, at_rest(HOME))
+    check.check(JointTrajectory(np.array([1.5]), far[None], np.zeros((1, 6))), at_rest(HOME))
+
+
+def test_a_check_takes_little_time(check: TrajectoryCheck, planner: OmplPlanner) -> None:
+    start = planner.kinematics.solutions(Transform.top_down(0.45, 0.3, 0.25, 0.0), HOME)[0]
+    motion = planner.plan_pose(start, Transform.top_down(0.45, -0.3, 0.25, 1.0))
+    slow = JointTrajectory(motion.times * 2, motion.positions, motion.velocities / 2)
+    began = time.process_time()
+    for _ in range(10):
+        check.check(slow, at_rest(start))
+    assert (time.process_time() - began) / 10 < 0.03  # measured: see docs/safety.md
+
+
+@pytest.mark.parametrize("name", ["ur5", "kuka"])
+def test_the_chain_is_pinocchios(name: str) -> None:
+    cell = load_config(CellConfig, "cells", name)
+    arm = cell.load_arm()
+    kinematics = Kinematics(arm, cell.load_gripper())
+    joints = np.random.default_rng(0).uniform(
+        arm.limits.lower, arm.limits.upper, (20, len(arm.joint_names))
+    )
+    rotations, origins = _Chain(kinematics.model).follow(joints)
+    for q, rotation, places in zip(joints, rotations, origins, strict=True):
+        tcp = kinematics.forward(q).matrix()
+        np.testing.assert_allclose(rotation, tcp[:3, :3], atol=1e-9)
+        np.testing.assert_allclose(places[-1], tcp[:3, 3], atol=1e-9)
+        expected = [kinematics.data.oMi[i].translation for i in range(1, kinematics.model.njoints)]
+        np.testing.assert_allclose(places[:-1], expected, atol=1e-9)

@@ -1,0 +1,224 @@
+"""What the arm node refuses, stops and waits for, over DDS, in front of a fake arm."""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from action_msgs.msg import GoalStatus  # noqa: E402
+from control_msgs.action import FollowJointTrajectory  # noqa: E402
+from driver_node import active, ros  # noqa: E402
+from graph import wait_for  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from sensor_msgs.msg import JointState  # noqa: E402
+from std_msgs.msg import Float64  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg  # noqa: E402
+from unique_identifier_msgs.msg import UUID  # noqa: E402
+
+from equigrasp.config import load_config  # noqa: E402
+from equigrasp.devices.arm import JointTrajectory, StopReason  # noqa: E402
+from equigrasp.devices.cell import CellConfig  # noqa: E402
+from equigrasp.devices.clock import WallClock  # noqa: E402
+from equigrasp.devices.fakes import FakeArm  # noqa: E402
+from equigrasp.nodes import names, qos  # noqa: E402
+from equigrasp.nodes.action_client import ActionClient  # noqa: E402
+from equigrasp.nodes.arm_node import ArmNode  # noqa: E402
+from equigrasp.nodes.trajectory_messages import from_trajectory_result, to_trajectory_msg  # noqa: E402
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+CELL = load_config(CellConfig, "cells", "ur5")
+Answer = tuple[int, FollowJointTrajectory.Result]
+
+
+@dataclass
+class Bench:
+    """An active arm node on a fake arm, and a client beside it."""
+
+    arm: FakeArm
+    client: ActionClient
+    node: Node
+    scalings: list[float] = field(default_factory=list)
+    shown: list[JointTrajectoryMsg] = field(default_factory=list)
+
+    def send(self, change: float, duration: float = 1.0, joint: int = 5) -> Any:
+        """Turn one joint by `change` [rad]; return the accepted goal."""
+        start = self.arm.joint_state().positions
+        way = change * np.eye(6)[joint]
+        trajectory = JointTrajectory(
+            np.array([0.0, duration]), np.stack([start, start + way]), np.zeros((2, 6))
+        )
+        goal = FollowJointTrajectory.Goal(
+            trajectory=to_trajectory_msg(trajectory, self.arm.joint_names)
+        )
+        handle = self._await(self.client.send_goal_async(goal))
+        assert handle.accepted
+        return handle
+
+    def result(self, handle: Any, timeout: float = 10.0) -> Answer:
+        """Return status and result of a goal."""
+        answer = self._await(handle.get_result_async(), timeout)
+        return answer.status, answer.result
+
+    def call(self, name: str) -> Trigger.Response:
+        client = self.node.create_client(Trigger, name)
+        assert client.wait_for_service(5.0)
+        return self._await(client.call_async(Trigger.Request()))
+
+    def turned(self) -> float:
+        """Return how far the last joint is from home [rad]."""
+        return float(self.arm.joint_state().positions[5])
+
+    def _await(self, future: Any, timeout: float = 10.0) -> Any:
+        wait_for(future.done, timeout, "an answer of the arm node")
+        return future.result()
+
+
+@contextlib.contextmanager
+def make_bench(**parameters: object) -> Iterator[Bench]:
+    with ros(40 + os.getpid() % 10, **parameters):
+        arm = FakeArm(CELL.load_arm(), WallClock())
+        node = ArmNode(arm, CELL)
+        states: list[JointState] = []
+        action = FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY
+        with active(node, *action, states, []) as client:
+            bench = Bench(arm, client, client._node)
+            bench.node.create_subscription(
+                Float64,
+                names.SPEED_SCALING,
+                lambda m: bench.scalings.append(m.data),
+                qos.reliable(),
+            )
+            bench.node.create_subscription(
+                JointTrajectoryMsg, names.PLANNED_TRAJECTORY, bench.shown.append, qos.latched()
+            )
+            wait_for(lambda: bool(states and bench.scalings), 10.0, "joint states")
+            yield bench
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with make_bench() as made:
+        yield made
+
+
+def test_what_breaks_a_limit_is_refused_naming_it_and_moves_nothing(bench: Bench) -> None:
+    for change, duration, joint, message in (
+        (1.0, 0.4, 5, r"'wrist_3_joint' would turn at 3.75 rad/s; its limit is 3.14"),
+        (0.3, 0.4, 5, r"'wrist_3_joint' would accelerate at 11.25 rad/s²"),
+        (9.0, 20.0, 5, r"'wrist_3_joint' would go to 9.000 rad"),
+        (1.0, 3.0, 1, r"would be .* m, .* s into the trajectory"),
+    ):
+        status, result = bench.result(bench.send(change, duration, joint))
+        assert status == GoalStatus.STATUS_ABORTED
+        assert result.error_code == FollowJointTrajectory.Result.INVALID_GOAL
+        assert bench.turned() == 0.0
+        assert re.search(message, result.error_string), result.error_string
+    assert bench.arm.num_commands == 0
+    assert bench.result(bench.send(0.3))[0] == GoalStatus.STATUS_SUCCEEDED
+
+
+@pytest.mark.parametrize("reason", [StopReason.PROTECTIVE_STOP, StopReason.EMERGENCY_STOP])
+def test_a_stop_by_the_robot_ends_goals_by_name_until_it_is_recovered(
+    bench: Bench, reason: StopReason
+) -> None:
+    handle = bench.send(0.5, 2.0)
+    wait_for(lambda: bench.turned() > 0.1, 5.0, "motion")
+    assert not bench.call("arm/recover").success  # it is moving
+    bench.arm.trip(reason)
+    for answer in (bench.result(handle), bench.result(bench.send(0.1))):
+        assert answer[0] == GoalStatus.STATUS_ABORTED
+        assert answer[1].error_string.startswith(f"{reason.name}: ")
+        assert from_trajectory_result(answer[1], answer[0]).reason is reason
+    assert bench.call("arm/recover").success
+    assert bench.result(bench.send(0.1))[0] == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_a_commander_that_falls_silent_is_noticed(bench: Bench) -> None:
+    heartbeat = bench.node.create_publisher(UUID, names.HEARTBEAT, qos.reliable())
+    wait_for(lambda: heartbeat.get_subscription_count() > 0, 5.0, "the arm node")
+    handle = bench.send(0.9, 4.0)
+    for _ in range(8):
+        heartbeat.publish(handle.goal_id)
+        time.sleep(0.1)
+    assert bench.arm.motion_status().is_active
+    began = time.monotonic()
+    status, result = bench.result(handle)
+    assert time.monotonic() - began < 1.0
+    assert status == GoalStatus.STATUS_ABORTED
+    assert from_trajectory_result(result, status).reason is StopReason.COMMANDER_SILENT
+    assert bench.turned() < 0.6
+
+
+def test_a_client_without_heartbeat_is_served(bench: Bench) -> None:
+    assert bench.result(bench.send(0.5, 1.5))[0] == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_a_client_without_heartbeat_is_stopped_where_it_is_demanded() -> None:
+    with make_bench(requires_heartbeat=True) as bench:
+        status, result = bench.result(bench.send(0.5, 1.5))
+        assert status == GoalStatus.STATUS_ABORTED
+        assert from_trajectory_result(result, status).reason is StopReason.COMMANDER_SILENT
+
+
+def test_first_motion_takes_ten_times_as_long() -> None:
+    with make_bench(speed_scale=0.1) as bench:
+        assert bench.scalings[-1] == pytest.approx(10.0)
+        began = time.monotonic()
+        handle = bench.send(0.1, 0.3)
+        speeds = _speeds_until(bench, bench.client._node, handle)
+        assert time.monotonic() - began >= 3.0
+        assert speeds < 1.2 * 0.1 / 0.3 * 0.1
+        assert bench.result(handle)[0] == GoalStatus.STATUS_SUCCEEDED
+        assert bench.turned() == pytest.approx(0.1, abs=1e-3)
+
+
+def _speeds_until(bench: Bench, node: Node, handle: Any) -> float:
+    """Return the largest mean speed over 0.2 s until a goal has ended [rad/s]."""
+    done = handle.get_result_async()
+    fastest = 0.0
+    while not done.done():
+        before, then = bench.turned(), time.monotonic()
+        time.sleep(0.2)
+        fastest = max(fastest, (bench.turned() - before) / (time.monotonic() - then))
+    return fastest
+
+
+def test_each_motion_waits_for_its_own_consent() -> None:
+    with make_bench(confirm=True, confirm_timeout=1.5) as bench:
+        assert not bench.call("arm/confirm").success  # nothing waits
+        handle = bench.send(0.2, 0.6)
+        wait_for(lambda: bench.scalings[-1] == 0.0, 5.0, "time to stand still")
+        assert bench.arm.num_commands == 0
+        assert bench.call("arm/confirm").success
+        assert bench.result(handle)[0] == GoalStatus.STATUS_SUCCEEDED
+        wait_for(lambda: bench.scalings[-1] == 100.0, 5.0, "time to go on")
+        status, result = bench.result(bench.send(-0.2, 0.6))
+        assert status == GoalStatus.STATUS_ABORTED
+        assert "Nobody confirmed the motion within 1.5 s" in result.error_string
+        waiting = bench.send(-0.2, 0.6)
+        wait_for(lambda: bench.scalings[-1] == 0.0, 5.0, "time to stand still")
+        waiting.cancel_goal_async()
+        assert bench.result(waiting)[0] == GoalStatus.STATUS_CANCELED
+        assert bench.arm.num_commands == 1
+
+
+def test_a_dry_run_checks_and_shows_and_moves_nothing() -> None:
+    with make_bench(dry_run=True) as bench:
+        status, result = bench.result(bench.send(0.2))
+        assert status == GoalStatus.STATUS_ABORTED
+        assert from_trajectory_result(result, status).reason is StopReason.DRY_RUN
+        assert "passed every check" in result.error_string
+        wait_for(lambda: bool(bench.shown), 5.0, "the trajectory")
+        assert bench.shown[-1].points[-1].positions[5] == pytest.approx(0.2)
+        _, refused = bench.result(bench.send(1.0, 0.4))
+        assert refused.error_code == FollowJointTrajectory.Result.INVALID_GOAL
+        assert bench.arm.num_commands == 0
