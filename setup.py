@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 NAME = "equigrasp"
 SHARED = ("launch", "config", "urdf", "models")
-NODES = ("sim_bridge", "policy", "executor", "collector", "learner")
+NODES = ("sim_bridge", "arm", "gripper", "camera", "policy", "executor", "collector", "learner")
 
 
 def data_files() -> list[tuple[str, list[str]]]:

@@ -1,13 +1,25 @@
 """The command `equigrasp`."""
 
 import argparse
+import logging
+import signal
 import sys
+import threading
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from equigrasp.errors import EquigraspError
 
+if TYPE_CHECKING:
+    from equigrasp.experiments.doctor import Finding
+    from equigrasp.experiments.virtual_cell import VirtualCell
+
 EPILOG = """examples:
   equigrasp up sim --attempts 500 --real-time-factor 4   learn over ROS 2, simulated robot
+  equigrasp doctor --cell ur5 --robot-ip 192.168.1.102   check a real robot cell; moves nothing
+  equigrasp up ur5 --robot-ip 192.168.1.102              learn on a real robot
+  equigrasp virtual ur5                                  a UR5 cell for want of a real one
   equigrasp train --attempts 300 --out results/a         the same method in one process
   equigrasp evaluate results/a --attempts 100            frozen weights on unseen objects
   equigrasp report results/a                             draw the curve, write report.md
@@ -40,13 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    up = commands.add_parser("up", help="start the ROS 2 graph and learn")
-    up.add_argument("mode", choices=["sim"], help="sim: PyBullet stands in for the robot")
-    _add_arguments(up)
-    _add_run_options(up)
-    up.set_defaults(run=_up)
+    _add_up(commands)
     train = commands.add_parser("train", help="learn in one process, without ROS")
-    _add_arguments(train)
+    _add_arguments(train, "sim")
     _add_run_options(train)
     train.set_defaults(run=_train)
     evaluate = commands.add_parser("evaluate", help="try frozen weights")
@@ -72,18 +80,73 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--no-graph", action="store_true", help="only what needs no ROS")
     bench.set_defaults(run=_bench)
-    doctor = commands.add_parser("doctor", help="check machine, installation and configuration")
-    doctor.set_defaults(run=_doctor)
+    _add_virtual(commands)
+    _add_doctor(commands)
     from equigrasp.nodes.calibrate_command import add_calibrate
 
     add_calibrate(commands, print, input)
     return parser
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    from equigrasp.nodes.launch_parts import ARGUMENTS
+def _add_up(commands: Any) -> None:
+    from equigrasp.nodes.launch_parts import MODES
 
-    for argument in ARGUMENTS:
+    up = commands.add_parser("up", help="start the ROS 2 graph and learn")
+    modes = up.add_subparsers(title="modes", required=True, metavar="MODE", dest="mode")
+    for name, mode in MODES.items():
+        parser = modes.add_parser(name, help=mode.description)
+        _add_arguments(parser, name)
+        _add_run_options(parser)
+        if mode.is_real:
+            parser.add_argument(
+                "--yes", action="store_true", help="move without being asked first"
+            )
+        parser.set_defaults(run=_up)
+
+
+def _add_virtual(commands: Any) -> None:
+    virtual = commands.add_parser(
+        "virtual", help="serve a robot cell that speaks the vendors' protocols"
+    )
+    kinds = virtual.add_subparsers(title="what", required=True, metavar="WHAT")
+    ur5 = kinds.add_parser("ur5", help="UR5, 2F-85 and depth camera in one PyBullet world")
+    ur5.add_argument("--cell", default="ur5", help="robot cell with a UR5 [ur5]")
+    ur5.add_argument("--host", default="127.0.0.1", help="loopback address, 127.x.y.z [127.0.0.1]")
+    ur5.add_argument("--objects", default="household", help="object set or folder of meshes")
+    ur5.add_argument("--split", default="train", choices=["train", "test", "all"])
+    ur5.add_argument("--num-objects", type=int, default=15, help="objects in the first tray [15]")
+    ur5.add_argument("--seed", type=int, default=0, help="seed of objects and their drop [0]")
+    ur5.add_argument(
+        "--e-series", action="store_true", help="500 Hz and remote control; else a CB3"
+    )
+    ur5.add_argument("--modbus", action="store_true", help="gripper on a serial port as well")
+    ur5.add_argument("--camera-rate", type=float, default=6.0, help="frames per second [6]")
+    ur5.set_defaults(run=_virtual)
+    order = kinds.add_parser("order", help="do something to a virtual cell that runs: faults")
+    order.add_argument("name", nargs="?", default="help", help="such as protective_stop [help]")
+    order.add_argument("value", nargs="?", default="", help="what the order needs")
+    order.add_argument("--host", default="127.0.0.1", help="address of the cell [127.0.0.1]")
+    order.set_defaults(run=_order)
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser(
+        "doctor", help="check machine, installation and configuration, or a robot cell"
+    )
+    doctor.add_argument("--cell", default="", help="also check this cell's devices; moves nothing")
+    doctor.add_argument("--robot-ip", default="", help="the robot controller's address")
+    doctor.add_argument("--gripper-driver", default="", help="name below config/gripper_drivers")
+    doctor.add_argument("--gripper-host", default="", help="address of the gripper's URCap")
+    doctor.add_argument("--gripper-device", default="", help="serial port of the gripper")
+    doctor.add_argument("--camera-source", default="", help="device, bag:FILE or tcp://HOST:PORT")
+    doctor.add_argument("--camera-serial", default="", help="serial number of the camera")
+    doctor.set_defaults(run=_doctor)
+
+
+def _add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:
+    from equigrasp.nodes.launch_parts import MODES
+
+    for argument in MODES[mode].arguments:
         parser.add_argument(
             "--" + argument.name.replace("_", "-"),
             default=argument.default,
@@ -106,10 +169,10 @@ def _count(text: str) -> int:
     return value
 
 
-def _values(options: argparse.Namespace) -> dict[str, str]:
-    from equigrasp.nodes.launch_parts import ARGUMENTS, resolve
+def _values(options: argparse.Namespace, mode: str) -> dict[str, str]:
+    from equigrasp.nodes.launch_parts import MODES, resolve
 
-    return resolve({a.name: str(getattr(options, a.name)) for a in ARGUMENTS})
+    return resolve(mode, {a.name: str(getattr(options, a.name)) for a in MODES[mode].arguments})
 
 
 def _is_resume(options: argparse.Namespace) -> bool | None:
@@ -119,15 +182,30 @@ def _is_resume(options: argparse.Namespace) -> bool | None:
 def _up(options: argparse.Namespace) -> int:
     from equigrasp.nodes.supervisor import Supervisor
 
-    values = _values(options)
+    values = _values(options, options.mode)
+    if not (getattr(options, "yes", True) or _is_cell_clear()):
+        print("equigrasp: nothing was started.", file=sys.stderr)
+        return 1
     return Supervisor(options.mode, values, options.attempts, _is_resume(options)).run()
+
+
+def _is_cell_clear() -> bool:
+    print(
+        "A real robot is about to move: the gripper may open and close at once, then the arm goes\n"
+        "home and begins to grasp. Is the cell clear, and your hand on the emergency stop?"
+    )
+    try:
+        return input("Type yes to go on: ").strip().lower() == "yes"
+    except EOFError:
+        print("There is nobody to answer; --yes goes without asking.", file=sys.stderr)
+        return False
 
 
 def _train(options: argparse.Namespace) -> int:
     from equigrasp.experiments.report import write_report
     from equigrasp.experiments.simulated_run import train
 
-    folder = train(_values(options), options.attempts, _is_resume(options))
+    folder = train(_values(options, "sim"), options.attempts, _is_resume(options))
     print(f"report: {write_report(folder)}")
     return 0
 
@@ -176,15 +254,77 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
+def _virtual(options: argparse.Namespace) -> int:
+    from equigrasp.devices.real_time import take_real_time_priority
+    from equigrasp.experiments.virtual_cell import VirtualCell, VirtualCellConfig
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    config = VirtualCellConfig(
+        cell=options.cell,
+        host=options.host,
+        objects=options.objects,
+        split=options.split,
+        num_objects=options.num_objects,
+        seed=options.seed,
+        is_e_series=options.e_series,
+        has_modbus=options.modbus,
+        camera_rate=options.camera_rate,
+    )
+    is_over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: is_over.set())
+    cell = VirtualCell(config)
+    take_real_time_priority()  # as a real controller has it
+    with cell:
+        print("\n".join(cell.addresses()), flush=True)
+        if sys.stdin.isatty():
+            print("Orders, one a line; help lists them. Ctrl-C ends.")
+            threading.Thread(target=_obey_terminal, args=[cell], daemon=True).start()
+        is_over.wait()
+    return 0
+
+
+def _obey_terminal(cell: "VirtualCell") -> None:
+    for line in sys.stdin:
+        if line.strip():
+            print(cell.orders.obey(line).replace(" | ", "\n   "))
+
+
+def _order(options: argparse.Namespace) -> int:
+    from equigrasp.virtual.command_server import ORDER_PORT, send_order
+
+    told = send_order(options.host, ORDER_PORT, f"{options.name} {options.value}")
+    print(told.replace(" | ", "\n") if options.name == "help" else told or "done")
+    return 0
+
+
 def _doctor(options: argparse.Namespace) -> int:
+    from equigrasp.experiments.cell_doctor import CellToExamine, examine_cell
     from equigrasp.experiments.doctor import examine
 
-    findings = examine()
-    for finding in findings:
-        print(f"{'ok  ' if finding.is_ok else 'FAIL'} {finding.what}")
-        if not finding.is_ok:
-            print(f"     to mend it: {finding.remedy}")
+    findings = list(examine())
+    _print_findings(findings)
+    if options.cell:
+        cell = CellToExamine(
+            options.cell,
+            options.robot_ip,
+            options.gripper_driver,
+            options.gripper_host,
+            options.gripper_device,
+            options.camera_source,
+            options.camera_serial,
+        )
+        for finding in examine_cell(cell):  # each as it comes: some take seconds
+            _print_findings([finding])
+            findings.append(finding)
     return 0 if all(f.is_ok for f in findings) else 1
+
+
+def _print_findings(findings: "Iterable[Finding]") -> None:
+    for finding in findings:
+        print(f"{'ok  ' if finding.is_ok else 'FAIL'} {finding.what}", flush=True)
+        if not finding.is_ok:
+            print(f"     to mend it: {finding.remedy}", flush=True)
 
 
 if __name__ == "__main__":

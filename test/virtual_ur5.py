@@ -35,7 +35,7 @@ class VirtualRobot:
     def config(self) -> UrConfig:
         """The shipped configuration, with this robot's address and a busy machine's patience."""
         return replace(
-            load_config(UrConfig, "hardware", "ur5"),
+            load_config(UrConfig, "arm_drivers", "ur5_rtde"),
             host=self.server.host,
             watchdog_frequency=1.0 / WATCHDOG,
             link_timeout=0.5,

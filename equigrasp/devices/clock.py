@@ -32,3 +32,11 @@ class WallClock:
     def pause(self) -> None:
         """Block for a moment."""
         time.sleep(_PAUSE)
+
+
+class UnixClock(WallClock):
+    """Time of day, as ROS and other machines count it: for stamps, not for durations."""
+
+    def now(self) -> float:
+        """Return seconds since 1970; jumps when the machine's clock is set."""
+        return time.time()

@@ -113,3 +113,14 @@ def return_stray(
             world.drop_object(thing.handle, into)
             return True
     return False
+
+
+def attend(world: World, workspaces: tuple[Workspace, ...]) -> None:
+    """Return a stray, unless something is in the fingers (it may be on its way)."""
+
+    def has_come_down(position: np.ndarray) -> bool:
+        # What flies or hangs higher may still come down in a tray.
+        return float(position[2]) < 0.12
+
+    if not any(world.is_held(thing.handle) for thing in world.objects()):
+        return_stray(world, workspaces, workspaces[0], has_come_down)

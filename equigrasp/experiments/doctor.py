@@ -4,16 +4,18 @@ import importlib
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from equigrasp.config import from_mapping, read_yaml
 from equigrasp.devices.calibration import Calibration
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
+from equigrasp.devices.finding import Finding
 from equigrasp.devices.robot_description import assemble
 from equigrasp.devices.safety import SafetyLimits
 from equigrasp.errors import EquigraspError
-from equigrasp.hardware.robotiq.config import RobotiqConfig
+from equigrasp.hardware.registry import DRIVERS, load_driver
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import config_dir
 
@@ -35,21 +37,11 @@ _PACKAGES = {
 _KINDS = {
     "arms": ArmConfig,
     "grippers": GripperConfig,
-    "gripper_drivers": RobotiqConfig,
     "cameras": CameraConfig,
     "safety": SafetyLimits,
     "cells": CellConfig,
     "calibrations": Calibration,
 }
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, whether it is well, and how to mend it."""
-
-    what: str
-    is_ok: bool
-    remedy: str = ""
 
 
 def examine() -> list[Finding]:
@@ -85,12 +77,20 @@ def _configurations() -> list[Finding]:
     for kind, cls in _KINDS.items():
         for path in sorted((config_dir() / kind).glob("*.yaml")):
             findings.append(_configuration(path, cls))
-    for path in sorted((config_dir() / "methods").glob("*.yaml")):
+    for kind in DRIVERS:
+        findings += _loadable(kind, partial(load_driver, kind, overrides={}))
+    return findings + _loadable("methods", load_method)
+
+
+def _loadable(kind: str, load: Callable[[str], object]) -> list[Finding]:
+    findings = []
+    for path in sorted((config_dir() / kind).glob("*.yaml")):
+        what = f"configuration {kind}/{path.stem}"
         try:
-            load_method(path.stem)
-            findings.append(Finding(f"method {path.stem}", True))
-        except EquigraspError as error:
-            findings.append(Finding(f"method {path.stem}: {error}", False, f"correct {path}"))
+            load(path.stem)
+            findings.append(Finding(what, True))
+        except (EquigraspError, ImportError) as error:
+            findings.append(Finding(f"{what}: {error}", False, f"correct {path}"))
     return findings
 
 

@@ -82,8 +82,8 @@ def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str]) -> st
         "",
         f"The robot of cell `{arguments['cell']}` began with "
         f"{'the weights ' + arguments['weights'] if arguments.get('weights') else 'no knowledge'} "
-        f"and learned by method `{arguments['method']}` on objects `{arguments['objects']}` "
-        f"({arguments['split']}), seed {arguments['seed']}, commit `{values['commit']}`.",
+        f"and learned by method `{arguments['method']}` on {_objects(arguments)}, "
+        f"seed {arguments['seed']}, commit `{values['commit']}`.",
         "",
         "![learning curve](learning_curve.png)",
         "",
@@ -107,6 +107,12 @@ def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str]) -> st
         "",
     ]
     return "\n".join(lines)
+
+
+def _objects(arguments: dict[str, str]) -> str:
+    if "objects" not in arguments:
+        return "real objects"
+    return f"objects `{arguments['objects']}` ({arguments['split']})"
 
 
 def _evaluations(folder: Path) -> list[str]:

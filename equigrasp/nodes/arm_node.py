@@ -32,8 +32,9 @@ from equigrasp.nodes.conversions import (
     to_wrench_msg,
 )
 from equigrasp.nodes.heartbeat import CommanderWatch, Heartbeats
-from equigrasp.nodes.managed_node import ManagedNode
+from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.real_devices import arm_of
 from equigrasp.nodes.trajectory_messages import (
     from_trajectory_msg,
     to_trajectory_msg,
@@ -72,12 +73,14 @@ class ArmNode(ManagedNode):
     in simulation as on hardware.
 
     Args:
-        arm: The device.
+        arm: The device; None: the real one of the cell that the parameters name.
         cell: Its cell.
     """
 
-    def __init__(self, arm: Arm, cell: CellConfig) -> None:
-        super().__init__(names.ARM)
+    def __init__(self, arm: Arm | None = None, cell: CellConfig | None = None) -> None:
+        super().__init__(names.ARM, is_patient=arm is None)
+        if arm is None or cell is None:
+            arm, cell = arm_of(self)
         self._arm = arm
         self._check = TrajectoryCheck(cell)
         self._config = declare(self, ArmNodeConfig)
@@ -289,3 +292,12 @@ def _reason(error: DeviceError) -> StopReason:
     if isinstance(error, ArmStoppedError):
         return StopReason(error.reason)
     return StopReason.LINK_LOST if isinstance(error, NotConnectedError) else StopReason.REFUSED
+
+
+def main() -> None:
+    """Run the node in front of the real arm."""
+    run(lambda: [ArmNode()], num_threads=4)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,8 +16,9 @@ from equigrasp.nodes.conversions import (
     to_depth_msg,
     to_transform_msg,
 )
-from equigrasp.nodes.managed_node import ManagedNode
+from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.real_devices import camera_of
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,19 @@ class CameraNodeConfig:
 
     rate: float = parameter(4.0, "Frames per second [Hz, node clock].", 0.1, 60.0)
     name: str = parameter("overhead", "Camera name; its frame is <name>_optical_frame.")
-    cell: str = parameter("", "Cell whose calibration must be this camera's; empty: any.")
     has_color: bool = parameter(True, "Whether colour is published.")
 
 
 class CameraNode(ManagedNode):
-    """Names and encodings of realsense2_camera; depth aligned to colour, 32FC1 metres."""
+    """Names and encodings of realsense2_camera; depth aligned to colour, 32FC1 metres.
 
-    def __init__(self, camera: Camera) -> None:
-        super().__init__(names.CAMERA)
-        self._camera = camera
+    Args:
+        camera: The device; None: the real one of the cell that the parameters name.
+    """
+
+    def __init__(self, camera: Camera | None = None) -> None:
+        super().__init__(names.CAMERA, is_patient=camera is None)
+        self._camera, self._cell = (camera, "") if camera is not None else camera_of(self)
         self._config = declare(self, CameraNodeConfig)
         self._frame_id = f"{self._config.name}_optical_frame"
         self._last_error = ""
@@ -44,8 +48,8 @@ class CameraNode(ManagedNode):
     def set_up(self) -> None:
         """Connect the camera and announce where it is."""
         self._camera.connect()
-        if self._config.cell:
-            for warning in camera_disagreements(self._config.cell, self._camera.serial):
+        if self._cell:
+            for warning in camera_disagreements(self._cell, self._camera.serial):
                 self.get_logger().warning(warning)
         self._depth = self.create_publisher(Image, names.DEPTH_IMAGE, qos.reliable(2))
         self._color = self.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
@@ -78,3 +82,12 @@ class CameraNode(ManagedNode):
         self._depth.publish(to_depth_msg(frame.depth, frame.stamp, self._frame_id))
         if self._config.has_color and self._color.get_subscription_count():
             self._color.publish(to_color_msg(frame.color, frame.stamp, self._frame_id))
+
+
+def main() -> None:
+    """Run the node in front of the real camera."""
+    run(lambda: [CameraNode()], num_threads=4)
+
+
+if __name__ == "__main__":
+    main()

@@ -80,7 +80,7 @@ def _hop_line(times: np.ndarray) -> str:
 
 def _measure_graph(node: Any) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
-        values = resolve({"out": str(Path(folder) / "run")})
+        values = resolve("sim", {"out": str(Path(folder) / "run")})
         run = RunFolder(Path(values["out"]))
         run.begin(values, load_method(values["method"])[1], None)
         processes = [ManagedProcess(d, Path(folder)) for d in describe("sim", values)]

@@ -14,8 +14,9 @@ from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import CommandRejectedError, DeviceError
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.conversions import to_time
-from equigrasp.nodes.managed_node import ManagedNode
+from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.real_devices import gripper_of
 
 _POLL = 0.005  # [s] wall clock
 
@@ -34,15 +35,18 @@ class GripperNode(ManagedNode):
     """Goals and results are openings [m]; joint states are those of the driven joint.
 
     Args:
-        gripper: The device.
+        gripper: The device; None: the real one of the cell that the parameters name.
         description: Tells the joint's position at an opening, and the cell's limits, which every goal
-            is held against here, the last place before the wire.
+            is held against here, the last place before the wire; None: the cell's.
     """
 
-    def __init__(self, gripper: Gripper, description: GripperConfig) -> None:
-        super().__init__(names.GRIPPER)
-        self._gripper = gripper
-        self._description = description
+    def __init__(
+        self, gripper: Gripper | None = None, description: GripperConfig | None = None
+    ) -> None:
+        super().__init__(names.GRIPPER, is_patient=gripper is None)
+        if gripper is None or description is None:
+            gripper, description = gripper_of(self)
+        self._gripper, self._description = gripper, description
         self._config = declare(self, GripperNodeConfig)
         self._owner = 0
         self._lock = threading.Lock()
@@ -129,3 +133,12 @@ class GripperNode(ManagedNode):
             stalled=state.is_stalled,
             reached_goal=is_done and not state.is_stalled,
         )
+
+
+def main() -> None:
+    """Run the node in front of the real gripper."""
+    run(lambda: [GripperNode()], num_threads=4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,14 +1,19 @@
 """The one list of nodes that `equigrasp up` and the launch files start."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from equigrasp.errors import ConfigError
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names
 
-MODES = {
-    "sim": "PyBullet stands in for the robot; the learner trains",
-}
+Parameters = dict[str, str | int | float | bool]
+
+# The robot first, the learner last.
+STOP_ORDER = (
+    names.COLLECTOR, names.EXECUTOR, names.POLICY, names.ARM, names.GRIPPER, names.CAMERA,
+    names.SIM_BRIDGE, names.LEARNER,
+)  # fmt: skip
+_ACTION_PARTS = ("send_goal", "cancel_goal", "get_result", "feedback", "status")
 
 
 @dataclass(frozen=True)
@@ -21,18 +26,80 @@ class Argument:
     choices: tuple[str, ...] = ()
 
 
-ARGUMENTS = (
-    Argument("cell", "ur5", "Robot cell: a name below config/cells, or a YAML file."),
+@dataclass(frozen=True)
+class Mode:
+    """One way to start the graph.
+
+    Args:
+        description: What it starts.
+        arguments: What can be set.
+        is_real: Whether a real robot moves.
+    """
+
+    description: str
+    arguments: tuple[Argument, ...]
+    is_real: bool = True
+
+
+_CELL = Argument("cell", "ur5", "Robot cell: a name below config/cells, or a YAML file.")
+_OUT = Argument("out", "results/sim", "Folder of log, weights, metrics and report.")
+_LEARNING = (
     Argument("method", "asr_compact", "Method: a name below config/methods, or a YAML file."),
+    Argument("seed", "0", "Seed of everything random."),
+    Argument("weights", "", "safetensors file to begin with; empty: knows nothing."),
+)
+_SIMULATION = (
     Argument(
         "objects", "household", "Object set: household, random_urdfs, or a folder of meshes."
     ),
     Argument("split", "train", "Part of the object set.", ("train", "test", "all")),
-    Argument("seed", "0", "Seed of everything random."),
-    Argument("weights", "", "safetensors file to begin with; empty: knows nothing."),
     Argument("real_time_factor", "1.0", "Simulated seconds per second; 0: as fast as it can."),
-    Argument("out", "results/sim", "Folder of log, weights, metrics and report."),
 )
+_DEVICES = (
+    Argument("gripper_driver", "", "Name below config/gripper_drivers; empty: the cell's."),
+    Argument("gripper_host", "", "Address of the gripper's URCap; empty: the robot's."),
+    Argument(
+        "gripper_device", "", "Serial port of the gripper; empty: as its driver's file says."
+    ),
+    Argument(
+        "camera_source",
+        "",
+        "device, bag:<file> or tcp://<host>:<port>; empty: as the driver's file says.",
+    ),
+    Argument("camera_serial", "", "Serial number of the camera; empty: the only one there."),
+)
+MODES = {
+    "sim": Mode(
+        "PyBullet stands in for the robot", (_CELL, *_LEARNING, *_SIMULATION, _OUT), is_real=False
+    ),
+    "ur5": Mode(
+        "a UR5 with 2F-85 and RealSense, or their virtual counterparts",
+        (
+            _CELL,
+            Argument(
+                "robot_ip", "", "The controller's address; empty: as the driver's file says."
+            ),
+            *_DEVICES,
+            *_LEARNING,
+            replace(_OUT, default="results/ur5"),
+        ),
+    ),
+    "kuka": Mode(
+        "an LBR iiwa behind its vendor's ROS driver, with 2F-85 and RealSense",
+        (
+            replace(_CELL, default="kuka"),
+            Argument(
+                "arm_action",
+                "/lbr/joint_trajectory_controller/follow_joint_trajectory",
+                "FollowJointTrajectory action of the arm's driver.",
+            ),
+            Argument("joint_states", "/lbr/joint_states", "Joint states of the arm's driver."),
+            *_DEVICES,
+            *_LEARNING,
+            replace(_OUT, default="results/kuka"),
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -43,11 +110,13 @@ class NodeDescription:
         name: Executable, and name in logs.
         module: Python module to run.
         parameters: ROS parameters.
+        remappings: New ROS names by the node's own.
     """
 
     name: str
     module: str
-    parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
+    remappings: dict[str, str] = field(default_factory=dict)
 
 
 def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
@@ -60,40 +129,32 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
     Raises:
         ConfigError: if the mode or an argument is unknown, or a value is not a choice or number.
     """
-    if mode not in MODES:
-        raise ConfigError(f"Unknown mode '{mode}'. Known modes: {', '.join(MODES)}.")
-    values = resolve(arguments)
-    cell = {"cell": values["cell"]}
-    seed = {"seed": _number(values, "seed", int)}
-    sim_time = {"use_sim_time": True}
+    values = resolve(mode, arguments)
+    time: Parameters = {"use_sim_time": not MODES[mode].is_real}
+    cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
     method = {"method": values["method"], "weights": values["weights"]}
     acting = load_method(values["method"])[1].acting
     # Weights that know something need no random attempts.
     num_random = {"num_random_attempts": 0 if values["weights"] else acting.num_random_attempts}
+    joint_states, arm = _vendor_names(values)
     return [
-        _node(
-            names.SIM_BRIDGE,
-            cell
-            | seed
-            | {
-                "objects": values["objects"],
-                "split": values["split"],
-                "real_time_factor": _number(values, "real_time_factor", float),
-            },
-        ),
-        _node(
-            names.POLICY,
-            cell | seed | sim_time | method,
-        ),
-        _node(names.EXECUTOR, cell | sim_time),
-        _node(names.COLLECTOR, cell | seed | sim_time | num_random),
-        _node(names.LEARNER, seed | sim_time | method | {"out": values["out"]}),
+        *_robot(mode, values, joint_states),
+        _node(names.POLICY, cell | seed | time | method),
+        _node(names.EXECUTOR, cell | time, joint_states | arm),
+        _node(names.COLLECTOR, cell | seed | time | num_random),
+        _node(names.LEARNER, seed | time | method | {"out": values["out"]}),
     ]
 
 
-def resolve(arguments: dict[str, str]) -> dict[str, str]:
-    """Return all arguments with defaults filled in; raise `ConfigError` for a bad one."""
-    known = {a.name: a for a in ARGUMENTS}
+def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
+    """Return all arguments of a mode with defaults filled in.
+
+    Raises:
+        ConfigError: if the mode or an argument is unknown, or a value is not a choice.
+    """
+    if mode not in MODES:
+        raise ConfigError(f"Unknown mode '{mode}'. Known modes: {', '.join(MODES)}.")
+    known = {a.name: a for a in MODES[mode].arguments}
     for name, value in arguments.items():
         if name not in known:
             raise ConfigError(f"Unknown argument '{name}'. Known: {', '.join(known)}.")
@@ -103,8 +164,54 @@ def resolve(arguments: dict[str, str]) -> dict[str, str]:
     return {name: arguments.get(name, a.default) for name, a in known.items()}
 
 
-def _node(name: str, parameters: dict[str, str | int | float | bool]) -> NodeDescription:
-    return NodeDescription(name, f"equigrasp.nodes.{name}_node", parameters)
+def _robot(
+    mode: str, values: dict[str, str], joint_states: dict[str, str]
+) -> list[NodeDescription]:
+    """Return the nodes that are the robot to the rest of the graph."""
+    cell: Parameters = {"cell": values["cell"]}
+    if mode == "sim":
+        simulation = {
+            "seed": _number(values, "seed", int),
+            "objects": values["objects"],
+            "split": values["split"],
+            "real_time_factor": _number(values, "real_time_factor", float),
+        }
+        return [_node(names.SIM_BRIDGE, cell | simulation)]
+    robot_ip = values.get("robot_ip", "")
+    gripper = {
+        "driver": values["gripper_driver"],
+        "host": values["gripper_host"] or robot_ip,  # the URCap runs on the controller
+        "device": values["gripper_device"],
+    }
+    camera = {
+        "source": values["camera_source"],
+        "serial": values["camera_serial"],
+        "rate": 15.0,  # Hz; no faster than the camera: the choice of a grasp waits for a new image
+    }
+    arm = [_node(names.ARM, cell | {"host": robot_ip})] if mode == "ur5" else []
+    return [
+        *arm,
+        _node(names.GRIPPER, cell | gripper, joint_states),
+        _node(names.CAMERA, cell | camera),
+    ]
+
+
+def _vendor_names(values: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return remappings to the joint states and to the action of a driver that is not ours."""
+    if "arm_action" not in values:
+        return {}, {}
+    # ROS 2 remaps an action's five topics and services, not its name.
+    action = {
+        f"{names.FOLLOW_JOINT_TRAJECTORY}/_action/{part}": f"{values['arm_action']}/_action/{part}"
+        for part in _ACTION_PARTS
+    }
+    return {names.JOINT_STATES: values["joint_states"]}, action
+
+
+def _node(
+    name: str, parameters: Parameters, remappings: dict[str, str] | None = None
+) -> NodeDescription:
+    return NodeDescription(name, f"equigrasp.nodes.{name}_node", parameters, remappings or {})
 
 
 def _number(values: dict[str, str], name: str, kind: type) -> int | float:

@@ -22,6 +22,7 @@ from equigrasp.errors import DeviceError, EquigraspError
 from equigrasp.nodes import names, qos
 
 _DIAGNOSTICS_PERIOD = 1.0  # [s]
+_FIRST_RETRY, _LAST_RETRY = 1.0, 10.0  # [s] between attempts to start; doubles each time
 _failures: list[BaseException] = []  # what nobody foresaw; ends the process
 
 
@@ -30,12 +31,18 @@ class ManagedNode(LifecycleNode):
 
     Nothing moves, plans or learns unless the node is active. With `autostart` (the default) it
     configures and activates itself.
+
+    Args:
+        name: Of the node.
+        is_patient: Whether a start that fails is tried again until it succeeds: for drivers, whose
+            device may not be there yet.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, is_patient: bool = False) -> None:
         super().__init__(name)
         self.is_active = False
-        self._failure = ""  # why what is repeated did not work the last time
+        self._is_patient = is_patient
+        self._failure = ""  # why the start, or what is repeated, did not work the last time
         self._made: list[Any] = []
         self._repeats: list[tuple[threading.Event, threading.Thread]] = []
         self.callbacks = ReentrantCallbackGroup()
@@ -78,24 +85,39 @@ class ManagedNode(LifecycleNode):
         self._repeats.append((stop, thread))
         thread.start()
 
-    def autostart(self) -> None:
-        """Configure and activate, if the parameter says so.
+    def autostart(self, is_ending: threading.Event | None = None) -> None:
+        """Configure and activate, if the parameter says so; a patient node waits for its device.
+
+        Args:
+            is_ending: Ends the waiting.
 
         Raises:
             EquigraspError: if a transition fails.
         """
-        if not self._autostart:
-            return
-        for transition in (self.trigger_configure, self.trigger_activate):
-            if transition() is not TransitionCallbackReturn.SUCCESS:
+        pause, is_ending = _FIRST_RETRY, is_ending or threading.Event()
+        while self._autostart:
+            result = self._start_once()
+            if result is TransitionCallbackReturn.SUCCESS:
+                return
+            if result is TransitionCallbackReturn.ERROR or not self._is_patient:
                 raise EquigraspError(f"Node '{self.get_name()}' could not start; see its log.")
+            self.get_logger().warning(f"Not started; next attempt in {pause:.0f} s.")
+            if is_ending.wait(pause):
+                return
+            pause = min(2.0 * pause, _LAST_RETRY)
+
+    def _start_once(self) -> TransitionCallbackReturn:
+        result = self.trigger_configure()
+        return self.trigger_activate() if result is TransitionCallbackReturn.SUCCESS else result
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Set up; a failure leaves the node unconfigured."""
         before = self._entities()
         result = self._guarded(self.set_up)
         self._made = [entity for entity in self._entities() if entity not in before]
-        if result is not TransitionCallbackReturn.SUCCESS:
+        if result is TransitionCallbackReturn.SUCCESS:
+            self._failure = ""
+        else:
             self._destroy_made()
         return result
 
@@ -107,7 +129,7 @@ class ManagedNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop all motion, then idle."""
-        self.is_active = False
+        self.is_active, self._failure = False, ""
         return self._guarded(self.halt)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -176,7 +198,8 @@ class ManagedNode(LifecycleNode):
         try:
             step()
         except (EquigraspError, ImportError) as error:
-            self.get_logger().error(str(error))
+            self._failure = str(error)
+            self.get_logger().error(self._failure)
             return TransitionCallbackReturn.FAILURE
         except Exception:  # rclpy would swallow it without a word
             self.get_logger().error(traceback.format_exc())
@@ -185,7 +208,7 @@ class ManagedNode(LifecycleNode):
 
     def _report(self) -> None:
         is_ok, message, values = self._ask_health()
-        if is_ok and self.is_active and self._failure:
+        if is_ok and self._failure:
             is_ok, message = False, self._failure
         status = DiagnosticStatus(
             level=DiagnosticStatus.OK if is_ok else DiagnosticStatus.ERROR,
@@ -216,31 +239,34 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     nodes: Sequence[ManagedNode] = ()
     exit_code = 0
 
-    def spin(executor: MultiThreadedExecutor) -> None:
+    def watched(work: Callable[[], None]) -> None:
         try:
-            executor.spin()
+            work()
         except (ExternalShutdownException, rclpy.executors.ShutdownException):
             pass
         except BaseException as error:
-            traceback.print_exc()
+            _tell(error)
             _failures.append(error)
             stop.set()
+
+    def start() -> None:
+        for node in nodes:
+            node.autostart(stop)
+
+    def in_thread(work: Callable[[], None]) -> None:
+        threading.Thread(target=watched, args=[work], daemon=True).start()
 
     try:
         nodes = make_nodes()
         for node in nodes:
             executors.append(MultiThreadedExecutor(num_threads))
             executors[-1].add_node(node)
-            threading.Thread(target=spin, args=executors[-1:], name="spinner", daemon=True).start()
-        for node in nodes:
-            node.autostart()
+            in_thread(executors[-1].spin)
+        in_thread(start)  # so that a signal ends the wait for a device at once
         stop.wait()
         exit_code = 1 if _failures else 0
-    except EquigraspError as error:
-        rclpy.logging.get_logger("equigrasp").fatal(str(error))
-        exit_code = 1
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        _tell(error)
         exit_code = 1
     finally:
         for node in reversed(nodes):
@@ -253,3 +279,11 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
         # Everything is saved. Tearing the interpreter down under threads of DDS and PyTorch that are
         # still at work would abort, or take seconds.
         os._exit(exit_code)
+
+
+def _tell(error: BaseException) -> None:
+    """Log why a process ends: in words where it was foreseen, else as a traceback."""
+    if isinstance(error, EquigraspError):
+        rclpy.logging.get_logger("equigrasp").fatal(str(error))
+    else:
+        traceback.print_exception(error)

@@ -10,7 +10,7 @@ from equigrasp_interfaces.srv import GetObjects, ResetWorld, SpawnObjects
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 
-from equigrasp.environments.open_loop_grasp import return_stray
+from equigrasp.environments.open_loop_grasp import attend
 from equigrasp.errors import ConfigError
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.arm_node import ArmNode
@@ -100,7 +100,7 @@ class SimBridgeNode(ManagedNode):
             self._clock_publisher.publish(Clock(clock=to_time(physics.now())))
             now = time.monotonic()
             if self._config.has_attendant and now > next_look:
-                self._attend()
+                attend(self.simulation.world, self.simulation.cell.config.workspaces)
                 next_look = time.monotonic() + _ATTENDANT_PERIOD
             passed = physics.now() - began_sim
             ahead = (
@@ -113,18 +113,6 @@ class SimBridgeNode(ManagedNode):
                 time.sleep(min(ahead, tick))
             else:
                 time.sleep(0.0)  # lets the driver threads in
-
-    def _attend(self) -> None:
-        """Return a stray, unless something is in the fingers (it may be on its way)."""
-        workspaces = self.simulation.cell.config.workspaces
-        world = self.simulation.world
-        if not any(world.is_held(o.handle) for o in world.objects()):
-            return_stray(world, workspaces, workspaces[0], self._is_stray)
-
-    def _is_stray(self, position: np.ndarray) -> bool:
-        return (
-            float(position[2]) < 0.12
-        )  # what flies or hangs higher may still come down in a tray
 
     def _reset(
         self, request: ResetWorld.Request, response: ResetWorld.Response

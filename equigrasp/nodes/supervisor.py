@@ -22,7 +22,7 @@ from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.action_client import ActionClient
 from equigrasp.nodes.client_node import client_node
-from equigrasp.nodes.launch_parts import NodeDescription, describe
+from equigrasp.nodes.launch_parts import STOP_ORDER, NodeDescription, describe
 
 _MAX_RESTARTS = 5  # of one node …
 _RESTART_WINDOW = 60.0  # [s] … within this time
@@ -78,9 +78,12 @@ class ManagedProcess:
         values = {"/**": {"ros__parameters": self.description.parameters}}
         parameters.write_text(yaml.safe_dump(values), encoding="utf-8")
         command = [sys.executable, "-W", "ignore", "-m", self.description.module]
+        command += ["--ros-args", "--params-file", str(parameters)]
+        for old, new in self.description.remappings.items():
+            command += ["-r", f"{old}:={new}"]
         with self._log_path.open("ab") as log:
             return subprocess.Popen(
-                [*command, "--ros-args", "--params-file", str(parameters)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -242,8 +245,7 @@ class Supervisor:
     def _end(self) -> None:
         """Stop the robot first, the learner last."""
         print("stopping …", file=sys.stderr)
-        order = (names.COLLECTOR, names.EXECUTOR, names.POLICY, names.SIM_BRIDGE, names.LEARNER)
-        for process in sorted(self._processes, key=lambda p: order.index(p.description.name)):
+        for process in sorted(self._processes, key=lambda p: STOP_ORDER.index(p.description.name)):
             process.interrupt()
             process.wait()
 

@@ -1,6 +1,6 @@
 """Put a simulated cell together from its configuration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class SimulatedCell:
     cell: RobotCell
     world: TwoTrayWorld
     physics: Physics
+    robot: BulletRobot
 
     def __enter__(self) -> "SimulatedCell":
         self.cell.arm.connect()
@@ -38,7 +39,11 @@ class SimulatedCell:
 
 
 def make_simulated_cell(
-    cell_name: str, *, object_set: str = "household", seed: int = 0
+    cell_name: str,
+    *,
+    object_set: str = "household",
+    seed: int = 0,
+    start_tolerance: float | None = None,
 ) -> SimulatedCell:
     """Build the world, arm, gripper and camera of `config/cells/<cell_name>.yaml` in PyBullet.
 
@@ -46,6 +51,8 @@ def make_simulated_cell(
         cell_name: Name of a cell, or path to its YAML file.
         object_set: `household`, `random_urdfs` or a folder of meshes.
         seed: Seeds object drops and camera noise.
+        start_tolerance: Distance between a trajectory's start and the arm at which the arm refuses
+            it [rad]; None: the arm's own. For a controller that steers the arm piece by piece.
 
     Raises:
         ConfigError: if a configuration or the object set is unknown or invalid.
@@ -57,6 +64,7 @@ def make_simulated_cell(
         load_camera(config),
         object_set=object_set,
         seed=seed,
+        start_tolerance=start_tolerance,
     )
 
 
@@ -67,12 +75,16 @@ def build_simulated_cell(
     *,
     object_set: str = "household",
     seed: int = 0,
+    start_tolerance: float | None = None,
 ) -> SimulatedCell:
     """Build a cell from its parts; see `make_simulated_cell`."""
     arm_config = config.load_arm()
     objects = make_object_set(object_set)
     physics = Physics()
     robot = BulletRobot(physics, assemble(arm_config, gripper_config))
+    if start_tolerance is not None:
+        limits = replace(arm_config.limits, start_tolerance=start_tolerance)
+        arm_config = replace(arm_config, limits=limits)
     arm = BulletArm(arm_config, robot)
     gripper = BulletGripper(gripper_config, robot)
     camera = BulletCamera(camera_config, physics, seed)
@@ -84,4 +96,4 @@ def build_simulated_cell(
     bring_home()
     world = TwoTrayWorld(physics, robot, config.workspaces, objects, bring_home, seed)
     cell = RobotCell(config, arm_config, gripper_config, arm, gripper, camera, physics)
-    return SimulatedCell(cell, world, physics)
+    return SimulatedCell(cell, world, physics, robot)

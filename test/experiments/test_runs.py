@@ -67,12 +67,12 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
 
 def test_bad_launch_arguments_are_named() -> None:
     with pytest.raises(ConfigError, match="Unknown argument 'sped'"):
-        resolve({"sped": "1"})
+        resolve("sim", {"sped": "1"})
     with pytest.raises(ConfigError, match="train, test, all"):
-        resolve({"split": "some"})
+        resolve("sim", {"split": "some"})
     with pytest.raises(ConfigError, match="real_time_factor must be a number"):
         describe("sim", {"real_time_factor": "fast"})
-    with pytest.raises(ConfigError, match="Known modes: sim"):
+    with pytest.raises(ConfigError, match="Known modes: sim, ur5, kuka"):
         describe("moon", {})
 
 

@@ -13,20 +13,20 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
 from equigrasp.nodes.action_client import ActionClient
-from equigrasp.nodes.launch_parts import describe, resolve
+from equigrasp.nodes.launch_parts import STOP_ORDER, describe, resolve
 from equigrasp.nodes.supervisor import ManagedProcess
 
 
 class Graph:
-    """All processes of `equigrasp up sim`, watched over, and a client node beside them."""
+    """All processes of `equigrasp up MODE`, watched over, and a client node beside them."""
 
-    def __init__(self, folder: Path, domain_id: int, **arguments: str) -> None:
+    def __init__(self, folder: Path, domain_id: int, mode: str = "sim", **arguments: str) -> None:
         os.environ["ROS_DOMAIN_ID"] = str(domain_id)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        values = resolve({"method": "asr_tiny", "out": str(folder / "run"), **arguments})
-        self.processes = {d.name: ManagedProcess(d, folder) for d in describe("sim", values)}
+        values = resolve(mode, {"method": "asr_tiny", "out": str(folder / "run"), **arguments})
+        self.processes = {d.name: ManagedProcess(d, folder) for d in describe(mode, values)}
         self._is_watching = True
         self.restarts: list[str] = []
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -78,7 +78,7 @@ class Graph:
         self._is_watching = False
         self._watcher.join()
         codes = {}
-        for name in ("collector", "executor", "policy", "sim_bridge", "learner"):
+        for name in sorted(self.processes, key=STOP_ORDER.index):
             self.processes[name].interrupt()
             codes[name] = self.processes[name].wait()
         self._executor.shutdown(timeout_sec=1.0)

@@ -7,7 +7,7 @@ from collections import deque
 
 from equigrasp.devices.arm import MotionState, MotionStatus
 from equigrasp.devices.cell import GripperConfig
-from equigrasp.devices.clock import Clock, WallClock
+from equigrasp.devices.clock import Clock, UnixClock
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.errors import DeviceError, NotConnectedError
 from equigrasp.hardware.robotiq import faults
@@ -39,7 +39,7 @@ class RobotiqGripper(Gripper):
         description: The gripper.
         config: How it is reached.
         link: The way to it; see `make`.
-        clock: Stamps measurements; the wall clock where None.
+        clock: Stamps measurements; the time of day, as ROS counts it, where None.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class RobotiqGripper(Gripper):
         clock: Clock | None = None,
     ) -> None:
         self._description, self._config = description, config
-        self._clock = clock or WallClock()
+        self._clock = clock or UnixClock()
         self._protocol = RobotiqProtocol(link, config.activation_timeout)
         limits = description.limits
         self._widths = self._width_scale(config.open_counts, config.closed_counts)
@@ -61,7 +61,7 @@ class RobotiqGripper(Gripper):
         self._target_counts = 0
         self._deadline = 0.0  # of the running motion, steady clock [s]
         self._motion = MotionStatus(MotionState.IDLE)
-        self._recent: deque[tuple[float, float]] = deque()  # stamps [s] and widths [m]
+        self._recent: deque[tuple[float, float]] = deque()  # times [s] and widths [m]
 
     @property
     def limits(self) -> GripperLimits:
@@ -102,10 +102,11 @@ class RobotiqGripper(Gripper):
         with self._lock:
             self._require_connection()
             status = self._protocol.status()
-            stamp, width = self._clock.now(), self._widths.to_value(status.position)
+            width = self._widths.to_value(status.position)
+            speed = self._mean_speed(time.monotonic(), width)
             contacts = (Detection.CONTACT_OPENING, Detection.CONTACT_CLOSING)
             is_stalled = status.is_going and status.detection in contacts
-            return GripperState(stamp, width, self._mean_speed(stamp, width), is_stalled)
+            return GripperState(self._clock.now(), width, speed, is_stalled)
 
     def start_move(self, width: float, speed: float, force: float) -> None:
         with self._lock:
@@ -191,9 +192,9 @@ class RobotiqGripper(Gripper):
     def _width_scale(self, open_counts: int, closed_counts: int) -> Scale:
         return Scale(0.0, self.limits.stroke, closed_counts, open_counts)
 
-    def _mean_speed(self, stamp: float, width: float) -> float:
-        self._recent.append((stamp, width))
-        while stamp - self._recent[0][0] > _SPEED_WINDOW:
+    def _mean_speed(self, now: float, width: float) -> float:
+        self._recent.append((now, width))
+        while now - self._recent[0][0] > _SPEED_WINDOW:
             self._recent.popleft()
         began, start = self._recent[0]
-        return (width - start) / (stamp - began) if stamp > began else 0.0
+        return (width - start) / (now - began) if now > began else 0.0

@@ -1,9 +1,7 @@
 """Put a Robotiq driver together from its configuration."""
 
-from equigrasp.config import load_config
-from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.clock import Clock
-from equigrasp.errors import ConfigError
 from equigrasp.hardware.robotiq.config import RobotiqConfig
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
 from equigrasp.hardware.robotiq.link import Link
@@ -18,20 +16,8 @@ def make_link(config: RobotiqConfig) -> Link:
     return ModbusLink(config.device, config.answer_timeout)
 
 
-def make_gripper(cell: CellConfig, clock: Clock | None = None) -> RobotiqGripper:
-    """Return the gripper of a cell, not yet connected.
-
-    Args:
-        cell: A cell whose `gripper_driver` names a file in `config/gripper_drivers/`.
-        clock: Stamps measurements; the wall clock where None.
-
-    Raises:
-        ConfigError: if the cell names no driver, or a configuration is unknown or invalid.
-    """
-    if not cell.gripper_driver:
-        raise ConfigError(
-            f"Cell '{cell.name}' names no gripper_driver: add the name of a file in config/gripper_drivers/."
-        )
-    description = cell.load_gripper()
-    config = load_config(RobotiqConfig, "gripper_drivers", cell.gripper_driver)
+def make_robotiq(
+    description: GripperConfig, config: RobotiqConfig, clock: Clock | None = None
+) -> RobotiqGripper:
+    """Return a gripper, not yet connected; see `RobotiqGripper`."""
     return RobotiqGripper(description, config, make_link(config), clock)

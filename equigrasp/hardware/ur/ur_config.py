@@ -21,7 +21,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class UrConfig:
-    """A UR robot, as `config/hardware/<name>.yaml` describes it.
+    """A UR robot, as `config/arm_drivers/<name>.yaml` describes it.
 
     Args:
         host: Address of the controller.
@@ -32,7 +32,7 @@ class UrConfig:
         payload_cog: Its centre of gravity in `tool0` [m].
         tcp: Pose of the TCP in `tool0`: position [m], rotation vector [rad].
         tracking_tolerance: Distance of a joint from its set-point at which the arm counts as
-            blocked [rad].
+            blocked [rad]; beyond what a moving joint lags behind it.
         watchdog_frequency: The controller stops the arm when set-points arrive more rarely [Hz].
         link_timeout: Silence of the controller after which the link counts as lost [s].
         connect_timeout: Bound on the time to connect [s].

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from equigrasp.errors import CommandRejectedError, DeviceError, DeviceTimeoutError
@@ -25,6 +26,17 @@ def load_library(module: str) -> Any:
             "The UR5 is driven with ur_rtde, which is missing: "
             "pip install ur-rtde==1.6.5 (requirements/hardware.txt)"
         ) from error
+
+
+@dataclass(frozen=True)
+class UrDescription:
+    """What a robot says of itself; modes by name, as `ur_modes` has them."""
+
+    model: str
+    version: str
+    robot_mode: str
+    safety_mode: str
+    is_remote: bool
 
 
 class UrDashboard:
@@ -46,6 +58,16 @@ class UrDashboard:
 
     def __exit__(self, *exc_info: object) -> None:
         self._client.disconnect()
+
+    def describe(self) -> UrDescription:
+        """Return model, version and modes; changes nothing."""
+        return UrDescription(
+            str(self._call(self._client.getRobotModel)),
+            str(self._call(self._client.polyscopeVersion)),
+            self._word(self._client.robotmode),
+            self._word(self._client.safetystatus),
+            not self._has_remote_control() or bool(self._call(self._client.isInRemoteControl)),
+        )
 
     def require_ready(self) -> None:
         """Raise `CommandRejectedError` that names what keeps the robot from being driven."""

@@ -51,8 +51,8 @@ class UrReport:
     """From the process, once a cycle.
 
     Attributes:
-        joints: Measured joints; efforts are the controller's target moments, stamp is the steady
-            clock of this machine.
+        joints: Measured joints; efforts are the controller's target moments, stamp is the time of
+            day, as ROS counts it.
         robot_time: The controller's own time [s].
         set_point: Where the joints should be, shape (6,) [rad].
         tcp_force: Generalized force on the TCP in UR's base frame, shape (6,) [N, N·m].

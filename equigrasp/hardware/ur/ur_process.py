@@ -4,7 +4,9 @@ Started by `UrLink` as `python -m equigrasp.hardware.ur.ur_process FILE_DESCRIPT
 """
 
 import contextlib
+import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from equigrasp.devices.arm import JointState, MotionState, MotionStatus, StopReason
+from equigrasp.devices.real_time import take_real_time_priority
 from equigrasp.errors import DeviceError
 from equigrasp.hardware.ur import ur_modes
 from equigrasp.hardware.ur.servo_reference import ServoReference
@@ -32,6 +35,7 @@ from equigrasp.hardware.ur.ur_link import (
 _SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
 _SETTLE_SPEED = 0.02  # [rad/s]
 _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
+_LAG = 0.07  # [s] beyond the look-ahead by which a joint that moves may lag behind its set-point
 _SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
 _LONGEST_STEP = 2.0  # periods by which the set-point advances at most after a delay
 _VARIABLES = [
@@ -103,7 +107,7 @@ class _Robot:
             modes = receive.getRobotMode(), receive.getSafetyMode(), receive.getRuntimeState()
             report = UrReport(
                 joints=JointState(
-                    time.monotonic(),
+                    time.time(),
                     np.array(receive.getActualQ()),
                     np.array(receive.getActualQd()),
                     np.array(receive.getTargetMoment()),
@@ -146,6 +150,7 @@ class _Servo:
     def __init__(self, setup: UrSetup, robot: _Robot) -> None:
         self._robot = robot
         self._tolerance = setup.config.tracking_tolerance
+        self._lag = setup.config.servo_lookahead_time + _LAG
         self._limits = setup.limits
         self._joint_names = setup.joint_names
         self._reference = ServoReference(setup.limits, robot.read().joints.positions)
@@ -208,7 +213,7 @@ class _Servo:
             self._status = MotionStatus(MotionState.STOPPED)
         if self._status.state is not MotionState.MOVING:
             return
-        if errors.max() > self._tolerance:
+        if (errors > self._tolerance + self._lag * np.abs(self._reference.velocities)).any():
             self._fail(joints, errors)
         elif self._reference.is_at_end:
             self._time_at_end += step
@@ -293,7 +298,11 @@ def main() -> None:
     robot = None
     try:
         setup: UrSetup = pipe.recv()
+        # A constructor that hangs, in a process whose driver was killed, ends too.
+        signal.alarm(math.ceil(setup.config.connect_timeout) + 1)
+        take_real_time_priority()
         robot = _Robot(setup, lambda message: pipe.send(UrProgress(message)))
+        signal.alarm(0)
         _serve(pipe, robot, _Servo(setup, robot), publisher)
     except (DeviceError, ImportError, RuntimeError, ValueError) as error:
         publisher.fail(str(error))

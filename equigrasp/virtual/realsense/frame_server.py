@@ -30,6 +30,7 @@ class FrameServer:
         port: TCP port on the loopback; 0 takes a free one, which `port` then names.
         rate: Frames per second [Hz].
         info: What the camera says of itself; None: its own intrinsics for both images.
+        host: Loopback address to listen at.
 
     Attributes:
         is_frozen: Fault: the same frame, with its number and time, again and again.
@@ -40,11 +41,16 @@ class FrameServer:
     """
 
     def __init__(
-        self, camera: Camera, port: int = 0, rate: float = 15.0, info: StreamInfo | None = None
+        self,
+        camera: Camera,
+        port: int = 0,
+        rate: float = 15.0,
+        info: StreamInfo | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self._camera, self._period = camera, 1.0 / rate
         self.info = info or StreamInfo("virtual", camera.model, camera.model, max(1, round(rate)))
-        self.port = port
+        self.host, self.port = host, port
         self.is_frozen = False
         self.is_blind = False
         self.drop_every = 0
@@ -63,7 +69,7 @@ class FrameServer:
     @property
     def source(self) -> str:
         """The `source` with which a driver reaches this server, once started."""
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"tcp://{self.host}:{self.port}"
 
     def start(self) -> None:
         """Begin to serve; raise `DeviceError` if the port is taken."""
@@ -102,10 +108,10 @@ class FrameServer:
         with self._lock:
             if self._listener is None:
                 try:
-                    self._listener = socket.create_server(("127.0.0.1", self.port))
+                    self._listener = socket.create_server((self.host, self.port))
                 except OSError as error:
                     raise DeviceError(
-                        f"Cannot serve frames at 127.0.0.1:{self.port}: {error}. Port 0 takes a free one."
+                        f"Cannot serve frames at {self.host}:{self.port}: {error}. Port 0 takes a free one."
                     ) from error
                 self.port = self._listener.getsockname()[1]
                 self._selector.register(self._listener, selectors.EVENT_READ)

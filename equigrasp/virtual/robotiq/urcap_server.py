@@ -23,11 +23,18 @@ class VirtualUrcapServer(Server):
         firmware: The gripper.
         port: TCP port; 0 takes a free one, which `port` then names.
         newline: What a value ends in; b"" for a server that counts bytes instead.
+        host: Loopback address to listen at.
     """
 
-    def __init__(self, firmware: VirtualRobotiq, port: int = 0, newline: bytes = b"\n") -> None:
+    def __init__(
+        self,
+        firmware: VirtualRobotiq,
+        port: int = 0,
+        newline: bytes = b"\n",
+        host: str = "127.0.0.1",
+    ) -> None:
         super().__init__()
-        self.port = port
+        self.host, self.port = host, port
         self._firmware = firmware
         self._newline = newline
         self._lock = threading.Lock()
@@ -36,11 +43,11 @@ class VirtualUrcapServer(Server):
         self._listener: socket.socket | None = None
 
     def driver_config(self) -> RobotiqConfig:
-        return RobotiqConfig("urcap", host="127.0.0.1", port=self.port)
+        return RobotiqConfig("urcap", host=self.host, port=self.port)
 
     def restore(self) -> None:
         with self._lock:
-            self._listener = socket.create_server(("127.0.0.1", self.port))
+            self._listener = socket.create_server((self.host, self.port))
             self.port = self._listener.getsockname()[1]
             self._selector.register(self._listener, selectors.EVENT_READ)
 

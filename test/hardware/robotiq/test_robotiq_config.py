@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import CellConfig, GripperConfig
-from equigrasp.devices.fakes import ManualClock
+from equigrasp.devices.cell import GripperConfig
 from equigrasp.errors import ConfigError, NotConnectedError
 from equigrasp.hardware.robotiq.config import RobotiqConfig
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
-from equigrasp.hardware.robotiq.make import make_gripper, make_link
+from equigrasp.hardware.robotiq.make import make_link
 from equigrasp.hardware.robotiq.modbus_link import ModbusLink
 from equigrasp.hardware.robotiq.urcap_link import UrcapLink
 
@@ -26,15 +25,6 @@ def test_shipped_configurations_make_a_gripper(name: str, gripper_config: Grippe
     assert gripper.limits.stroke == 0.085
     with pytest.raises(NotConnectedError):
         gripper.state()
-
-
-def test_a_cell_names_its_driver() -> None:
-    cell = load_config(CellConfig, "cells", "ur5")
-    assert make_gripper(cell, ManualClock()).joint_names == ("robotiq_85_left_knuckle_joint",)
-    modbus = dataclasses.replace(cell, gripper_driver="robotiq_modbus")
-    assert isinstance(make_gripper(modbus)._protocol._link, ModbusLink)
-    with pytest.raises(ConfigError, match="Cell 'ur5' names no gripper_driver"):
-        make_gripper(dataclasses.replace(cell, gripper_driver=""))
 
 
 def test_the_transport_chooses_the_link() -> None:

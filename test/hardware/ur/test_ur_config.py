@@ -13,7 +13,7 @@ from equigrasp.hardware.ur.ur_config import UrConfig
 
 
 def test_the_shipped_configuration_loads() -> None:
-    config = load_config(UrConfig, "hardware", "ur5")
+    config = load_config(UrConfig, "arm_drivers", "ur5_rtde")
     assert config.payload_mass > 0.0
 
 

@@ -1,0 +1,54 @@
+"""The list of nodes that `equigrasp up` and the launch files share."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from equigrasp.errors import ConfigError
+from equigrasp.nodes.launch_parts import MODES, STOP_ORDER, describe, resolve
+from equigrasp.paths import share_dir
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_has_a_launch_file_and_an_order_to_stop_in(mode: str) -> None:
+    tree = ast.parse((Path(share_dir()) / "launch" / f"{mode}.launch.py").read_text())
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    assert [ast.literal_eval(c.args[0]) for c in calls] == [mode]
+    assert {d.name for d in describe(mode, {})} <= set(STOP_ORDER)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_argument_is_described_and_its_default_is_a_choice(mode: str) -> None:
+    for argument in MODES[mode].arguments:
+        assert argument.description.endswith(".")
+        assert not argument.choices or argument.default in argument.choices
+
+
+def test_only_the_simulation_sets_the_clock() -> None:
+    times = {m: {d.parameters.get("use_sim_time") for d in describe(m, {})} for m in MODES}
+    assert times == {"sim": {None, True}, "ur5": {None, False}, "kuka": {None, False}}
+
+
+def test_the_robots_address_reaches_arm_and_gripper() -> None:
+    nodes = {d.name: d for d in describe("ur5", {"robot_ip": "10.0.0.2", "camera_serial": "7"})}
+    assert nodes["arm"].parameters["host"] == nodes["gripper"].parameters["host"] == "10.0.0.2"
+    assert nodes["camera"].parameters["serial"] == "7"
+    elsewhere = describe("ur5", {"robot_ip": "10.0.0.2", "gripper_host": "10.0.0.3"})
+    assert next(d for d in elsewhere if d.name == "gripper").parameters["host"] == "10.0.0.3"
+
+
+def test_the_vendors_names_take_the_place_of_ours() -> None:
+    nodes = {d.name: d for d in describe("kuka", {"arm_action": "/a/b", "joint_states": "/a/js"})}
+    assert "arm" not in nodes
+    ours = "joint_trajectory_controller/follow_joint_trajectory/_action/"
+    assert nodes["executor"].remappings[f"{ours}send_goal"] == "/a/b/_action/send_goal"
+    assert nodes["executor"].remappings["joint_states"] == "/a/js"
+    assert nodes["gripper"].remappings == {"joint_states": "/a/js"}
+
+
+def test_arguments_belong_to_modes() -> None:
+    with pytest.raises(ConfigError, match="Unknown argument 'robot_ip'. Known: cell, method"):
+        resolve("sim", {"robot_ip": "10.0.0.2"})
+    with pytest.raises(ConfigError, match="Unknown argument 'objects'"):
+        resolve("ur5", {"objects": "household"})

@@ -1,0 +1,151 @@
+"""Driver nodes as processes: they wait for their device, say so, and end at once when told to."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+import rclpy  # noqa: E402
+from control_msgs.action import GripperCommand  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from graph import wait_for  # noqa: E402
+from rclpy.context import Context  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from virtual_robot import own_host  # noqa: E402
+
+from equigrasp.devices.cell import GripperConfig  # noqa: E402
+from equigrasp.devices.clock import WallClock  # noqa: E402
+from equigrasp.devices.fakes import FakeGripper  # noqa: E402
+from equigrasp.nodes.action_client import ActionClient  # noqa: E402
+from equigrasp.nodes.launch_parts import describe  # noqa: E402
+from equigrasp.nodes.supervisor import ManagedProcess  # noqa: E402
+from equigrasp.virtual.robotiq.firmware import VirtualRobotiq  # noqa: E402
+from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer  # noqa: E402
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
+HOST = own_host(3)
+PORT = 63352
+
+
+class Listener:
+    """Hears /diagnostics; spins only while it waits."""
+
+    def __init__(self) -> None:
+        domain_id = 140 + os.getpid() % 40
+        os.environ["ROS_DOMAIN_ID"] = str(domain_id)
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=domain_id)
+        self.node = Node("tester", context=self.context)
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.node)
+        self.statuses: dict[str, DiagnosticStatus] = {}
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, 10)
+
+    def wait(self, node: str, level: bytes, words: str, timeout: float = 40.0) -> None:
+        """Wait for a status of a node and level that holds some words."""
+
+        def has_come() -> bool:
+            self._executor.spin_once(timeout_sec=0.1)
+            status = self.statuses.get(f"{node}: status", DiagnosticStatus())
+            return status.level == level and words in status.message
+
+        wait_for(has_come, timeout, f"'{words}' of '{node}'")
+
+    def _hear(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.statuses[status.name] = status
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    rclpy.try_shutdown(context=listener.context)
+
+
+class Starter:
+    """Starts single nodes of a mode, and leaves none behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: list[ManagedProcess] = []
+
+    def __call__(self, name: str, mode: str, **arguments: str) -> ManagedProcess:
+        nodes = {d.name: d for d in describe(mode, {"method": "asr_tiny", **arguments})}
+        self.processes.append(ManagedProcess(nodes[name], self.folder))
+        return self.processes[-1]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Starter]:
+    starter = Starter(tmp_path)
+    yield starter
+    for process in starter.processes:
+        process.interrupt()
+        process.wait()
+
+
+def end(process: ManagedProcess) -> float:
+    """End a process and return how long that took [s]."""
+    began = time.monotonic()
+    process.process.send_signal(signal.SIGINT)
+    assert process.wait() == 0
+    return time.monotonic() - began
+
+
+def test_a_gripper_that_comes_late_is_waited_for(
+    listener: Listener, gripper_config: GripperConfig, start: Starter
+) -> None:
+    process = start("gripper", "ur5", gripper_host=HOST)
+    listener.wait("gripper", DiagnosticStatus.ERROR, "No URCap server")
+    client = ActionClient(listener.node, GripperCommand, "gripper_controller/gripper_cmd")
+    assert not client.server_is_ready()  # an unconfigured node offers nothing
+    fingers = FakeGripper(gripper_config, WallClock())
+    fingers.connect()
+    with VirtualUrcapServer(VirtualRobotiq(fingers), PORT, host=HOST):
+        listener.wait("gripper", DiagnosticStatus.OK, "active")
+        assert client.wait_for_server(10.0)
+        end(process)
+    assert "No URCap server" in (start.folder / "gripper.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("arm", {"robot_ip": HOST}, "Check power, cable and address"),
+        ("camera", {"camera_source": f"tcp://{HOST}:1"}, "No frame server"),
+    ],
+)
+def test_a_node_that_waits_says_why_and_ends_at_once(
+    listener: Listener, start: Starter, name: str, arguments: dict[str, str], words: str
+) -> None:
+    process = start(name, "ur5", **arguments)
+    listener.wait(name, DiagnosticStatus.ERROR, words)
+    assert end(process) < 5.0
+
+
+def test_an_action_and_joint_states_are_found_under_a_vendors_names(
+    listener: Listener, gripper_config: GripperConfig, start: Starter
+) -> None:
+    fingers = FakeGripper(gripper_config, WallClock())
+    fingers.connect()
+    with VirtualUrcapServer(VirtualRobotiq(fingers), PORT, host=HOST):
+        arguments = {"gripper_driver": "robotiq_urcap", "gripper_host": HOST}
+        process = start("gripper", "kuka", joint_states="/vendor/js", **arguments)
+        listener.wait("gripper", DiagnosticStatus.OK, "active")
+        assert listener.node.count_publishers("/vendor/js") == 1
+        assert listener.node.count_publishers("/joint_states") == 0
+        end(process)
+    process = start("executor", "kuka", arm_action="/vendor/follow")
+    listener.wait("executor", DiagnosticStatus.OK, "active")
+    clients = listener.node.get_client_names_and_types_by_node("executor", "/")
+    assert "/vendor/follow/_action/send_goal" in [name for name, _ in clients]
+    assert listener.node.count_subscribers("/lbr/joint_states") == 1
+    end(process)
