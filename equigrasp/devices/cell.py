@@ -188,12 +188,12 @@ class CellConfig:
     """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
 
     `safety` names the file in `config/safety/` with what no command may exceed. `arm_driver`,
-    `gripper_driver` and `camera_driver` name the files in `config/arm_drivers/` and so on that tell how
-    the real devices are reached (see `hardware/registry.py`); empty: by nothing of ours. `calibration`
-    names the file that `equigrasp calibrate` wrote (in `config/calibrations/`, or a path);
-    `calibrated_cell.load_cell` applies it. `obstacles` are what stands in the cell besides table and
-    trays, such as the camera's mount. `success_detection` is `finger_width`, `object_bits` or
-    `image_difference` (see `primitives/success.py`); for the last, a tray that lost more than
+    `gripper_driver` and `camera_driver` name the files in `config/arm_drivers/` and so on that tell
+    how the real devices are reached (see `hardware/registry.py`); empty: by nothing of ours.
+    `calibration` names the file that `equigrasp calibrate` wrote (in `config/calibrations/`, or a
+    path); `calibrated_cell.load_cell` applies it. `obstacles` are what stands in the cell besides
+    table and trays, such as the camera's mount. `success_detection` is `finger_width`, `object_bits`
+    or `image_difference` (see `primitives/success.py`); for the last, a tray that lost more than
     `min_object_volume` [m³] lost an object.
     """
 

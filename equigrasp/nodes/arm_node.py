@@ -74,7 +74,7 @@ class ArmNode(ManagedNode):
 
     Args:
         arm: The device; None: the real one of the cell that the parameters name.
-        cell: Its cell; None: that one.
+        cell: Its cell.
     """
 
     def __init__(self, arm: Arm | None = None, cell: CellConfig | None = None) -> None:

@@ -27,7 +27,6 @@ class CameraNodeConfig:
 
     rate: float = parameter(4.0, "Frames per second [Hz, node clock].", 0.1, 60.0)
     name: str = parameter("overhead", "Camera name; its frame is <name>_optical_frame.")
-    cell: str = parameter("", "Cell of the camera, whose calibration must be of it; empty: any.")
     has_color: bool = parameter(True, "Whether colour is published.")
 
 
@@ -40,8 +39,8 @@ class CameraNode(ManagedNode):
 
     def __init__(self, camera: Camera | None = None) -> None:
         super().__init__(names.CAMERA, is_patient=camera is None)
+        self._camera, self._cell = (camera, "") if camera is not None else camera_of(self)
         self._config = declare(self, CameraNodeConfig)
-        self._camera = camera if camera is not None else camera_of(self, self._config.cell)
         self._frame_id = f"{self._config.name}_optical_frame"
         self._last_error = ""
         self.report_health_with(lambda: (not self._last_error, self._last_error, {}))
@@ -49,8 +48,8 @@ class CameraNode(ManagedNode):
     def set_up(self) -> None:
         """Connect the camera and announce where it is."""
         self._camera.connect()
-        if self._config.cell:
-            for warning in camera_disagreements(self._config.cell, self._camera.serial):
+        if self._cell:
+            for warning in camera_disagreements(self._cell, self._camera.serial):
                 self.get_logger().warning(warning)
         self._depth = self.create_publisher(Image, names.DEPTH_IMAGE, qos.reliable(2))
         self._color = self.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))

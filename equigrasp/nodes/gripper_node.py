@@ -37,7 +37,7 @@ class GripperNode(ManagedNode):
     Args:
         gripper: The device; None: the real one of the cell that the parameters name.
         description: Tells the joint's position at an opening, and the cell's limits, which every goal
-            is held against here, the last place before the wire; None: that cell's.
+            is held against here, the last place before the wire; None: the cell's.
     """
 
     def __init__(

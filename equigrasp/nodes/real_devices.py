@@ -41,6 +41,7 @@ class GripperParameters:
 class CameraParameters:
     """Which camera, and what differs from its driver's file."""
 
+    cell: str = parameter("ur5", _CELL)
     source: str = parameter(
         "", "device, bag:<file> or tcp://<host>:<port>; empty: as the driver's file says."
     )
@@ -67,9 +68,8 @@ def gripper_of(node: Node) -> tuple[Gripper, GripperConfig]:
     return gripper, cell.load_gripper()
 
 
-def camera_of(node: Node, cell: str) -> Camera:
-    """Return the camera of a cell, set by a node's parameters; see `arm_of`."""
+def camera_of(node: Node) -> tuple[Camera, str]:
+    """Return the camera that a node's parameters name, and the name of its cell; see `arm_of`."""
     wanted = declare(node, CameraParameters)
-    return registry.make_camera(
-        load_cell(cell), {"source": wanted.source, "serial": wanted.serial}
-    )
+    overrides = {"source": wanted.source, "serial": wanted.serial}
+    return registry.make_camera(load_cell(wanted.cell), overrides), wanted.cell

@@ -58,6 +58,7 @@ class RealSenseCamera(Camera):
         self._request: _Request | None = None
         self._freshness = Freshness()
         self._name = f"Camera '{camera.name}'"
+        self._serial = ""
         self._trouble = ""  # why no frames come, empty while they do
         self._is_streaming = threading.Event()
         self._is_closing = threading.Event()
@@ -70,6 +71,10 @@ class RealSenseCamera(Camera):
     @property
     def T_base_camera(self) -> Transform:  # noqa: N802
         return self._pose
+
+    @property
+    def serial(self) -> str:
+        return self._serial
 
     def connect(self) -> None:
         """Find the camera and wait for its first frame.
@@ -173,7 +178,7 @@ class RealSenseCamera(Camera):
     def _open(self, pipeline: Pipeline) -> None:
         pipeline.open()
         assert pipeline.model is not None
-        self._model = pipeline.model
+        self._model, self._serial = pipeline.model, pipeline.serial
         self._name = f"Camera '{self._camera.name}', {pipeline.name},"
 
     def _stream(self, pipeline: Pipeline) -> None:

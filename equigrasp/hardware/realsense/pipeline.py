@@ -14,7 +14,7 @@ from equigrasp.hardware.realsense.config import RealSenseConfig
 from equigrasp.hardware.realsense.filters import make_filters
 from equigrasp.hardware.realsense.library import import_realsense
 from equigrasp.hardware.realsense.region import Region, check_focal_length, find_region
-from equigrasp.hardware.realsense.source import Source
+from equigrasp.hardware.realsense.source import Source, info
 from equigrasp.hardware.realsense.stamps import StampClock
 from equigrasp.hardware.realsense.wire import IDENTITY
 from equigrasp.perception.camera_model import CameraModel
@@ -49,13 +49,14 @@ class Pipeline:
 
     Attributes:
         name: Product and serial number, once opened.
+        serial: Serial number, once opened.
         model: Intrinsics of the region of interest, once opened.
     """
 
     def __init__(self, source: Source, camera: CameraConfig, config: RealSenseConfig) -> None:
         self._rs = import_realsense()
         self.source, self._camera, self._config = source, camera, config
-        self.name = ""
+        self.name = self.serial = ""
         self.model: CameraModel | None = None
         self._pipeline: Any = None
         self._region = Region(0, 0, 0, 0)
@@ -78,6 +79,7 @@ class Pipeline:
             self._record(opened.config)
             profile = opened.pipeline.start(opened.config)
             self._pipeline = opened.pipeline
+            self.serial = info(profile.get_device(), self._rs.camera_info.serial_number)
             self._look_at(profile)
         except RuntimeError as error:
             self.close()

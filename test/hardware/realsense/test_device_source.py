@@ -49,6 +49,7 @@ def test_the_only_camera_streams_at_the_wanted_size(make_camera: MakeCamera) -> 
     pipeline = Pipeline(source, camera_config(), RealSenseConfig(**OPTIONS))
     pipeline.open()
     assert pipeline.name == "D435 (serial f1)"
+    assert pipeline.serial == "f1"
     depth = np.full((48, 64), 1234, np.uint16)
     camera.put(RawFrame(7, time.time(), depth, np.zeros((48, 64, 3), np.uint8)))
     arrival = pipeline.read(1.0)
