@@ -161,7 +161,8 @@ class _Servo:
 
     @property
     def is_at_rest(self) -> bool:
-        return self._reference.is_at_rest
+        """Whether set-point and arm stand still."""
+        return self._reference.is_at_rest and not self._status.is_active
 
     def take(self, order: FollowOrder | StopOrder) -> None:
         """Begin an order."""
