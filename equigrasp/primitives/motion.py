@@ -55,7 +55,7 @@ class Motion:
         trajectory: JointTrajectory,
         *,
         guard: Callable[[], bool] | None = None,
-        watch: Callable[[], None] = lambda: None,
+        watch: Callable[[], None] | None = None,
     ) -> MotionState:
         """Follow a trajectory to its end.
 
@@ -79,6 +79,7 @@ class Motion:
         began = clock.now()
         deadline = began + trajectory.duration + self.cell.config.motion.motion_timeout
         arm.start_trajectory(trajectory)
+        is_heard = guard is not None or watch is not None
         is_guarded, seen = False, arm.joint_state().stamp
         while True:
             clock.pause()
@@ -86,10 +87,11 @@ class Motion:
             status = arm.motion_status()
             if not status.is_active:
                 break
-            stamp = arm.joint_state().stamp
+            stamp = arm.joint_state().stamp if is_heard else seen
             if stamp > seen:
                 seen = stamp
-                watch()
+                if watch is not None:
+                    watch()
                 if guard is not None and not is_guarded and guard():
                     is_guarded = True
                     arm.stop()
