@@ -57,7 +57,8 @@ class PixelPolicy(ABC):
         self._steps_per_attempt = training.steps_per_attempt
         self._num_rotations = num_rotations
         self._modules = modules
-        self._device = next(p.device for m in modules.values() for p in m.parameters())
+        devices = (p.device for m in modules.values() for p in m.parameters())
+        self._device = next(devices, torch.device("cpu"))
         self._lock = threading.Lock()
         self.version = 0
         self._refresh()

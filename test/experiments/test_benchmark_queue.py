@@ -8,11 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from equigrasp.cli import main
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks.attempts import TwoTrayAttempts
 from equigrasp.experiments.benchmarks.claims import claim, is_claimed
+from equigrasp.experiments.benchmarks.difficulty import unseen_names
 from equigrasp.experiments.benchmarks.plan import make_plan
 from equigrasp.experiments.benchmarks.protocol import Conditions, Order
 from equigrasp.experiments.benchmarks.scene import PlacedObject, Scene
@@ -20,7 +23,10 @@ from equigrasp.experiments.benchmarks.validation import Journal
 from equigrasp.experiments.benchmarks.worker import Task
 from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.learning.weight_store import load_weights
+from equigrasp.methods.registry import load_method
 from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.simulation.make import make_simulated_cell
+from equigrasp.simulation.object_sets.household import HouseholdSet
 
 CONDITIONS = Conditions("simulation")
 TINY = ["--size", "tiny", "--cell", "ur5", "--methods", "asr", "--workers", "1"]
@@ -166,3 +172,30 @@ def test_a_dry_run_lists_the_queue_and_touches_nothing(
     text = capsys.readouterr().out
     assert "ready" in text and "asr seed 0: train to 500" in text and "with 2 workers" in text
     assert not (tmp_path / "none").exists()
+
+
+def test_easy_and_hard_objects_are_unseen_and_apart() -> None:
+    easy, hard = unseen_names("easy", "household"), unseen_names("hard", "household")
+    assert len(easy) == len(hard) == 15 and not set(easy) & set(hard)
+    assert set(easy) | set(hard) <= set(HouseholdSet().names("test"))
+    with pytest.raises(ConfigError, match="'random_urdfs' was never measured"):
+        unseen_names("easy", "random_urdfs")
+
+
+def test_two_trays_carry_on_where_they_were_and_draw_new_objects_in_time() -> None:
+    package, method = load_method("asr_tiny")
+    policy = package.make_policy(method, package.make_networks(method, 0))
+    names = [["cube_1", "bar_2"], ["can_1", "bar_3"]]
+    with make_simulated_cell("ur5") as simulation:
+        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], None, 1)
+        source.attempt(0, "random")
+        scene = source.scene(1)
+    assert sorted(o.name for o in scene.objects) == sorted(names[0]) and scene.episode == 0
+    with make_simulated_cell("ur5") as simulation:
+        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], scene, 0)
+        for before, after in zip(scene.objects, source.scene(1).objects, strict=True):
+            assert np.allclose(before.position, after.position, atol=0.01)
+    with make_simulated_cell("ur5") as simulation:
+        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], scene, 1)
+        source.attempt(1, "random")
+        assert sorted(o.name for o in source.scene(2).objects) == sorted(names[1])

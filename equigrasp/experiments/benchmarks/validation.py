@@ -118,9 +118,7 @@ def _source(
     seed = derive_seed(_SCENES, piece.seed)  # the same scenes for all methods and checkpoints
     if piece.objects == SIMULATION_SET:
         shapes = training_names(simulation, conditions.num_objects, seed)
-        return EpisodeAttempts(
-            simulation, policy, seed, shapes, conditions.num_objects, scene
-        )
+        return EpisodeAttempts(simulation, policy, seed, shapes, conditions.num_objects, scene)
     names = unseen_names(piece.objects, conditions.objects)
     return TwoTrayAttempts(simulation, policy, seed, lambda number: names, scene)
 
