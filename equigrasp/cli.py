@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equigrasp.errors import EquigraspError
+from equigrasp.experiments.benchmarks.command import add_options
 
 if TYPE_CHECKING:
     from equigrasp.experiments.doctor import Finding
@@ -75,10 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="draw a run and write its report.md")
     report.add_argument("folder", type=Path, help="run folder")
     report.set_defaults(run=_report)
-    bench = commands.add_parser(
-        "bench", help="measure decision, SGD step, simulator, attempt, messages, CPU and memory"
-    )
-    bench.add_argument("--no-graph", action="store_true", help="only what needs no ROS")
+    bench = commands.add_parser("bench", help="the paper's tables and curves; speed of the parts")
+    add_options(bench)
     bench.set_defaults(run=_bench)
     _add_virtual(commands)
     _add_doctor(commands)
@@ -244,6 +243,10 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if set(options.names) - {"speed"}:
+        from equigrasp.experiments.benchmarks.command import run
+
+        return run(options, print)
     from equigrasp.experiments.bench import bench
 
     bench()

@@ -34,6 +34,10 @@ class World(ABC):
         """Drop objects of the named shapes into a tray, one by one, and let them settle."""
 
     @abstractmethod
+    def place_object(self, name: str, pose: Transform) -> int:
+        """Put an object of a shape at a pose in base, at rest, and return its handle."""
+
+    @abstractmethod
     def drop_object(self, handle: int, workspace: Workspace) -> None:
         """Let an object fall into a tray from above it; it comes to rest as time passes."""
 

@@ -8,11 +8,14 @@ from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
 from equigrasp.errors import ConfigError, PerceptionError
 from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.transform import Transform
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.motion import Motion
 from equigrasp.primitives.outcome import GraspOutcome
 from equigrasp.primitives.pick import PickPrimitive
+
+_TIME_TO_SETTLE = 0.25  # [s] for objects that were put back where they lay
 
 
 class GraspEpisode:
@@ -57,9 +60,17 @@ class GraspEpisode:
             raise ConfigError(f"An episode needs {self.num_objects} objects, found {len(names)}.")
         self._world.reset(seed)
         self._world.spawn_objects(names, self.workspace)
-        self.num_attempts = self.num_disagreements = 0
-        self.is_terminal = self.is_truncated = False
-        return self._look()
+        return self._begin(0)
+
+    def resume(self, objects: list[tuple[str, Transform]], num_attempts: int) -> Observation:
+        """Carry on an episode that was left with these objects after `num_attempts`, and look."""
+        self._world.reset(0)
+        for name, pose in objects:
+            self._world.place_object(name, pose)
+        settled = self.cell.clock.now() + _TIME_TO_SETTLE
+        while self.cell.clock.now() < settled:
+            self.cell.clock.pause()
+        return self._begin(num_attempts)
 
     def step(self, grasp: GraspAction) -> tuple[Observation, GraspOutcome]:
         """Try a grasp, take away what is held, go home and look.
@@ -76,16 +87,28 @@ class GraspEpisode:
         self.num_disagreements += int(bool(held) != outcome.is_success)
         for handle in held:
             self._world.remove_object(handle)
-        motion = Motion(self.cell, threading.Event())
-        motion.start_fingers(self.cell.gripper_config.limits.stroke)
-        motion.wait_for_fingers()
-        self._pick.go_home()
+        if outcome.is_success and not held:
+            Motion(self.cell, threading.Event()).open_fingers()  # drops what it has where it was
+        self.go_home()
         self.num_attempts += 1
-        observation = self._look()
+        observation = self.look()
         self.is_truncated = not self.is_terminal and self.num_attempts >= self.max_attempts
         return observation, outcome
 
-    def _look(self) -> Observation:
+    def go_home(self) -> None:
+        """Bring the arm out of the camera's view, opening the fingers on the way."""
+        motion = Motion(self.cell, threading.Event())
+        motion.start_fingers(self.cell.gripper_config.limits.stroke)
+        self._pick.go_home()
+        motion.wait_for_fingers()
+
+    def _begin(self, num_attempts: int) -> Observation:
+        self.num_attempts, self.num_disagreements = num_attempts, 0
+        self.is_terminal = self.is_truncated = False
+        return self.look()
+
+    def look(self) -> Observation:
+        """Look at the tray; the episode ends if it is empty."""
         observation = observe(self.cell, self.workspace)
         self.is_terminal = is_empty(observation)
         return observation

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import statistics
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,3 +120,10 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
     return [
         r for r in rows if all(r.get(c) is not None for c in COLUMNS) and r["attempt"].isdigit()
     ]
+
+
+def seconds_per_attempt(metrics: Path) -> float | None:
+    """Return the median wall time [s] between two attempts, or None if there are too few."""
+    times = [float(row["time"]) for row in read_metrics(metrics)]
+    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    return statistics.median(gaps[-200:]) if len(gaps) >= 5 else None

@@ -36,11 +36,12 @@ _TIME_TO_SETTLE = 1.0  # [s] for an object that was dropped
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
-    """An attempt that was carried out."""
+    """An attempt that was carried out; `is_disagreeing`: finger width and simulator differ on it."""
 
     observation: Observation
     decision: Decision
     outcome: GraspOutcome
+    is_disagreeing: bool = False
 
 
 class SimulatedRun:
@@ -51,16 +52,25 @@ class SimulatedRun:
         policy: Chooses the grasps.
         split: Part of the object set.
         seed: Seed of objects, places and choices.
+        names: Shapes of the objects; None: drawn from the split.
     """
 
-    def __init__(self, simulation: SimulatedCell, policy: Policy, split: str, seed: int) -> None:
+    def __init__(
+        self,
+        simulation: SimulatedCell,
+        policy: Policy,
+        split: str,
+        seed: int,
+        names: list[str] | None = None,
+    ) -> None:
         self._simulation = simulation
         self._policy = policy
         self._seed = seed
         planner = OmplPlanner(simulation.cell)
         self.env = OpenLoopGraspEnv(simulation.cell, planner, np.random.default_rng([seed, 9]))
-        rng = np.random.default_rng([seed, 5])
-        names = simulation.world.object_set.draw(split, NUM_OBJECTS, rng)
+        if names is None:
+            rng = np.random.default_rng([seed, 5])
+            names = simulation.world.object_set.draw(split, NUM_OBJECTS, rng)
         simulation.world.spawn_objects(names, self.env.trays.pick)
         self.num_refused = 0
         self._failures = 0
@@ -137,6 +147,16 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
 def _learn(
     learner: AsyncLearner, policy: Policy, metrics: MetricsFile, attempt: Attempt, number: int
 ) -> None:
+    row = store(learner, attempt, number)
+    for report in learner.train_pending(learner.num_pending_steps):
+        metrics.add_step(report)
+    metrics.add_attempt(row)
+    if learner.num_steps:
+        policy.load(read_parameters(learner.learner.modules), learner.num_steps, "learner")
+
+
+def store(learner: AsyncLearner, attempt: Attempt, number: int) -> AttemptRow:
+    """Write an attempt to the experience log, and return its row of the metrics."""
     decision, outcome = attempt.decision, attempt.outcome
     row = AttemptRow(
         time.time(),
@@ -159,11 +179,7 @@ def _learn(
         ),
         row.extras(),
     )
-    for report in learner.train_pending(learner.num_pending_steps):
-        metrics.add_step(report)
-    metrics.add_attempt(row)
-    if learner.num_steps:
-        policy.load(read_parameters(learner.learner.modules), learner.num_steps, "learner")
+    return row
 
 
 def evaluate(

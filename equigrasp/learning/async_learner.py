@@ -52,6 +52,7 @@ class AsyncLearner:
         config: The method's configuration.
         seed: Seed of the run.
         weights: Weight file to begin a new run with; None: random weights.
+        device: Where the networks learn: `cpu` or `cuda`.
         heightmap_size_px: Side of the heightmaps.
         action_size_px: Side of the action square.
     """
@@ -63,6 +64,7 @@ class AsyncLearner:
         config: Any,
         seed: int,
         weights: Path | None = None,
+        device: str = "cpu",
         heightmap_size_px: int = 128,
         action_size_px: int = 96,
     ) -> None:
@@ -75,6 +77,8 @@ class AsyncLearner:
         modules = package.make_networks(config, seed)
         if weights is not None:
             fill_parameters(modules, load_weights(weights)[0], str(weights))
+        self._device = torch.device(device)
+        modules = {name: module.to(self._device) for name, module in modules.items()}
         self.learner: Learner = package.make_learner(config, modules, action_size_px)
         self.buffer = UniformBuffer(
             self._config.buffer_capacity,
@@ -101,6 +105,17 @@ class AsyncLearner:
     def num_pending_steps(self) -> int:
         """Steps that the attempts on disk still call for."""
         return max(0, self._steps_due(self.num_attempts) - self.num_steps)
+
+    @property
+    def num_learned_attempts(self) -> int:
+        """Attempts that called for no step which is not yet taken."""
+        if not self.num_pending_steps:
+            return self.num_attempts
+        return (
+            self._config.first_training_attempt
+            - 1
+            + self.num_steps // self._config.steps_per_attempt
+        )
 
     def add(self, transition: GraspTransition, extras: Extras) -> bool:
         """Write an attempt to disk and into the buffer; False if it is there already.
@@ -194,13 +209,13 @@ class AsyncLearner:
         rng = np.random.default_rng([derive_seed(self._seed, 5), step]) if is_fresh else None
         copies = [self.buffer.read(*pair, rng) for _ in range(views) for pair in pairs]
         rewards = [self.buffer.get(attempt).reward for attempt, _ in pairs] * views
+        heightmaps = np.stack([dequantize(c.heightmap) for c in copies])[:, None]
+        device = self._device
         return GraspBatch(
-            heightmaps=torch.from_numpy(
-                np.stack([dequantize(c.heightmap) for c in copies])[:, None]
-            ),
-            rows=torch.tensor([c.row for c in copies]),
-            cols=torch.tensor([c.col for c in copies]),
-            rotation_bins=torch.tensor([c.rotation_bin for c in copies]),
-            rewards=torch.tensor(rewards, dtype=torch.float32),
+            heightmaps=torch.from_numpy(heightmaps).to(device),
+            rows=torch.tensor([c.row for c in copies], device=device),
+            cols=torch.tensor([c.col for c in copies], device=device),
+            rotation_bins=torch.tensor([c.rotation_bin for c in copies], device=device),
+            rewards=torch.tensor(rewards, dtype=torch.float32, device=device),
             num_views=views,
         )

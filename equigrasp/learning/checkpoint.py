@@ -5,6 +5,7 @@ import torch
 from equigrasp.errors import WeightsError
 from equigrasp.learning.interfaces import Learner
 
+_MOMENTS = ("exp_avg", "exp_avg_sq")  # lie where the parameter does; the counter on the CPU
 _KEYS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -28,6 +29,7 @@ def load_optimizer_state(learner: Learner, tensors: dict[str, torch.Tensor]) -> 
     for name, parameter in _named_parameters(learner):
         try:
             state = {key: tensors[f"adam.{key}.{name}"].clone() for key in _KEYS}
+            state |= {key: state[key].to(parameter.device) for key in _MOMENTS}
         except KeyError as error:
             raise WeightsError(f"The checkpoint lacks {error.args[0]}.") from error
         learner.optimizer.state[parameter] = state

@@ -43,7 +43,7 @@ class PixelPolicy(ABC):
         acting: How grasps are chosen.
         training: Tells how many attempts a version has learned from.
         num_rotations: Yaw bins in [0, pi).
-        modules: The networks; the policy owns them.
+        modules: The networks, all on one device; the policy owns them.
     """
 
     def __init__(
@@ -57,6 +57,8 @@ class PixelPolicy(ABC):
         self._steps_per_attempt = training.steps_per_attempt
         self._num_rotations = num_rotations
         self._modules = modules
+        devices = (p.device for m in modules.values() for p in m.parameters())
+        self._device = next(devices, torch.device("cpu"))
         self._lock = threading.Lock()
         self.version = 0
         self._refresh()
@@ -111,7 +113,8 @@ class PixelPolicy(ABC):
         else:
             with self._lock, torch.inference_mode():
                 temperature = self._temperature(mode, num_consecutive_failures)
-                image = torch.from_numpy(observation.heightmap[None, None].astype(np.float32))
+                heightmap = observation.heightmap[None, None].astype(np.float32)
+                image = torch.from_numpy(heightmap).to(self._device)
                 selection = self._select(image, mask, temperature, rng)
         border = observation.workspace.border_px
         chosen = PixelGrasp(selection.row + border, selection.col + border, selection.rotation_bin)

@@ -38,23 +38,11 @@ class WeightStore:
         Raises:
             WeightsError: if the disk takes no more; earlier versions are untouched.
         """
-        contiguous = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        data = save(contiguous, metadata | {"version": str(version)})
-        path = self.folder / f"{self._prefix}_{version:08d}.safetensors"
-        partial = path.with_suffix(".part")
-        try:
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-            _sync_folder(self.folder)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise WeightsError(f"Cannot write {path}: {error.strerror}.") from error
+        path = self._path(version)
+        sha256 = write_weights(path, tensors, metadata | {"version": str(version)})
         for old in self.versions()[: -self._num_kept]:
             self._path(old).unlink(missing_ok=True)
-        return WeightFile(version, path, hashlib.sha256(data).hexdigest())
+        return WeightFile(version, path, sha256)
 
     def versions(self) -> list[int]:
         """Return the stored versions, oldest first."""
@@ -72,6 +60,28 @@ class WeightStore:
             except WeightsError:
                 continue
         return None
+
+
+def write_weights(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
+    """Write a safetensors file, whole and flushed to disk or not at all; return its SHA-256.
+
+    Raises:
+        WeightsError: if the disk takes no more; a file of that name is untouched.
+    """
+    data = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise WeightsError(f"Cannot write {path}: {error.strerror}.") from error
+    return hashlib.sha256(data).hexdigest()
 
 
 def load_weights(

@@ -72,7 +72,7 @@ class Motion:
         trajectory: JointTrajectory,
         *,
         guard: Callable[[], bool] | None = None,
-        watch: Callable[[], None] = lambda: None,
+        watch: Callable[[], None] | None = None,
     ) -> MotionState:
         """Follow a trajectory to its end.
 
@@ -96,6 +96,7 @@ class Motion:
         began = clock.now()
         patience = _Patience(self.cell, trajectory.duration)
         arm.start_trajectory(trajectory)
+        is_heard = guard is not None or watch is not None
         is_guarded, seen = False, arm.joint_state().stamp
         while True:
             clock.pause()
@@ -103,10 +104,11 @@ class Motion:
             status = arm.motion_status()
             if not status.is_active:
                 break
-            stamp = arm.joint_state().stamp
+            stamp = arm.joint_state().stamp if is_heard else seen
             if stamp > seen:
                 seen = stamp
-                watch()
+                if watch is not None:
+                    watch()
                 if guard is not None and not is_guarded and guard():
                     is_guarded = True
                     arm.stop()

@@ -140,9 +140,9 @@ class BulletGripper(Gripper):
     def _before_step(self, now: float) -> None:
         angle, _ = self._measure()
         step = four_bar.driver_speed_of(self._speed, angle) * TIME_STEP
-        self._reference += float(np.clip(self._target - self._reference, -step, step))
+        self._reference += min(max(self._target - self._reference, -step), step)
         # The reference may not run far ahead of blocked fingers.
-        self._reference = float(np.clip(self._reference, angle - 0.1, angle + 0.1))
+        self._reference = min(max(self._reference, angle - 0.1), angle + 0.1)
         self._command(angle)
         if self._status.state is not MotionState.MOVING:
             return

@@ -10,6 +10,16 @@ from pybullet_utils.bullet_client import BulletClient
 TIME_STEP = 1.0 / 240.0  # [s]
 
 
+class _Client(BulletClient):  # type: ignore[misc]  # PyBullet has no types
+    """Binds each function of the engine to its client once, not at every call."""
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = super().__getattr__(name)
+        if name != "disconnect":  # asking for it marks the client as gone
+            setattr(self, name, attribute)
+        return attribute
+
+
 class Physics:
     """A PyBullet world without a window.
 
@@ -19,7 +29,7 @@ class Physics:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.client: Any = BulletClient(connection_mode=pybullet.DIRECT)
+        self.client: Any = _Client(connection_mode=pybullet.DIRECT)
         self._hooks: list[Callable[[float], None]] = []
         self._num_steps = 0
         self.start_time = 0.0  # [s] of simulated time at the first step

@@ -36,6 +36,10 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
     "asr_no_on_policy_target": ("asr", {"training.q1_target": "reward"}),
     "asr_no_off_policy_loss": ("asr", {"training.num_off_policy_pixels": 0}),
     "asr_epsilon_greedy": ("asr", {"acting.exploration": "epsilon_greedy"}),
+    "asr_c32": (
+        "asr",
+        {"network.num_rotations": 16, "training.batch_size": 16, "training.num_copies": 16},
+    ),
     "equ_asr": (
         "asr",
         NO_FCB
@@ -158,7 +162,8 @@ def test_one_training_step_moves_all_networks_and_the_policy_acts(
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[50:70, 40:80] = 0.05
     decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
-    assert decision.q_map.shape == (96, 96) and decision.rotation_values.shape == (8,)
+    assert decision.q_map.shape == (96, 96)
+    assert decision.rotation_values.shape == (config.network.num_rotations,)
     assert decision.q_value == decision.rotation_values[decision.pixel.rotation_bin]
 
 

@@ -93,7 +93,8 @@ class AsrLearner:
             q_map.detach()[:, inner, inner].flatten(1) / self._config.off_policy_temperature, 1
         )
         generator = torch.Generator().manual_seed(seed)
-        flat = torch.multinomial(weights, count, generator=generator)  # (B, k)
+        drawn = torch.multinomial(weights.cpu(), count, generator=generator)
+        flat = drawn.to(q_map.device)  # (B, k)
         rows = flat // self._action_size_px + border
         cols = flat % self._action_size_px + border
         with torch.no_grad():

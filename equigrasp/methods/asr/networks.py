@@ -65,7 +65,7 @@ def extract_patches(
     size = heightmaps.shape[-1]
     # 33 cells about the pixel, averaged two by two, are 32 that lie the same way about it after any
     # quarter turn; a plain crop of 32 is off centre, and turning the scene would change it.
-    offsets = torch.arange(PATCH_SIZE_PX + 1) - PATCH_SIZE_PX // 2
+    offsets = torch.arange(PATCH_SIZE_PX + 1, device=rows.device) - PATCH_SIZE_PX // 2
     patch_rows = (rows[..., None] + offsets).clamp(0, size - 1)  # (B, K, 33)
     patch_cols = (cols[..., None] + offsets).clamp(0, size - 1)
     batch = torch.arange(len(heightmaps))[:, None, None, None]

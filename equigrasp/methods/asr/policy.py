@@ -26,11 +26,11 @@ class AsrPolicy(PixelPolicy):
     ) -> Selection:
         border = (image.shape[-1] - len(mask)) // 2
         inner = slice(border, image.shape[-1] - border)
-        q_map = success_probability(self._modules["q1"](image))[0, inner, inner].numpy()
+        q_map = success_probability(self._modules["q1"](image))[0, inner, inner].cpu().numpy()
         row, col = sample_index(boltzmann_probabilities(q_map, temperature, mask), rng)
-        rows, cols = torch.tensor([[row + border]]), torch.tensor([[col + border]])
+        rows, cols = torch.tensor([[[row + border]], [[col + border]]], device=image.device)
         patch = extract_patches(image, rows, cols, self._is_patch_relative)
-        rotation_values = success_probability(self._modules["q2"](patch))[0].numpy()
+        rotation_values = success_probability(self._modules["q2"](patch))[0].cpu().numpy()
         probabilities = boltzmann_probabilities(rotation_values, temperature)
         rotation_bin = sample_index(probabilities, rng)[0]
         q_value = float(rotation_values[rotation_bin])

@@ -66,7 +66,7 @@ class TurningFcn(torch.nn.Module):
     def forward(self, heightmaps: torch.Tensor) -> torch.Tensor:
         """Return the logits of all grasps; see `ChannelFcn.forward`."""
         n = self.num_rotations
-        bins = torch.arange(n).repeat(len(heightmaps))
+        bins = torch.arange(n, device=heightmaps.device).repeat(len(heightmaps))
         maps = self.at_yaws(heightmaps.repeat_interleave(n, 0), bins)  # (B n, C, S, S)
         return maps.unflatten(0, (-1, n)).transpose(1, 2)
 

@@ -24,7 +24,7 @@ class FcnPolicy(PixelPolicy):
     ) -> Selection:
         border = (image.shape[-1] - len(mask)) // 2
         inner = slice(border, image.shape[-1] - border)
-        maps = success_probability(self._modules["q"](image))[0, :, inner, inner].numpy()
+        maps = success_probability(self._modules["q"](image))[0, :, inner, inner].cpu().numpy()
         allowed = np.broadcast_to(mask, maps.shape)  # (n, A, A)
         probabilities = boltzmann_probabilities(maps, temperature, allowed)
         rotation_bin, row, col = sample_index(probabilities, rng)

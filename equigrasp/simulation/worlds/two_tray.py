@@ -52,11 +52,14 @@ class TwoTrayWorld(World):
 
     def spawn_objects(self, names: list[str], workspace: Workspace) -> None:
         for i, name in enumerate(names):
-            pose = self._drop_pose(workspace, 0.004 * i)
-            handle = self.object_set.load(self._physics, name, pose)
-            self._names[handle] = name
+            self.place_object(name, self._drop_pose(workspace, 0.004 * i))
             self._physics.sleep(_STEPS_BETWEEN_DROPS * TIME_STEP)
         self._physics.sleep(_STEPS_TO_SETTLE * TIME_STEP)
+
+    def place_object(self, name: str, pose: Transform) -> int:
+        handle = self.object_set.load(self._physics, name, pose)
+        self._names[handle] = name
+        return handle
 
     def drop_object(self, handle: int, workspace: Workspace) -> None:
         self._require(handle)

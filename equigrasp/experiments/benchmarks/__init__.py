@@ -1,0 +1,1 @@
+"""The paper's tables and curves: protocols, a resumable queue of runs, published figures beside ours."""

@@ -1,0 +1,160 @@
+"""Options of `equigrasp bench`; nothing heavy is imported until a benchmark runs."""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from equigrasp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from equigrasp.experiments.benchmarks.protocol import Order
+
+NAMES = ("speed", "table1", "table2", "table3", "table5", "figure3")
+DESCRIPTION = """speed             medians of decision, SGD step, simulator, attempt, messages, CPU, memory (default)
+table3, figure3   ours and the baselines in simulation: one tray of 15 objects, episodes of at most
+                  30 attempts, frozen weights validated every 150 attempts
+table5            the ablations, under the same protocol and in the same folder
+table1, table2    the on-robot protocol: two trays, 500 (1000) attempts, then unseen objects
+
+The queue's state is the results folder alone. Stop it whenever you like, even with kill -9, and give the
+same command again: at most the attempt in flight is lost. Several commands, also on several
+machines that share the folder, may work on it at once. To train on one machine and validate on
+another, run `--only train` there, copy the folder, run `--only validate` here: weights, curves and
+results are files in it, and no piece is done twice. Methods, seeds and attempts may be added later."""
+EPILOG = """examples:
+  equigrasp bench table3 table5 --seeds 0 1 2 --dry-run     what there is to do, and for how long
+  equigrasp bench table3 --methods asr rot_fcn --seeds 0    these two first
+  equigrasp bench table3 table5 --size paper --device cuda  as published, on a GPU"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.add_argument("names", nargs="*", type=_name, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--no-graph", action="store_true", help="speed: only what needs no ROS")
+    parser.add_argument(
+        "--methods", nargs="+", default=[], metavar="METHOD", help="some of its methods [all]"
+    )
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0], metavar="N", help="a run for each [0]"
+    )
+    parser.add_argument(
+        "--attempts", type=_count, help="of a run [500; paper size in simulation: 1500]"
+    )
+    parser.add_argument(
+        "--size",
+        default="compact",
+        choices=["compact", "paper", "tiny"],
+        help="of the networks; tiny is for tests [compact]",
+    )
+    parser.add_argument(
+        "--cell", default="kuka", help="robot cell: kuka, as published, or ur5 [kuka]"
+    )
+    parser.add_argument("--objects", default="household", help="object set [household]")
+    parser.add_argument(
+        "--num-objects", type=_count, default=15, metavar="N", help="in the trays at first [15]"
+    )
+    parser.add_argument(
+        "--validate-every",
+        type=_count,
+        default=150,
+        metavar="N",
+        help="attempts between checkpoints [150]",
+    )
+    parser.add_argument(
+        "--validation-attempts",
+        type=_count,
+        metavar="N",
+        help="at each checkpoint [60; paper size: 1000; on-robot: 100]",
+    )
+    parser.add_argument("--workers", type=_count, help="processes [one a core]")
+    parser.add_argument(
+        "--device", default="cpu", choices=["cpu", "cuda"], help="of networks [cpu]"
+    )
+    parser.add_argument("--only", choices=["train", "validate"], help="take these pieces only")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the queue with estimated costs"
+    )
+    parser.add_argument(
+        "--any-commit", action="store_true", help="add to results of another commit"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="results folder [results/bench/PROTOCOL_CELL_SIZE]"
+    )
+
+
+def run(options: argparse.Namespace, show: Callable[[str], None]) -> int:
+    """Run the benchmarks of the options; return an exit code.
+
+    Raises:
+        ConfigError: if they do not fit together, or the results folder is another one's.
+    """
+    from equigrasp.experiments.benchmarks.plan import Kind, make_plan
+    from equigrasp.experiments.benchmarks.results_folder import open_results
+    from equigrasp.experiments.benchmarks.runner import run_plan
+    from equigrasp.experiments.benchmarks.status import listing, survey
+    from equigrasp.experiments.benchmarks.worker import Task
+
+    order = _order(options)
+    c = order.conditions
+    out = options.out or Path("results/bench") / f"{c.protocol}_{c.cell}_{c.size}"
+    cores = len(os.sched_getaffinity(0))
+    workers = options.workers or cores
+    if options.dry_run:
+        show(listing(survey(make_plan(order), out, c), workers))
+        return 0
+    open_results(out, order, options.any_commit)
+    only: tuple[Kind, ...] = (options.only,) if options.only else ("train", "validate")
+    task = Task(str(out), order, only, options.device, max(1, cores // workers))
+    num_failed = run_plan(task, workers, show)
+    statuses = [s for s in survey(make_plan(order), out, c) if s.state != "finished"]
+    if statuses:
+        show(listing(statuses, workers))
+    show(f"tables and curves: {', '.join(str(out / f'{b}.md') for b in order.benchmarks)}")
+    return 1 if num_failed else 0
+
+
+def _order(options: argparse.Namespace) -> "Order":
+    from equigrasp.experiments.benchmarks import protocol
+
+    names = tuple(dict.fromkeys(options.names))
+    if "speed" in names:
+        raise ConfigError("`speed` runs alone.")
+    kind = protocol.protocol_of(names)
+    is_robot = kind == "robot"
+    validation = (
+        protocol.ROBOT_TEST_ATTEMPTS if is_robot else protocol.DEFAULT_VALIDATION[options.size]
+    )
+    attempts = 500 if is_robot else protocol.DEFAULT_ATTEMPTS[options.size]
+    conditions = protocol.Conditions(
+        protocol=kind,
+        cell=options.cell,
+        size=options.size,
+        objects=options.objects,
+        validate_every=options.validate_every,
+        num_objects=options.num_objects,
+        validation_attempts=options.validation_attempts or validation,
+    )
+    return protocol.Order(
+        names,
+        conditions,
+        tuple(options.methods),
+        tuple(options.seeds),
+        options.attempts or attempts,
+    )
+
+
+def _name(text: str) -> str:
+    if text not in NAMES:
+        raise argparse.ArgumentTypeError(f"'{text}' is not one of {', '.join(NAMES)}")
+    return text
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, found {value}")
+    return value

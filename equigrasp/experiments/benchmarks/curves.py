@@ -1,0 +1,89 @@
+"""Learning curves of a results folder, as in the paper's figures 3 and 5."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equigrasp.experiments.benchmarks.plan import SIMULATION_SET
+from equigrasp.experiments.benchmarks.protocol import BENCHMARKS, Order
+from equigrasp.experiments.benchmarks.published import LABELS, SIMULATION
+from equigrasp.experiments.benchmarks.results import MethodResults, estimate
+from equigrasp.experiments.benchmarks.tables import WINDOW, Results
+
+_SHORT_WINDOW = 50  # attempts of the thin line
+
+
+def running_mean(outcomes: np.ndarray, window: int) -> np.ndarray:
+    """Return the mean of the last `window` entries at each entry, of fewer at the start."""
+    sums = np.concatenate([[0.0], np.cumsum(outcomes)])
+    ends = np.arange(1, len(outcomes) + 1)
+    starts = np.maximum(0, ends - window)
+    return np.asarray((sums[ends] - sums[starts]) / (ends - starts))
+
+
+def draw_curves(order: Order, out: Path, results: Results) -> None:
+    """Draw `<benchmark>.png` for each benchmark of the order: training beside validation."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    for name in order.benchmarks:
+        benchmark = BENCHMARKS[name]
+        is_robot = benchmark.protocol == "robot"
+        figure = Figure(figsize=(7.0, 5.0) if is_robot else (13.0, 5.0), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, 1 if is_robot else 2, sharey=True, squeeze=False)[0]
+        for i, method in enumerate(benchmark.methods):
+            color = f"C{i}"
+            _draw_training(axes[0], results[method], LABELS[method], color)
+            if not is_robot:
+                _draw_validation(axes[1], method, results[method], color)
+        axes[0].set(ylabel="success [%]", ylim=(0, 100), title=f"training, mean of {WINDOW}")
+        if not is_robot:
+            axes[1].set_title("validation of frozen weights; ×: published")
+        for axis in axes:
+            axis.set_xlabel("grasp attempts")
+            axis.grid(alpha=0.3)
+        if axes[0].lines:
+            axes[0].legend(loc="lower right", fontsize="small")
+        figure.suptitle(f"{benchmark.title}, cell {order.conditions.cell}")
+        partial = out / f".{name}.part.png"
+        figure.savefig(partial, dpi=110)
+        partial.replace(out / f"{name}.png")
+
+
+def _draw_training(axis: Any, found: MethodResults, label: str, color: str) -> None:
+    """Draw the mean over seeds as far as all of them are, with its standard error."""
+    if not found.outcomes:
+        return
+    length = min(len(o) for o in found.outcomes.values())
+    attempts = np.arange(1, length + 1)
+    for window, style in ((WINDOW, {"lw": 1.8, "label": label}), (_SHORT_WINDOW, {"lw": 0.5})):
+        curves = 100 * np.stack(
+            [running_mean(o, window)[:length] for o in found.outcomes.values()]
+        )
+        mean = curves.mean(0)
+        axis.plot(attempts, mean, color=color, **style)
+        if window == WINDOW and len(curves) > 1:
+            error = curves.std(0, ddof=1) / np.sqrt(len(curves))
+            axis.fill_between(attempts, mean - error, mean + error, color=color, alpha=0.2, lw=0)
+
+
+def _draw_validation(axis: Any, method: str, found: MethodResults, color: str) -> None:
+    known = sorted(k for k in found.validations if k[1] == SIMULATION_SET)
+    values = [estimate(list(found.validations[k].values())) for k in known]
+    if known:
+        axis.errorbar(
+            [k[0] for k in known],
+            [100 * v.mean for v in values],
+            yerr=[0.0 if np.isnan(v.standard_error) else 100 * v.standard_error for v in values],
+            color=color,
+            marker="o",
+            capsize=3,
+        )
+    last = max((k[0] for k in known), default=0)
+    published = {a: f for a, f in SIMULATION.get(method, {}).items() if a <= max(last, 450)}
+    if published:
+        axis.scatter(
+            list(published), [f.mean for f in published.values()], marker="x", color=color
+        )

@@ -1,0 +1,98 @@
+"""The pieces of work that an order asks for, in a fixed order."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from equigrasp.experiments.benchmarks.protocol import RANDOM, RESAMPLED, Order
+from equigrasp.experiments.run_folder import RunFolder
+
+Kind = Literal["train", "validate"]
+SIMULATION_SET = "seen"  # the shapes of training (paper, section 6.1: one set of shapes for both)
+ROBOT_SETS = ("easy", "hard")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Work that one worker does in one go.
+
+    Args:
+        method: File name below `config/methods`, without the size.
+        seed: Of the run.
+        kind: `train`: from where the run is to `attempts`. `validate`: freeze the weights of
+            after `attempts` and try them.
+        attempts: See `kind`.
+        objects: Objects of a validation: `seen`, `easy` or `hard`.
+    """
+
+    method: str
+    seed: int
+    kind: Kind
+    attempts: int
+    objects: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of its files; unique within the run."""
+        if self.kind == "train":
+            return f"training_{self.attempts:05d}"
+        return f"validation_{self.attempts:05d}_{self.objects}"
+
+    def run(self, out: Path) -> RunFolder:
+        """Return the folder of the run that it belongs to."""
+        return RunFolder(out / "runs" / self.method / f"seed_{self.seed}")
+
+    def result(self, out: Path) -> Path:
+        """Return its result file: the piece is finished when it exists."""
+        return self.run(out).path / f"{self.name}.json"
+
+    def snapshot(self, out: Path) -> Path:
+        """Return the weights that are there after its attempts."""
+        return self.run(out).path / "snapshots" / f"attempt_{self.attempts:05d}.safetensors"
+
+    def is_ready(self, out: Path) -> bool:
+        """Tell whether it could begin."""
+        is_frozen = self.kind == "validate" and self.method != RANDOM
+        return not is_frozen or self.snapshot(out).is_file()
+
+    def __str__(self) -> str:
+        what = "train to" if self.kind == "train" else f"validate ({self.objects}) at"
+        return f"{self.method} seed {self.seed}: {what} {self.attempts}"
+
+
+def make_plan(order: Order) -> list[Piece]:
+    """Return all pieces: seed by seed, in each the methods that tell most first.
+
+    Validations follow the training that they belong to, so that a table has whole rows early.
+    """
+    return [
+        piece
+        for seed in order.seeds
+        for method in order.chosen_methods()
+        for piece in _run_pieces(order, method, seed)
+    ]
+
+
+def checkpoints(order: Order, method: str) -> list[int]:
+    """Return the attempts after which a run's weights are kept and validated."""
+    total = _attempts(order, method)
+    every = order.conditions.validate_every
+    if order.conditions.protocol == "robot" or total < every:
+        return [total]
+    return list(range(every, total + 1, every))
+
+
+def _run_pieces(order: Order, method: str, seed: int) -> list[Piece]:
+    is_robot = order.conditions.protocol == "robot"
+    sets = ROBOT_SETS if is_robot else (SIMULATION_SET,)
+    if method == RANDOM:
+        return [Piece(method, seed, "validate", 0, objects) for objects in sets]
+    return [Piece(method, seed, "train", _attempts(order, method))] + [
+        Piece(method, seed, "validate", attempts, objects)
+        for attempts in checkpoints(order, method)
+        for objects in sets
+    ]
+
+
+def _attempts(order: Order, method: str) -> int:
+    return order.attempts * (2 if method in RESAMPLED else 1)

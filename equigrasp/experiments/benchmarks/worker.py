@@ -1,0 +1,163 @@
+"""A process that takes piece after piece of a plan until nothing is left for it."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from equigrasp.errors import CancelledError
+from equigrasp.experiments.benchmarks.claims import claim, is_claimed, write_whole
+from equigrasp.experiments.benchmarks.plan import Kind, Piece, checkpoints, make_plan
+from equigrasp.experiments.benchmarks.protocol import Conditions, Order
+
+_LOGGER = logging.getLogger(__name__)
+_WAIT = 2.0  # [s] between two looks at a plan of which others hold what is left
+_NICENESS = 10
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is told.
+
+    Args:
+        out: Results folder.
+        order: What to run.
+        only: Kinds of pieces to take.
+        device: Of the networks: `cpu` or `cuda`.
+        num_threads: Of PyTorch.
+    """
+
+    out: str
+    order: Order
+    only: tuple[Kind, ...] = ("train", "validate")
+    device: str = "cpu"
+    num_threads: int = 1
+
+    def to_json(self) -> str:
+        """Return it as text for `from_json`."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> "Task":
+        """Return a task from its text."""
+        values = json.loads(text)
+        order: dict[str, Any] = values.pop("order")
+        order["conditions"] = Conditions(**order["conditions"])
+        lists: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in order.items()
+        }
+        only = tuple(values.pop("only"))
+        return Task(order=Order(**lists), only=only, **values)
+
+
+def lock_path(piece: Piece, out: Path) -> Path:
+    """Return the lock of a piece; all training of a run has one."""
+    name = "training" if piece.kind == "train" else piece.name
+    return piece.run(out).path / f"{name}.lock"
+
+
+def error_path(piece: Piece, out: Path) -> Path:
+    """Return where the error lies that ended a piece."""
+    return piece.run(out).path / f"{piece.name}.error"
+
+
+def work(task: Task) -> int:
+    """Do all that can be done; return the number of pieces that failed."""
+    stop = _StopSignal()
+    out = Path(task.out)
+    failed: set[Piece] = set()
+    plan = [p for p in make_plan(task.order) if p.kind in task.only]
+    while True:
+        open_pieces = [p for p in plan if not p.result(out).is_file() and p not in failed]
+        done = next((p for p in open_pieces if _take(p, task, stop, failed)), None)
+        stop.check()
+        if done is None:
+            if not _is_worth_waiting(make_plan(task.order), open_pieces, out):
+                return len(failed)
+            time.sleep(_WAIT)
+
+
+def _take(piece: Piece, task: Task, stop: "_StopSignal", failed: set[Piece]) -> bool:
+    """Do a piece if it is ready and free; tell whether it was."""
+    out = Path(task.out)
+    if not piece.is_ready(out):
+        return False
+    with claim(lock_path(piece, out)) as is_mine:
+        if not is_mine or piece.result(out).is_file():
+            return False
+        _LOGGER.info("begins: %s", piece)
+        try:
+            _do(piece, task, stop)
+        except CancelledError:
+            raise
+        except Exception:
+            failed.add(piece)
+            write_whole(error_path(piece, out), traceback.format_exc())
+            _LOGGER.exception("failed: %s", piece)
+            return True
+    error_path(piece, out).unlink(missing_ok=True)
+    _LOGGER.info("finished: %s", piece)
+    return True
+
+
+def _do(piece: Piece, task: Task, stop: "_StopSignal") -> None:
+    from equigrasp.experiments.benchmarks.training import train_piece
+    from equigrasp.experiments.benchmarks.validation import validate_piece
+
+    out, conditions = Path(task.out), task.order.conditions
+    if piece.kind == "train":
+        marks = checkpoints(task.order, piece.method)
+        train_piece(piece, out, conditions, marks, task.device, task.num_threads, stop.check)
+    else:
+        validate_piece(piece, out, conditions, task.device, task.num_threads, stop.check)
+
+
+def _is_worth_waiting(plan: list[Piece], open_pieces: list[Piece], out: Path) -> bool:
+    """Tell whether work may turn up: somebody is training what a validation waits for."""
+    waiting = {(p.method, p.seed) for p in open_pieces if not p.is_ready(out)}
+    return any(
+        is_claimed(lock_path(p, out))
+        for p in plan
+        if p.kind == "train" and (p.method, p.seed) in waiting
+    )
+
+
+class _StopSignal:
+    """Ends work between two attempts: on SIGTERM, or when the parent process is gone."""
+
+    def __init__(self) -> None:
+        self._parent = os.getppid()
+        self._is_set = False
+        signal.signal(signal.SIGTERM, self._set)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and sends SIGTERM
+
+    def check(self) -> None:
+        """Raise `CancelledError` where work is to end."""
+        if self._is_set or os.getppid() != self._parent:
+            raise CancelledError("The worker was told to stop.")
+
+    def _set(self, number: int, frame: FrameType | None) -> None:
+        self._is_set = True
+
+
+def main() -> int:
+    """Run a worker whose task is the first argument."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    os.nice(_NICENESS)
+    try:
+        return min(work(Task.from_json(sys.argv[1])), 1)
+    except CancelledError:
+        return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

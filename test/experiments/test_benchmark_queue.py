@@ -1,0 +1,201 @@
+"""The queue of runs: plans, claims, and a runner that is killed and carries on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equigrasp.cli import main
+from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks.attempts import TwoTrayAttempts
+from equigrasp.experiments.benchmarks.claims import claim, is_claimed
+from equigrasp.experiments.benchmarks.difficulty import unseen_names
+from equigrasp.experiments.benchmarks.plan import make_plan
+from equigrasp.experiments.benchmarks.protocol import Conditions, Order
+from equigrasp.experiments.benchmarks.scene import PlacedObject, Scene
+from equigrasp.experiments.benchmarks.validation import Journal
+from equigrasp.experiments.benchmarks.worker import Task
+from equigrasp.experiments.metrics_file import read_metrics
+from equigrasp.learning.weight_store import load_weights
+from equigrasp.methods.registry import load_method
+from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.simulation.make import make_simulated_cell
+from equigrasp.simulation.object_sets.household import HouseholdSet
+
+CONDITIONS = Conditions("simulation")
+TINY = ["--size", "tiny", "--cell", "ur5", "--methods", "asr", "--workers", "1"]
+TINY += ["--attempts", "23", "--validate-every", "23", "--validation-attempts", "3"]
+TINY += ["--num-objects", "3"]
+
+
+def test_a_plan_does_what_tells_most_first() -> None:
+    order = Order(("table3", "table5"), CONDITIONS, (), (0, 1), 500)
+    plan = make_plan(order)
+    assert [p.attempts for p in plan[:4]] == [500, 150, 300, 450]
+    assert [p.kind for p in plan[:4]] == ["train", "validate", "validate", "validate"]
+    trained = [(p.method, p.seed) for p in plan if p.kind == "train"]
+    assert trained[0] == ("asr", 0) and len(trained) == len(set(trained)) == 2 * 16
+    assert [seed for _, seed in trained] == [0] * 16 + [1] * 16
+    assert make_plan(order) == plan
+
+
+def test_on_robot_runs_end_with_two_unseen_sets_and_the_longer_one_is_twice_as_long() -> None:
+    plan = make_plan(Order(("table2",), Conditions("robot"), (), (0,), 500))
+    assert [(p.method, p.kind, p.attempts, p.objects) for p in plan] == [
+        ("random", "validate", 0, "easy"),
+        ("random", "validate", 0, "hard"),
+        ("asr", "train", 500, ""),
+        ("asr", "validate", 500, "easy"),
+        ("asr", "validate", 500, "hard"),
+        ("asr_c32", "train", 1000, ""),
+        ("asr_c32", "validate", 1000, "easy"),
+        ("asr_c32", "validate", 1000, "hard"),
+    ]
+
+
+def test_bad_orders_are_named() -> None:
+    with pytest.raises(ConfigError, match="have different protocols"):
+        Order(("table1", "table3"), CONDITIONS)
+    with pytest.raises(ConfigError, match="'asr_c32' is not part of table3"):
+        Order(("table3",), CONDITIONS, ("asr_c32",))
+    with pytest.raises(ConfigError, match="validate_every must be at least 1, found 0"):
+        Conditions("simulation", validate_every=0)
+
+
+def test_a_task_survives_the_way_to_its_worker() -> None:
+    order = Order(("table1",), Conditions("robot", "kuka"), ("asr",), (3,), 7)
+    task = Task("results/x", order, ("validate",), "cuda", 2)
+    assert Task.from_json(task.to_json()) == task
+
+
+def test_a_claim_is_one_process_and_ends_with_it(tmp_path: Path) -> None:
+    lock = tmp_path / "a.lock"
+    text = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from equigrasp.experiments.benchmarks.claims import claim\n"
+        "with claim(Path(sys.argv[1])) as is_mine:\n"
+        "    print(is_mine, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", text, str(lock)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None and holder.stdout.readline() == b"True\n"
+    with claim(lock) as is_mine:
+        assert not is_mine
+    assert is_claimed(lock) and str(holder.pid) in lock.read_text(encoding="utf-8")
+    holder.kill()
+    holder.wait()
+    assert not is_claimed(lock)
+    with claim(lock) as is_mine:
+        assert is_mine
+
+
+def test_a_journal_forgets_the_line_that_a_crash_tore(tmp_path: Path) -> None:
+    path = tmp_path / "v.csv"
+    journal = Journal(path)
+    journal.add(True, False, 2, 1.5)
+    journal.add(False, True, 0, 0.5)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("1,0")
+    again = Journal(path)
+    assert len(again.rows) == 2 and [again.sum(i) for i in range(4)] == [1.0, 1.0, 2.0, 2.0]
+    again.add(True, False, 0, 1.0)
+    assert len(Journal(path).rows) == 3
+
+
+def test_a_scene_is_only_that_of_its_attempt(tmp_path: Path) -> None:
+    scene = Scene(5, 1, 3, 0, 2, (PlacedObject("bar_1", (0.1, 0.2, 0.3), (0.0, 0.0, 0.0, 1.0)),))
+    scene.save(tmp_path / "scene.json")
+    assert Scene.load(tmp_path / "scene.json", 5) == scene
+    assert Scene.load(tmp_path / "scene.json", 6) is None
+    assert Scene.load(tmp_path / "none.json", 0) is None
+
+
+def _bench(out: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "equigrasp.cli", "bench", "table5", *TINY, "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _wait_for_rows(path: Path, count: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 120.0
+    while len(read_metrics(path)) < count:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_runner_that_is_killed_carries_on_where_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "runs" / "asr" / "seed_0"
+    killed = _bench(tmp_path)
+    _wait_for_rows(run / "metrics.csv", 4, killed)
+    worker = int((run / "training.lock").read_text(encoding="utf-8").split()[1])
+    os.kill(killed.pid, signal.SIGKILL)  # the parent, then the worker
+    os.kill(worker, signal.SIGKILL)
+    killed.wait()
+    log = ExperienceLog(run / "experience.log")
+    before = [(t.attempt, t.row, t.col, t.reward) for t, _ in log]
+    log.close()
+    assert len(before) >= 4 and not list(run.glob("*.json.part"))
+    assert main(["bench", "table5", *TINY, "--out", str(tmp_path)]) == 0
+    log = ExperienceLog(run / "experience.log")
+    after = [(t.attempt, t.row, t.col, t.reward) for t, _ in log]
+    log.close()
+    assert after[: len(before)] == before and [a[0] for a in after] == list(range(23))
+    result = json.loads((run / "training_00023.json").read_text(encoding="utf-8"))
+    assert [float(c) for c in result["outcomes"]] == [a[3] for a in after]
+    _, metadata = load_weights(run / "snapshots" / "attempt_00023.safetensors")
+    assert metadata["version"] == "4"  # steps of the attempts 20 to 23
+    tested = json.loads((run / "validation_00023_seen.json").read_text(encoding="utf-8"))
+    assert tested["attempts"] == 3 and 0 <= tested["successes"] <= 3
+    assert "ours | 87.1" in (tmp_path / "table5.md").read_text(encoding="utf-8")
+    assert "table5.md" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="cell 'ur5', not 'kuka'"):
+        from equigrasp.experiments.benchmarks.results_folder import open_results
+
+        open_results(tmp_path, Order(("table5",), Conditions("simulation", "kuka", "tiny")), True)
+
+
+def test_a_dry_run_lists_the_queue_and_touches_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["bench", "table3", "--dry-run", "--out", str(tmp_path / "none"), "--workers", "2"]
+    assert main(options) == 0
+    text = capsys.readouterr().out
+    assert "ready" in text and "asr seed 0: train to 500" in text and "with 2 workers" in text
+    assert not (tmp_path / "none").exists()
+
+
+def test_easy_and_hard_objects_are_unseen_and_apart() -> None:
+    easy, hard = unseen_names("easy", "household"), unseen_names("hard", "household")
+    assert len(easy) == len(hard) == 15 and not set(easy) & set(hard)
+    assert set(easy) | set(hard) <= set(HouseholdSet().names("test"))
+    with pytest.raises(ConfigError, match="'random_urdfs' was never measured"):
+        unseen_names("easy", "random_urdfs")
+
+
+def test_two_trays_carry_on_where_they_were_and_draw_new_objects_in_time() -> None:
+    package, method = load_method("asr_tiny")
+    policy = package.make_policy(method, package.make_networks(method, 0))
+    names = [["cube_1", "bar_2"], ["can_1", "bar_3"]]
+    with make_simulated_cell("ur5") as simulation:
+        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], None, 1)
+        source.attempt(0, "random")
+        scene = source.scene(1)
+    assert sorted(o.name for o in scene.objects) == sorted(names[0]) and scene.episode == 0
+    with make_simulated_cell("ur5") as simulation:
+        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], scene, 0)
+        for before, after in zip(scene.objects, source.scene(1).objects, strict=True):
+            assert np.allclose(before.position, after.position, atol=0.01)
+    with make_simulated_cell("ur5") as simulation:
+        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], scene, 1)
+        source.attempt(1, "random")
+        assert sorted(o.name for o in source.scene(2).objects) == sorted(names[1])

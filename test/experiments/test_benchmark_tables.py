@@ -1,0 +1,91 @@
+"""Tables, curves and estimates from results that were made up, worked by hand."""
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equigrasp.experiments.benchmarks.claims import write_json
+from equigrasp.experiments.benchmarks.curves import running_mean
+from equigrasp.experiments.benchmarks.plan import make_plan
+from equigrasp.experiments.benchmarks.protocol import BENCHMARKS, Conditions, Order
+from equigrasp.experiments.benchmarks.published import LABELS, ROBOT, SIMULATION
+from equigrasp.experiments.benchmarks.results import estimate, read_results
+from equigrasp.experiments.benchmarks.runner import redraw
+
+CONDITIONS = Conditions("simulation", "ur5", "compact", validation_attempts=40)
+
+
+def _finish(order: Order, out: Path, rates: dict[tuple[str, int, int], float]) -> None:
+    """Write results: success by (method, seed, attempts), and training of every second attempt."""
+    for piece in make_plan(order):
+        key = piece.method, piece.seed, piece.attempts
+        if piece.kind == "train":
+            text = "01" * (piece.attempts // 2)
+            write_json(piece.result(out), {"outcomes": text, "seconds_per_attempt": 2.0})
+        elif key in rates:
+            values = {"success_rate": rates[key], "attempts": 40, "seconds_per_attempt": 1.0}
+            write_json(piece.result(out), values)
+
+
+def test_the_standard_error_is_the_sample_deviation_over_the_root_of_the_count() -> None:
+    found = estimate([0.80, 0.90, 1.00])  # deviation 0.1, by hand
+    assert found.mean == pytest.approx(0.9)
+    assert found.standard_error == pytest.approx(0.1 / math.sqrt(3.0))
+    assert str(found) == "90.0 ± 5.8 (3 seeds)"
+    assert str(estimate([0.5])) == "50.0 (1 seed)" and str(estimate([])) == ""
+
+
+def test_the_running_mean_is_of_the_last_attempts() -> None:
+    assert running_mean(np.array([1, 0, 1, 1]), 2).tolist() == [1.0, 0.5, 0.5, 1.0]
+    assert running_mean(np.array([1, 0]), 150).tolist() == [1.0, 0.5]
+
+
+def test_ours_stand_beside_the_published_figures(tmp_path: Path) -> None:
+    order = Order(("table3",), CONDITIONS, ("asr", "fcn"), (0, 1), 300)
+    _finish(order, tmp_path, {("asr", 0, 150): 0.6, ("asr", 1, 150): 0.8, ("asr", 0, 300): 0.75})
+    redraw(order, tmp_path)
+    text = (tmp_path / "table3.md").read_text(encoding="utf-8")
+    row = "| ours | 87.1 ± 0.7 | 90.7 ± 1.1 | 70.0 ± 10.0 (2 seeds) | 75.0 (1 seed) | 50.0 ± 0.0 (2 seeds) |"
+    assert row in text
+    assert "| FCN | – | – | to come | to come | 50.0 ± 0.0 (2 seeds) |" in text
+    assert "40 near-greedy attempts" in text and "cell `ur5`" in text.replace("Cell", "cell")
+    rows = list(csv.reader(io.StringIO((tmp_path / "table3.csv").read_text(encoding="utf-8"))))
+    assert rows[0][1:] == [
+        "published, 450", "published, 1500", "ours, 150", "ours, 300", "training, last 150",
+    ]  # fmt: skip
+    assert len(rows) == 1 + len(BENCHMARKS["table3"].methods) and {len(r) for r in rows} == {6}
+    assert (tmp_path / "table3.png").stat().st_size > 10_000
+
+
+def test_seeds_that_lie_in_the_folder_count_though_an_order_does_not_name_them(
+    tmp_path: Path,
+) -> None:
+    _finish(
+        Order(("table5",), CONDITIONS, ("asr",), (0, 7), 150),
+        tmp_path,
+        {("asr", 0, 150): 0.5, ("asr", 7, 150): 0.7},
+    )
+    found = read_results(Order(("table5",), CONDITIONS, (), (0,), 150), tmp_path)["asr"]
+    assert found.validation(150, "seen").mean == pytest.approx(0.6)
+    assert found.last_outcomes(150, 150).count == 2
+    assert found.last_outcomes(150, 300).count == 0  # no run made so many
+
+
+def test_on_robot_tables_have_a_column_for_each_unseen_set(tmp_path: Path) -> None:
+    order = Order(("table2",), Conditions("robot"), (), (0,), 500)
+    _finish(order, tmp_path, {("random", 0, 0): 0.3, ("asr_c32", 0, 1000): 0.9})
+    redraw(order, tmp_path)
+    text = (tmp_path / "table2.md").read_text(encoding="utf-8")
+    assert "| random | 35.3 ± 4.1 | 31.0 ± 2.2 | 30.0 (1 seed) | 30.0 (1 seed) |" in text
+    assert "1000 attempts | 93.7 ± 1.2 | 90.0 ± 4.1 | 90.0 (1 seed) | 90.0 (1 seed) |" in text
+
+
+def test_every_method_has_a_name_and_what_the_paper_says_of_it() -> None:
+    for benchmark in BENCHMARKS.values():
+        published = SIMULATION if benchmark.protocol == "simulation" else ROBOT
+        unknown = set(benchmark.methods) - set(published)
+        assert set(benchmark.methods) <= set(LABELS) and unknown <= {"fcn"}
