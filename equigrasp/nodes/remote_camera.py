@@ -25,6 +25,8 @@ from equigrasp.nodes.static_frames import StaticFrames
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.rectification import Rectifier
 
+_FRAME_TIMEOUT = 3.0  # [s] wall clock
+
 
 class RemoteCamera(Camera):
     """Hears colour, depth, intrinsics and tf; what a lens has bent is straightened.
@@ -35,7 +37,7 @@ class RemoteCamera(Camera):
         frame_id: The camera's optical frame in tf.
         has_color: Whether a frame must hold a picture.
         has_depth: Whether a frame must hold depth.
-        timeout: Longest wait for a frame [s, wall clock].
+        timeout: Longest wait for a frame [s, wall clock]; None: 3 s.
     """
 
     def __init__(
@@ -46,9 +48,9 @@ class RemoteCamera(Camera):
         *,
         has_color: bool,
         has_depth: bool,
-        timeout: float = 3.0,
+        timeout: float | None = None,
     ) -> None:
-        self._timeout = timeout
+        self._timeout = _FRAME_TIMEOUT if timeout is None else timeout
         self._clock = clock
         self._frame_id = frame_id
         self._arrived = threading.Condition()
