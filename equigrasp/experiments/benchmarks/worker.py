@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import traceback
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,7 @@ from equigrasp.experiments.benchmarks.protocol import Conditions, Order
 _LOGGER = logging.getLogger(__name__)
 _WAIT = 2.0  # [s] between two looks at a plan of which others hold what is left
 _NICENESS = 10
+_MAX_FAILURES = 3  # of a piece, which begins anew where it was; then the worker leaves it
 
 
 @dataclass(frozen=True)
@@ -72,19 +74,21 @@ def work(task: Task) -> int:
     """Do all that can be done; return the number of pieces that failed."""
     stop = _StopSignal()
     out = Path(task.out)
-    failed: set[Piece] = set()
+    failures: Counter[Piece] = Counter()
     plan = [p for p in make_plan(task.order) if p.kind in task.only]
     while True:
-        open_pieces = [p for p in plan if not p.result(out).is_file() and p not in failed]
-        done = next((p for p in open_pieces if _take(p, task, stop, failed)), None)
+        open_pieces = [
+            p for p in plan if not p.result(out).is_file() and failures[p] < _MAX_FAILURES
+        ]
+        done = next((p for p in open_pieces if _take(p, task, stop, failures)), None)
         stop.check()
         if done is None:
             if not _is_worth_waiting(make_plan(task.order), open_pieces, out):
-                return len(failed)
+                return sum(n >= _MAX_FAILURES for n in failures.values())
             time.sleep(_WAIT)
 
 
-def _take(piece: Piece, task: Task, stop: "_StopSignal", failed: set[Piece]) -> bool:
+def _take(piece: Piece, task: Task, stop: "_StopSignal", failures: Counter[Piece]) -> bool:
     """Do a piece if it is ready and free; tell whether it was."""
     out = Path(task.out)
     if not piece.is_ready(out):
@@ -98,7 +102,7 @@ def _take(piece: Piece, task: Task, stop: "_StopSignal", failed: set[Piece]) -> 
         except CancelledError:
             raise
         except Exception:
-            failed.add(piece)
+            failures[piece] += 1
             write_whole(error_path(piece, out), traceback.format_exc())
             _LOGGER.exception("failed: %s", piece)
             return True
