@@ -37,7 +37,7 @@ class Listener:
     """Hears /diagnostics; spins only while it waits."""
 
     def __init__(self) -> None:
-        domain_id = 140 + os.getpid() % 40
+        domain_id = 1 + os.getpid() % 9
         os.environ["ROS_DOMAIN_ID"] = str(domain_id)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
         self.context = Context()

@@ -20,7 +20,12 @@ from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
-from equigrasp.devices.arm import JointTrajectory, MotionState, MotionStatus  # noqa: E402
+from equigrasp.devices.arm import (  # noqa: E402
+    JointTrajectory,
+    MotionState,
+    MotionStatus,
+    StopReason,
+)
 from equigrasp.devices.cell import ArmConfig, GripperConfig  # noqa: E402
 from equigrasp.geometry.transform import Transform  # noqa: E402
 from equigrasp.nodes import names, qos  # noqa: E402
@@ -191,7 +196,8 @@ def test_a_success_is_none_while_the_joints_are_elsewhere(
 
 def test_a_violated_tolerance_is_named(controller: SlowController, arm: RemoteArm) -> None:
     status = _end(controller, arm, _miss, 0.0)
-    assert status == MotionStatus(MotionState.FAULT, "GOAL_TOLERANCE_VIOLATED: 0.2 s late")
+    message = "GOAL_TOLERANCE_VIOLATED: 0.2 s late"
+    assert status == MotionStatus(MotionState.FAULT, message, StopReason.BLOCKED)
 
 
 def test_a_refused_goal_says_where_the_reason_is(

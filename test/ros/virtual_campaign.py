@@ -79,7 +79,7 @@ class Campaign:
         self._rng = np.random.default_rng(options.seed)
         self.robot = VirtualRobot(own_host(1), folder / "virtual.log", "--seed", str(options.seed))
         arguments = self.robot.arguments | {"method": options.method, "seed": str(options.seed)}
-        self.graph = Graph(folder, 100 + os.getpid() % 40, "ur5", **arguments)
+        self.graph = Graph(folder, 20 + os.getpid() % 10, "ur5", **arguments)
         self._done = self._last_done = 0
         self._last_progress = time.monotonic()
         self._faults = [f for f in FAULTS if f.begin.startswith(options.only)]
