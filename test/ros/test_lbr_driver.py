@@ -133,13 +133,15 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
     thread = threading.Thread(target=spinner.spin, daemon=True)
     thread.start()
     made = Cell(node, joint_states, folder)
-    made.wait_until_active()
-    yield made
-    for process in processes[::-1]:
-        process.send_signal(signal.SIGINT)
-    codes = [process.wait(30.0) for process in processes[::-1]]
-    spinner.shutdown(timeout_sec=1.0)
-    rclpy.try_shutdown(context=context)
+    try:
+        made.wait_until_active()
+        yield made
+    finally:
+        for process in processes[::-1]:
+            process.send_signal(signal.SIGINT)
+        codes = [process.wait(30.0) for process in processes[::-1]]
+        spinner.shutdown(timeout_sec=1.0)
+        rclpy.try_shutdown(context=context)
     assert codes == [0, 0], Cell(node, [], folder).logs()
 
 
