@@ -119,6 +119,7 @@ def test_an_episode_removes_what_is_grasped_and_ends_when_empty(
         episode.reset(["cube_1"], seed=0)
 
 
+@pytest.mark.slow
 def test_the_oracle_clears_most_of_fifteen_household_objects(
     simulation: SimulatedCell, env: OpenLoopGraspEnv
 ) -> None:

@@ -131,6 +131,7 @@ def _wait_for_rows(path: Path, count: int, process: "subprocess.Popen[bytes]") -
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_runner_that_is_killed_carries_on_where_it_was(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,7 @@ def test_bad_launch_arguments_are_named() -> None:
         describe("moon", {})
 
 
+@pytest.mark.slow
 def test_a_run_learns_resumes_reports_and_is_evaluated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
