@@ -76,12 +76,11 @@ _RESULT_CODES = {
     StopReason.DRY_RUN: -106,
     StopReason.OTHER: -107,
 }
-_REASONS = {code: reason for reason, code in _RESULT_CODES.items()} | {
+_REASONS = {code: r for r, code in _RESULT_CODES.items() if r is not StopReason.NONE} | {
     FollowJointTrajectory.Result.GOAL_TOLERANCE_VIOLATED: StopReason.BLOCKED,
     FollowJointTrajectory.Result.INVALID_JOINTS: StopReason.REFUSED,
     FollowJointTrajectory.Result.OLD_HEADER_TIMESTAMP: StopReason.REFUSED,
 }
-
 _CODE_NAMES = {
     getattr(FollowJointTrajectory.Result, name): name
     for name in (
@@ -113,11 +112,7 @@ def from_trajectory_result(result: FollowJointTrajectory.Result, goal_status: in
         return MotionStatus(MotionState.SUCCEEDED)
     if goal_status == GoalStatus.STATUS_CANCELED:
         return MotionStatus(MotionState.STOPPED, "somebody cancelled the trajectory")
-    name = _CODE_NAMES.get(result.error_code)
-    parts = (
-        [name, result.error_string] if name else [result.error_string or str(result.error_code)]
-    )
-    message = ": ".join(p for p in parts if p)
+    name = _CODE_NAMES.get(result.error_code, "")
+    message = ": ".join(part for part in (name, result.error_string) if part)
     reason = _REASONS.get(result.error_code, StopReason.OTHER)
-    is_told = reason is not StopReason.NONE
-    return MotionStatus(MotionState.FAULT, message, reason if is_told else StopReason.OTHER)
+    return MotionStatus(MotionState.FAULT, message or str(result.error_code), reason)

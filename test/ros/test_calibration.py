@@ -14,11 +14,12 @@ import rclpy  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from rclpy.publisher import Publisher  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
 from equigrasp.calibration.table_command import run_table  # noqa: E402
 from equigrasp.devices.cell import ArmConfig  # noqa: E402
-from equigrasp.devices.clock import WallClock  # noqa: E402
+from equigrasp.devices.clock import Clock, WallClock  # noqa: E402
 from equigrasp.errors import ConfigError, DeviceTimeoutError, PerceptionError  # noqa: E402
 from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.conversions import (  # noqa: E402
@@ -63,9 +64,18 @@ def node() -> Iterator[Node]:
     spinner.join(5.0)
 
 
-def test_a_bent_picture_arrives_straight(node: Node) -> None:
-    clock = StampClock()
-    camera = RemoteCamera(node, clock, "overhead_optical_frame", has_color=True, has_depth=False)
+def _color_camera(
+    node: Node, clock: Clock, timeout: float | None = None
+) -> tuple[RemoteCamera, Publisher, Publisher]:
+    """Return a camera of pictures, and the publishers of picture and intrinsics that it hears."""
+    camera = RemoteCamera(
+        node,
+        clock,
+        "overhead_optical_frame",
+        has_color=True,
+        has_depth=False,
+        timeout=timeout,
+    )
     color = node.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
     info = node.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))
     wait_for(
@@ -73,6 +83,12 @@ def test_a_bent_picture_arrives_straight(node: Node) -> None:
         20.0,
         "a listener",
     )
+    return camera, color, info
+
+
+def test_a_bent_picture_arrives_straight(node: Node) -> None:
+    clock = StampClock()
+    camera, color, info = _color_camera(node, clock)
     bent = np.zeros((240, 320, 3), np.uint8)
     bent[10, :] = 255
     message = to_camera_info_msg(MODEL, 1.0, "overhead_optical_frame")
@@ -88,19 +104,9 @@ def test_a_bent_picture_arrives_straight(node: Node) -> None:
     assert camera.model == MODEL
 
 
-def test_an_old_picture_is_not_taken_for_a_new_one(
-    node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("equigrasp.nodes.remote_camera._FRAME_TIMEOUT", 1.0)
+def test_an_old_picture_is_not_taken_for_a_new_one(node: Node) -> None:
     clock = StampClock()
-    camera = RemoteCamera(node, clock, "overhead_optical_frame", has_color=True, has_depth=False)
-    color = node.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
-    info = node.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))
-    wait_for(
-        lambda: color.get_subscription_count() and info.get_subscription_count(),
-        20.0,
-        "a listener",
-    )
+    camera, color, info = _color_camera(node, clock, timeout=1.0)
     info.publish(to_camera_info_msg(MODEL, 1.0, "overhead_optical_frame"))
     color.publish(to_color_msg(np.zeros((240, 320, 3), np.uint8), 1.0, "f"))
     camera.capture()
@@ -109,9 +115,8 @@ def test_an_old_picture_is_not_taken_for_a_new_one(
         camera.capture()
 
 
-def test_a_camera_that_nobody_drives_is_named(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("equigrasp.nodes.remote_camera._FRAME_TIMEOUT", 0.3)
-    camera = RemoteCamera(node, WallClock(), "f", has_color=False, has_depth=True)
+def test_a_camera_that_nobody_drives_is_named(node: Node) -> None:
+    camera = RemoteCamera(node, WallClock(), "f", has_color=False, has_depth=True, timeout=0.3)
     with pytest.raises(DeviceTimeoutError, match="'camera_info', 'depth/image_rect_raw'"):
         camera.connect()
 
