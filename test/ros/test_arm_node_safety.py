@@ -150,12 +150,10 @@ def test_a_commander_that_falls_silent_is_noticed(bench: Bench) -> None:
         heartbeat.publish(handle.goal_id)
         time.sleep(0.1)
     assert bench.arm.motion_status().is_active
-    began = time.monotonic()
     status, result = bench.result(handle)
-    assert time.monotonic() - began < 1.0
     assert status == GoalStatus.STATUS_ABORTED
     assert from_trajectory_result(result, status).reason is StopReason.COMMANDER_SILENT
-    assert bench.turned() < 0.6
+    assert bench.turned() < 0.6  # where it would be 1.6 s after the last sign of life
 
 
 def test_a_client_without_heartbeat_is_served(bench: Bench) -> None:
