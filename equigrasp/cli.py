@@ -24,8 +24,22 @@ EPILOG = """examples:
   equigrasp train --attempts 300 --out results/a         the same method in one process
   equigrasp evaluate results/a --attempts 100            frozen weights on unseen objects
   equigrasp report results/a                             draw the curve, write report.md
+  equigrasp publish results/a --name my_weights          weights and model card from a run
   equigrasp doctor                                       check machine and installation
 """
+PUBLISH = """Writes three things into models/ (or --out):
+  NAME.safetensors   the weights; they carry checksum, network and what they fit
+  NAME.md            the model card: data, seed, configuration, commit, success, failures
+  NAME/              learning curve and pictures of failures
+
+Everything on the card comes from files of the run and of its evaluations. --evaluate makes the
+evaluations that are missing, on easy, hard and all unseen objects; stop it whenever you like,
+the same command carries on. They stay in the run folder."""
+PUBLISH_EPILOG = """examples:
+  equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
+  equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
+  equigrasp publish results/a --name asr_compact_ur5 --replace  write the card again
+  equigrasp up sim --weights asr_compact_ur5                    use them"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,21 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_arguments(train, "sim")
     _add_run_options(train)
     train.set_defaults(run=_train)
-    evaluate = commands.add_parser("evaluate", help="try frozen weights")
-    evaluate.add_argument("folder", type=Path, help="run folder; evaluation.json goes there")
-    evaluate.add_argument("--attempts", type=_count, default=100, help="how many [100]")
-    evaluate.add_argument("--objects", default="household", help="object set or folder of meshes")
-    evaluate.add_argument("--split", default="test", choices=["train", "test", "all"])
-    evaluate.add_argument("--seed", type=int, default=1000, help="seed of objects and choices")
-    evaluate.add_argument("--cell", help="cell: a name or a YAML file [the run's]")
-    evaluate.add_argument("--weights", type=Path, help="weight file [the run's newest]")
-    evaluate.add_argument(
-        "--policy",
-        default="learned",
-        choices=["learned", "random", "oracle"],
-        help="random and oracle are references; they write to a subfolder [learned]",
-    )
-    evaluate.set_defaults(run=_evaluate)
+    _add_evaluate(commands)
+    _add_publish(commands)
     report = commands.add_parser("report", help="draw a run and write its report.md")
     report.add_argument("folder", type=Path, help="run folder")
     report.set_defaults(run=_report)
@@ -85,6 +86,60 @@ def _parser() -> argparse.ArgumentParser:
 
     add_calibrate(commands, print, input)
     return parser
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="try frozen weights",
+        description="Makes attempts without learning. An evaluation that was stopped carries on; "
+        "other weights, objects, seeds or commits begin anew.",
+    )
+    evaluate.add_argument("folder", type=Path, help="run folder; evaluation.json goes there")
+    evaluate.add_argument("--attempts", type=_count, default=100, help="how many [100]")
+    evaluate.add_argument("--objects", default="household", help="object set or folder of meshes")
+    evaluate.add_argument(
+        "--split",
+        default="test",
+        choices=["train", "test", "all", "easy", "hard"],
+        help="easy and hard: of the test split, as measured; they write to a subfolder [test]",
+    )
+    evaluate.add_argument("--seed", type=int, default=1000, help="seed of objects and choices")
+    evaluate.add_argument("--cell", help="cell: a name or a YAML file [the run's]")
+    evaluate.add_argument(
+        "--weights", help="name below models, or a safetensors file [the run's newest]"
+    )
+    evaluate.add_argument(
+        "--policy",
+        default="learned",
+        choices=["learned", "random", "oracle"],
+        help="random and oracle are references; they write to a subfolder [learned]",
+    )
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_publish(commands: Any) -> None:
+    publish = commands.add_parser(
+        "publish",
+        help="make weights with a model card from a run",
+        description=PUBLISH,
+        epilog=PUBLISH_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    publish.add_argument("folder", type=Path, help="run folder of train, up or bench")
+    publish.add_argument("--name", required=True, help="of the weights: CONFIGURATION_CELL")
+    publish.add_argument(
+        "--evaluate",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="make N attempts on each set of objects where there are fewer [take what is there]",
+    )
+    publish.add_argument("--weights", help="weight file [the run's newest]")
+    publish.add_argument("--note", default="", help="a sentence for the card, e.g. why this run")
+    publish.add_argument("--out", type=Path, help="folder to write to [models]")
+    publish.add_argument("--replace", action="store_true", help="replace weights of that name")
+    publish.set_defaults(run=_publish)
 
 
 def _add_up(commands: Any) -> None:
@@ -211,8 +266,10 @@ def _train(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from equigrasp.config import read_yaml
+    from equigrasp.experiments.evaluation import evaluate
+    from equigrasp.experiments.publication import evaluation_folder
     from equigrasp.experiments.run_folder import RunFolder
-    from equigrasp.experiments.simulated_run import evaluate
+    from equigrasp.paths import find_weights
 
     run = RunFolder(options.folder)
     arguments = read_yaml(run.config)["arguments"] if run.config.is_file() else {}
@@ -224,14 +281,32 @@ def _evaluate(options: argparse.Namespace) -> int:
         "seed": str(options.seed),
     }
     is_learned = options.policy == "learned"
-    weights = (options.weights or run.newest_weights()) if is_learned else None
-    out = run.path if is_learned else run.path / options.policy
+    given = find_weights(options.weights) if options.weights else None
+    weights = (given or run.newest_weights()) if is_learned else None
+    out = evaluation_folder(run.path, options.split, options.policy)
     result = evaluate(values, options.policy, weights, options.attempts, out)
     low, high = result["interval_95"]
     print(
         f"{result['successes']} of {result['attempts']} attempts succeeded: "
         f"{100 * result['success_rate']:.0f} % (95 % interval {100 * low:.0f}–{100 * high:.0f} %)"
     )
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from equigrasp.experiments.publication import Order, publish
+    from equigrasp.paths import find_weights, models_dir
+
+    order = Order(
+        run=options.folder,
+        name=options.name,
+        attempts=options.evaluate,
+        weights=find_weights(options.weights) if options.weights else None,
+        folder=options.out or models_dir(),
+        note=options.note,
+        is_replacing=options.replace,
+    )
+    print(publish(order, print))
     return 0
 
 

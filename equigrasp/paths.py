@@ -41,3 +41,20 @@ def urdf_dir() -> Path:
 def models_dir() -> Path:
     """Return the folder of trained weights."""
     return share_dir() / "models"
+
+
+def find_weights(name: str) -> Path:
+    """Return the path of weights by their name below `models/`, or of any `.safetensors` file.
+
+    Raises:
+        ConfigError: if there are none; lists the names there are.
+    """
+    is_file_name = name.endswith(".safetensors")
+    path = Path(name) if is_file_name else models_dir() / f"{name}.safetensors"
+    if path.is_file():
+        return path
+    known = ", ".join(sorted(p.stem for p in models_dir().glob("*.safetensors"))) or "none"
+    what = f"There is no weight file '{name}'" if is_file_name else f"Unknown weights '{name}'"
+    raise ConfigError(
+        f"{what}. Known weights: {known}; or give the path of a file that ends in .safetensors."
+    )

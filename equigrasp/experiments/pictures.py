@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from equigrasp.experiments.metrics_file import WINDOW
+from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Decision
 from equigrasp.perception.observation import Observation
 
@@ -29,7 +30,7 @@ def draw_decision(observation: Observation, decision: Decision) -> np.ndarray:
     for panel in panels:
         low, high = border * _SCALE, (size - border) * _SCALE
         cv2.rectangle(panel, (low, low), (high, high), (200, 200, 200), 1)
-        _draw_gripper(panel, decision, observation.workspace.pixel_size)
+        _draw_gripper(panel, decision, observation.workspace)
     panels.append(_draw_yaws(decision, size * _SCALE))
     picture = np.hstack(panels)
     band = np.full((_BAND_PX, picture.shape[1], 3), 255, np.uint8)
@@ -46,6 +47,43 @@ def draw_decision(observation: Observation, decision: Decision) -> np.ndarray:
         cv2.LINE_AA,
     )  # fmt: skip
     return np.vstack([band, picture])
+
+
+def draw_grasp(observation: Observation, decision: Decision, caption: str) -> np.ndarray:
+    """Draw the action square's heights with the grasp in it, small; see `draw_decision`."""
+    workspace, size = observation.workspace, observation.heightmap.shape[0]
+    heights = _enlarge(_colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS))
+    _draw_gripper(heights, decision, workspace)
+    inner = slice(workspace.border_px * _SCALE, (size - workspace.border_px) * _SCALE)
+    panel = heights[inner, inner]
+    side = panel.shape[0] * 3 // 4
+    panel = cv2.resize(panel, (side, side), interpolation=cv2.INTER_AREA)
+    band = np.full((_BAND_PX - 8, side, 3), 255, np.uint8)
+    cv2.putText(
+        band, caption, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 30, 30), 1, cv2.LINE_AA
+    )
+    return np.vstack([band, panel])
+
+
+def lay_out(pictures: list[np.ndarray], num_cols: int) -> np.ndarray:
+    """Put RGB pictures of one size side by side, row below row, on white."""
+    height, width = pictures[0].shape[:2]
+    gap = 6
+    num_rows = -(-len(pictures) // num_cols)
+    shape = num_rows * (height + gap) - gap, num_cols * (width + gap) - gap, 3
+    sheet = np.full(shape, 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        row, col = (i // num_cols) * (height + gap), (i % num_cols) * (width + gap)
+        sheet[row : row + height, col : col + width] = picture
+    return sheet
+
+
+def load_picture(path: Path) -> np.ndarray:
+    """Read an RGB picture; raise `FileNotFoundError` if it is not there."""
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise FileNotFoundError(f"There is no picture '{path}'.")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
 
 
 def save_picture(path: Path, picture: np.ndarray) -> None:
@@ -91,9 +129,11 @@ def _enlarge(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_NEAREST)
 
 
-def _draw_gripper(panel: np.ndarray, decision: Decision, pixel_size: float) -> None:
+def _draw_gripper(panel: np.ndarray, decision: Decision, workspace: Workspace) -> None:
     """Draw both finger pads and the line between them."""
-    centre = np.array([decision.pixel.col + 0.5, decision.pixel.row + 0.5]) * _SCALE
+    pixel_size = workspace.pixel_size
+    row, col = workspace.xy_to_pixel(decision.grasp.x, decision.grasp.y)
+    centre = np.array([col + 0.5, row + 0.5]) * _SCALE
     theta, half = decision.grasp.theta, decision.grasp.width / 2 / pixel_size * _SCALE
     opening = np.array([np.sin(theta), np.cos(theta)])  # (col, row): yaw turns rows into columns
     across = np.array([opening[1], -opening[0]])

@@ -117,16 +117,14 @@ def _objects(arguments: dict[str, str]) -> str:
 
 def _evaluations(folder: Path) -> list[str]:
     """Return a table of what `equigrasp evaluate` has found, if it has."""
-    found = [folder / "evaluation.json", *sorted(folder.glob("*/evaluation.json"))]
     rows = []
-    for path in found:
-        if path.is_file():
-            e = json.loads(path.read_text(encoding="utf-8"))
-            low, high = (100 * bound for bound in e["interval_95"])
-            rows.append(
-                f"| {e['policy']} | {e['objects']}, {e['split']} | {e['attempts']} "
-                f"| {100 * e['success_rate']:.0f} % | {low:.0f}–{high:.0f} % |"
-            )
+    for path in sorted(folder.rglob("evaluation.json"), key=lambda p: (len(p.parts), p)):
+        e = json.loads(path.read_text(encoding="utf-8"))
+        low, high = (100 * bound for bound in e["interval_95"])
+        rows.append(
+            f"| {e['policy']} | {e['objects']}, {e['split']} | {e['attempts']} "
+            f"| {100 * e['success_rate']:.0f} % | {low:.0f}–{high:.0f} % |"
+        )
     if not rows:
         return []
     head = "| policy | objects | attempts | success | 95 % interval |"

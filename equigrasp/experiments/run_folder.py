@@ -39,8 +39,12 @@ class RunFolder:
         return self.path / "weights"
 
     def newest_weights(self) -> Path:
-        """Return the newest weight file; raise `ConfigError` if there is none."""
+        """Return the newest weight file; raise `ConfigError` if there is none.
+
+        Runs of a benchmark have snapshots instead of policy weights.
+        """
         files = sorted(self.weights.glob("policy_*.safetensors"))
+        files = files or sorted((self.path / "snapshots").glob("attempt_*.safetensors"))
         if not files:
             raise ConfigError(f"Run folder '{self.path}' holds no weights yet.")
         return files[-1]

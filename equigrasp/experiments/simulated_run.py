@@ -1,33 +1,30 @@
-"""Train and evaluate in one process, without ROS."""
+"""Train in one process, without ROS."""
 
-import json
 import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_stray
-from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.metrics_file import AttemptRow, MetricsFile
-from equigrasp.experiments.oracle_policy import OraclePolicy
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode, Policy
 from equigrasp.learning.seeding import derive_seed
-from equigrasp.learning.weight_store import load_weights, read_parameters
+from equigrasp.learning.trained_weights import load_trained_weights
+from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.registry import load_method
+from equigrasp.paths import find_weights
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import GraspOutcome
 from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
-
-Chooser = Literal["learned", "random", "oracle"]
 
 NUM_OBJECTS = 15
 _REPORT_WINDOW = 50
@@ -114,11 +111,14 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
     """
     package, method = load_method(arguments["method"])
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
+    policy = package.make_policy(method, package.make_networks(method, seed))
+    weights = find_weights(arguments["weights"]) if arguments["weights"] else None
+    if weights is not None:
+        cell = load_cell(arguments["cell"])
+        load_trained_weights(policy, weights, method, cell.workspaces, cell.gripper)
     run.begin(arguments, method, is_resume)
-    weights = Path(arguments["weights"]) if arguments["weights"] else None
     num_random = 0 if weights else method.acting.num_random_attempts
     learner = AsyncLearner(run.path, package, method, seed, weights)
-    policy = package.make_policy(method, package.make_networks(method, seed))
     metrics = MetricsFile(run.metrics, learner.num_attempts)
     if learner.num_steps or weights:
         policy.load(read_parameters(learner.learner.modules), learner.num_steps, "checkpoint")
@@ -180,51 +180,6 @@ def store(learner: AsyncLearner, attempt: Attempt, number: int) -> AttemptRow:
         row.extras(),
     )
     return row
-
-
-def evaluate(
-    arguments: dict[str, str], chooser: Chooser, weights: Path | None, num_attempts: int, out: Path
-) -> dict[str, Any]:
-    """Make attempts without learning and write `evaluation.json` into `out`.
-
-    Args:
-        arguments: `cell`, `method`, `objects`, `split` and `seed`.
-        chooser: `learned` (greedy), or a reference: `random` or `oracle`.
-        weights: Weight file of a `learned` policy; None: untrained.
-        num_attempts: How many.
-        out: Folder.
-    """
-    seed = int(arguments["seed"])
-    with make_simulated_cell(
-        arguments["cell"], object_set=arguments["objects"], seed=seed
-    ) as simulation:
-        if chooser == "oracle":
-            policy: Policy = OraclePolicy(Oracle(world=simulation.world))
-        else:
-            package, method = load_method(arguments["method"])
-            policy = package.make_policy(method, package.make_networks(method, seed))
-        if weights is not None:
-            tensors, metadata = load_weights(weights)
-            policy.load(tensors, int(metadata.get("version", 0)), str(weights))
-        loop = SimulatedRun(simulation, policy, arguments["split"], derive_seed(seed, 8))
-        mode: Mode = "random" if chooser == "random" else "greedy"
-        outcomes = [
-            loop.attempt(number, mode).outcome.is_success
-            for number in tqdm(range(num_attempts), unit="attempt")
-        ]
-    successes = sum(outcomes)
-    result: dict[str, Any] = {
-        "attempts": num_attempts,
-        "successes": successes,
-        "success_rate": successes / num_attempts,
-        "interval_95": wilson_interval(successes, num_attempts),
-        "policy": chooser,
-        "weights": "" if weights is None else weights.name,
-        "refused": loop.num_refused,
-    } | {key: arguments[key] for key in ("cell", "method", "objects", "split", "seed")}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return result
 
 
 def wilson_interval(successes: int, attempts: int) -> tuple[float, float]:

@@ -14,11 +14,11 @@ from equigrasp.errors import ReplayError, WeightsError
 from equigrasp.learning.checkpoint import load_optimizer_state, optimizer_tensors
 from equigrasp.learning.interfaces import GraspBatch, Learner
 from equigrasp.learning.seeding import derive_seed
+from equigrasp.learning.trained_weights import read_trained_weights
 from equigrasp.learning.weight_store import (
     WeightFile,
     WeightStore,
     fill_parameters,
-    load_weights,
     read_parameters,
 )
 from equigrasp.replay.experience_log import ExperienceLog, Extras
@@ -76,7 +76,7 @@ class AsyncLearner:
         self.method = str(config.method)
         modules = package.make_networks(config, seed)
         if weights is not None:
-            fill_parameters(modules, load_weights(weights)[0], str(weights))
+            fill_parameters(modules, read_trained_weights(weights, config)[0], str(weights))
         self._device = torch.device(device)
         modules = {name: module.to(self._device) for name, module in modules.items()}
         self.learner: Learner = package.make_learner(config, modules, action_size_px)

@@ -44,6 +44,7 @@ class PixelPolicy(ABC):
         training: Tells how many attempts a version has learned from.
         num_rotations: Yaw bins in [0, pi).
         modules: The networks, all on one device; the policy owns them.
+        is_equivariant: Whether turning the scene by a quarter turns all values with it.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class PixelPolicy(ABC):
         training: TrainingConfig,
         num_rotations: int,
         modules: dict[str, torch.nn.Module],
+        is_equivariant: bool = False,
     ) -> None:
+        self.is_equivariant = is_equivariant
         self._config = acting
         self._steps_per_attempt = training.steps_per_attempt
         self._num_rotations = num_rotations
@@ -127,6 +130,24 @@ class PixelPolicy(ABC):
             policy_version=self.version,
             decision_time=time.perf_counter() - began,
         )
+
+    def values(
+        self, heightmap: np.ndarray, action_size_px: int, row: int, col: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the Q-map of the action square, shape (A, A), and the values of the yaws at a pixel.
+
+        Args:
+            heightmap: Shape (S, S), float32 [m].
+            action_size_px: A.
+            row: Of the pixel in the action square.
+            col: Of the pixel in the action square.
+        """
+        mask = np.zeros((action_size_px, action_size_px), bool)
+        mask[row, col] = True
+        image = torch.from_numpy(heightmap[None, None]).to(self._device)
+        with self._lock, torch.inference_mode():
+            chosen = self._select(image, mask, 1.0, np.random.default_rng(0))
+        return chosen.q_map, chosen.rotation_values
 
     def _refresh(self) -> None:
         for module in self._modules.values():

@@ -1,6 +1,8 @@
 """Versioned weights on disk: whole or not at all, never unpickled."""
 
 import hashlib
+import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from equigrasp.errors import WeightsError
+
+_LOGGER = logging.getLogger(__name__)
+_CHECKSUM = "sha256"  # key in a file's metadata
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,12 @@ class WeightStore:
 def write_weights(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
     """Write a safetensors file, whole and flushed to disk or not at all; return its SHA-256.
 
+    The file carries a checksum of its tensors and metadata, which `load_weights` checks.
+
     Raises:
         WeightsError: if the disk takes no more; a file of that name is untouched.
     """
+    metadata = metadata | {_CHECKSUM: _checksum(tensors, metadata)}
     data = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
@@ -87,14 +95,17 @@ def write_weights(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 def load_weights(
     path: Path, sha256: str | None = None
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Read a safetensors file.
+    """Read a safetensors file, and check it against the checksum that it carries.
 
     Args:
         path: The file.
-        sha256: What its checksum must be, in hexadecimal; None: not checked.
+        sha256: What the checksum of the whole file must be, in hexadecimal; None: not checked.
+
+    Returns:
+        Tensors, and metadata without the checksum.
 
     Raises:
-        WeightsError: if it is missing, truncated, not safetensors, or has another checksum.
+        WeightsError: if it is missing, truncated, altered, or not safetensors.
     """
     try:
         if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
@@ -104,7 +115,31 @@ def load_weights(
             metadata = dict(file.metadata() or {})
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: not a readable weight file: {error}") from error
+    written = metadata.pop(_CHECKSUM, None)
+    found = _checksum(tensors, metadata)
+    if written is None:
+        _LOGGER.warning("%s carries no checksum: nothing tells whether it was altered.", path)
+    elif written != found:
+        raise WeightsError(
+            f"{path}: altered: its contents have the checksum {found[:12]}…, "
+            f"it was written with {written[:12]}…. Fetch it again."
+        )
     return tensors, metadata
+
+
+def tensor_digest(tensors: dict[str, torch.Tensor]) -> str:
+    """Return the SHA-256 of names, types, shapes and values, whatever file they lie in."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _checksum(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
+    text = tensor_digest(tensors) + json.dumps(metadata, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fill_parameters(
@@ -113,7 +148,7 @@ def fill_parameters(
     """Copy tensors named `<module>.<parameter>` into modules in place, all or nothing.
 
     Raises:
-        WeightsError: if a tensor is missing, left over, misshapen or not finite.
+        WeightsError: if a tensor is missing, left over, of another shape or type, or not finite.
     """
     targets = {
         f"{name}.{key}": parameter
@@ -133,6 +168,11 @@ def fill_parameters(
             raise WeightsError(
                 f"{source}: tensor '{key}' has shape {tuple(tensors[key].shape)}, "
                 f"the network needs {tuple(parameter.shape)}."
+            )
+        if tensors[key].dtype != parameter.dtype:
+            raise WeightsError(
+                f"{source}: tensor '{key}' is of type {tensors[key].dtype}, "
+                f"the network needs {parameter.dtype}."
             )
         if not bool(torch.isfinite(tensors[key]).all()):
             raise WeightsError(f"{source}: tensor '{key}' holds values that are not finite.")

@@ -1,10 +1,12 @@
 """The one list of nodes that `equigrasp up` and the launch files start."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from equigrasp.errors import ConfigError
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names
+from equigrasp.paths import find_weights
 
 Parameters = dict[str, str | int | float | bool]
 
@@ -46,7 +48,11 @@ _OUT = Argument("out", "results/sim", "Folder of log, weights, metrics and repor
 _LEARNING = (
     Argument("method", "asr_compact", "Method: a name below config/methods, or a YAML file."),
     Argument("seed", "0", "Seed of everything random."),
-    Argument("weights", "", "safetensors file to begin with; empty: knows nothing."),
+    Argument(
+        "weights",
+        "",
+        "Weights to begin with: a name below models, or a safetensors file; empty: knows nothing.",
+    ),
 )
 _SIMULATION = (
     Argument(
@@ -128,14 +134,17 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
 
     Raises:
         ConfigError: if the mode or an argument is unknown, or a value is not a choice or number.
+        WeightsError: if the weights do not fit method and cell.
     """
     values = resolve(mode, arguments)
     time: Parameters = {"use_sim_time": not MODES[mode].is_real}
     cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
-    method = {"method": values["method"], "weights": values["weights"]}
-    acting = load_method(values["method"])[1].acting
+    config = load_method(values["method"])[1]
+    method = {"method": values["method"], "weights": _weights(values, config)}
     # Weights that know something need no random attempts.
-    num_random = {"num_random_attempts": 0 if values["weights"] else acting.num_random_attempts}
+    num_random = {
+        "num_random_attempts": 0 if values["weights"] else config.acting.num_random_attempts
+    }
     joint_states, arm = _vendor_names(values)
     return [
         *_robot(mode, values, joint_states),
@@ -162,6 +171,18 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
         if choices and value not in choices:
             raise ConfigError(f"{name} '{value}' is not one of {', '.join(choices)}.")
     return {name: arguments.get(name, a.default) for name, a in known.items()}
+
+
+def _weights(values: dict[str, str], config: Any) -> str:
+    """Return the path of the weights, once it is certain that the nodes will accept them."""
+    if not values["weights"]:
+        return ""
+    from equigrasp.devices.calibrated_cell import load_cell
+    from equigrasp.learning.trained_weights import read_trained_weights
+
+    path, cell = find_weights(values["weights"]), load_cell(values["cell"])
+    read_trained_weights(path, config, cell.workspaces, cell.gripper)
+    return str(path.resolve())
 
 
 def _robot(

@@ -17,6 +17,7 @@ from equigrasp.nodes import names, qos
 from equigrasp.nodes.conversions import from_heightmap_msg
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.paths import find_weights
 from equigrasp.replay.experience_log import LogFullError
 from equigrasp.replay.transition import GraspTransition, quantize
 
@@ -31,7 +32,9 @@ class LearnerNodeConfig:
     method: str = parameter("asr_compact", "Method: a name below config/methods, or a YAML file.")
     out: str = parameter("results/run", "Run folder; what lies in it is continued.")
     seed: int = parameter(0, "Seed of the run.", 0, 2**62)
-    weights: str = parameter("", "safetensors file to begin a new run with; empty: untrained.")
+    weights: str = parameter(
+        "", "Weights to begin a new run with: a name below models, or a file; empty: untrained."
+    )
 
 
 class LearnerNode(ManagedNode):
@@ -53,7 +56,7 @@ class LearnerNode(ManagedNode):
         """Open the run folder and announce the weights that lie in it."""
         package, config = load_method(self._config.method)
         folder = Path(self._config.out)
-        weights = Path(self._config.weights) if self._config.weights else None
+        weights = find_weights(self._config.weights) if self._config.weights else None
         self._learner = AsyncLearner(folder, package, config, self._config.seed, weights)
         self._metrics = MetricsFile(folder / "metrics.csv", self._learner.num_attempts)
         self._updates = self.create_publisher(PolicyUpdate, names.POLICY_UPDATE, qos.latched())

@@ -21,6 +21,7 @@ from equigrasp.errors import ConfigError, PerceptionError, WeightsError
 from equigrasp.experiments.pictures import draw_decision
 from equigrasp.geometry.transform import Transform
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
+from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names, qos
@@ -35,6 +36,7 @@ from equigrasp.nodes.conversions import (
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
 from equigrasp.nodes.static_frames import StaticFrames
+from equigrasp.paths import find_weights
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
@@ -52,7 +54,9 @@ class PolicyNodeConfig:
 
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
     method: str = parameter("asr_compact", "Method: a name below config/methods, or a YAML file.")
-    weights: str = parameter("", "safetensors file to begin with; empty: untrained.")
+    weights: str = parameter(
+        "", "Weights to begin with: a name below models, or a file; empty: untrained."
+    )
     seed: int = parameter(0, "Seed of untrained weights.", 0, 2**62)
     image_timeout: float = parameter(3.0, "Longest wait for an image [s, wall clock].", 0.1, 60.0)
     camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")
@@ -81,8 +85,8 @@ class PolicyNode(ManagedNode):
         modules = package.make_networks(method, self._config.seed)
         self._policy = package.make_policy(method, modules)
         if self._config.weights:
-            path = Path(self._config.weights)
-            self._policy.load(load_weights(path)[0], 0, str(path))
+            path, cell = find_weights(self._config.weights), self._cell
+            load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
         group = MutuallyExclusiveCallbackGroup()
         listen = self.create_subscription
         self._subscriptions_ = [

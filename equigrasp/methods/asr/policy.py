@@ -14,7 +14,11 @@ class AsrPolicy(PixelPolicy):
     """Selection of the pixel, then of the yaw at that pixel, both at the same temperature."""
 
     def __init__(self, config: AsrConfig, modules: dict[str, torch.nn.Module]) -> None:
-        super().__init__(config.acting, config.training, config.network.num_rotations, modules)
+        network = config.network
+        is_equivariant = network.kind == "equivariant"
+        super().__init__(
+            config.acting, config.training, network.num_rotations, modules, is_equivariant
+        )
         self._is_patch_relative = config.network.is_patch_relative
 
     def _select(

@@ -92,6 +92,21 @@ class TwoTrayWorld(World):
         }
         return fingers <= links and all(c[2] == self._robot.body for c in contacts)
 
+    def name_below(self, points: np.ndarray) -> str | None:
+        """Return the name of the object that most of some points see straight below them.
+
+        Args:
+            points: In base, shape (N, 3) [m].
+
+        Returns:
+            None where they see none.
+        """
+        below = points - [0.0, 0.0, 1.0]
+        with self._physics.lock:
+            hits = self._physics.client.rayTestBatch(points.tolist(), below.tolist())
+        handles = [hit[0] for hit in hits if hit[0] in self._names]
+        return self._names[max(handles, key=handles.count)] if handles else None
+
     def snapshot(self) -> int:
         with self._physics.lock:
             return int(self._physics.client.saveState())

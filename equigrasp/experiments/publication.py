@@ -1,0 +1,189 @@
+"""`equigrasp publish`: from a run folder to weights, card and pictures in `models/`."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equigrasp.config import from_mapping, read_yaml, to_mapping
+from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.devices.cell import CellConfig
+from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks.claims import read_json, write_whole
+from equigrasp.experiments.evaluation import DIFFICULTIES, evaluate
+from equigrasp.experiments.evaluation_folder import read_attempts
+from equigrasp.experiments.metrics_file import read_metrics
+from equigrasp.experiments.model_card import Evaluation, Model, card_text, draw_failures
+from equigrasp.experiments.pictures import draw_learning_curve
+from equigrasp.experiments.run_folder import RunFolder
+from equigrasp.learning.trained_weights import describe_weights, load_trained_weights
+from equigrasp.learning.weight_store import load_weights, tensor_digest, write_weights
+from equigrasp.methods.registry import load_method
+from equigrasp.paths import config_dir
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SEED = "1000"  # of objects and choices, as `equigrasp evaluate` has it
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to publish.
+
+    Args:
+        run: Run folder.
+        name: Of the weights: `<configuration>_<cell>`, lower case.
+        attempts: Evaluate the weights, where this is not done yet, by so many attempts on each
+            set of objects; 0: take the evaluations there are.
+        weights: Weight file; None: the run's newest.
+        folder: Where to write to.
+        note: What the card shall say beside the figures, such as how the run was chosen.
+        is_replacing: Whether weights of that name may be replaced.
+    """
+
+    run: Path
+    name: str
+    attempts: int
+    weights: Path | None
+    folder: Path
+    note: str = ""
+    is_replacing: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"Name '{self.name}' is not valid: small letters, digits and underscores, "
+                "such as 'asr_compact_ur5'."
+            )
+        if (self.folder / f"{self.name}.safetensors").is_file() and not self.is_replacing:
+            raise ConfigError(
+                f"'{self.folder}' holds weights '{self.name}' already. Choose another name, or "
+                "replace them with --replace."
+            )
+
+
+def publish(order: Order, tell: Callable[[str], None]) -> Path:
+    """Evaluate a run's weights as far as that is asked for, write everything, return the card.
+
+    Args:
+        order: See there.
+        tell: Takes lines about the progress.
+
+    Raises:
+        ConfigError: if the folder holds no run, or no evaluation of these weights.
+        WeightsError: if the weights do not pass the checks that loading makes.
+    """
+    run = RunFolder(order.run)
+    if not run.config.is_file():
+        raise ConfigError(f"'{run.path}' holds no run: there is no {run.config.name}.")
+    values = read_yaml(run.config)
+    weights = order.weights or run.newest_weights()
+    tensors, metadata = load_weights(weights)
+    config = _configuration(values, run.config)
+    cell = load_cell(values["arguments"]["cell"])
+    digest = tensor_digest(tensors)
+    evaluations = [
+        found
+        for split in _sets(values["arguments"])
+        if (found := _evaluation(order, values["arguments"], split, weights, digest, tell))
+    ]
+    if not evaluations:
+        raise ConfigError(
+            f"'{run.path}' holds no evaluation of {weights.name}. Add --evaluate 100 to make them."
+        )
+    model = Model(
+        name=order.name,
+        tensors=tensors,
+        version=int(metadata.get("version", 0)),
+        arguments=values["arguments"],
+        config=config,
+        commit=str(values["commit"]),
+        rows=read_metrics(run.metrics),
+        evaluations=evaluations,
+        note=order.note,
+    )
+    return _write(order, model, run.config, cell)
+
+
+def _configuration(values: dict[str, Any], where: Path) -> Any:
+    """Return the run's configuration; its network must still be the one of its name."""
+    name = values["arguments"]["method"]
+    package, present = load_method(name)
+    config = from_mapping(package.Config, values["method"], str(where))
+    old, new = to_mapping(config.network), to_mapping(present.network)
+    for key, value in old.items():
+        if value != new[key]:
+            raise ConfigError(
+                f"{where}: the run had network.{key} {value}, method '{name}' has {new[key]} now. "
+                "Nobody could load these weights by that name."
+            )
+    return config
+
+
+def _sets(arguments: dict[str, str]) -> list[str]:
+    """Return the sets of objects to evaluate on; difficulty is known of measured object sets."""
+    objects = arguments.get("objects", "household")
+    is_measured = (config_dir() / "benchmarks" / f"{objects}_difficulty.yaml").is_file()
+    return [*(DIFFICULTIES if is_measured else ()), "test"]
+
+
+def _evaluation(
+    order: Order,
+    arguments: dict[str, str],
+    split: str,
+    weights: Path,
+    digest: str,
+    tell: Callable[[str], None],
+) -> Evaluation | None:
+    """Return the evaluation of these very weights on a set; makes it if that is asked for."""
+    folder = evaluation_folder(order.run, split)
+    found = read_json(folder / "evaluation.json") or {}
+    is_of_these = found.get("weights_digest") == digest and found.get("split") == split
+    done = int(found["attempts"]) if is_of_these else 0
+    if done < order.attempts:
+        tell(f"evaluating on {split} objects, in {folder}")
+        wanted = {
+            "cell": arguments["cell"],
+            "method": arguments["method"],
+            "objects": arguments.get("objects", "household"),
+            "split": split,
+            "seed": _SEED,
+        }
+        found = evaluate(wanted, "learned", weights, order.attempts, folder)
+    elif not done:
+        tell(f"not evaluated on {split} objects")
+        return None
+    return Evaluation(found, read_attempts(folder), folder)
+
+
+def evaluation_folder(run: Path, split: str, policy: str = "learned") -> Path:
+    """Return where the evaluation of a policy on a split lies in a run folder."""
+    folder = run if policy == "learned" else run / policy
+    return folder / split if split in DIFFICULTIES else folder
+
+
+def _write(order: Order, model: Model, run_config: Path, cell: CellConfig) -> Path:
+    facts = {
+        "version": str(model.version),
+        "cell": model.arguments["cell"],
+        "seed": model.arguments["seed"],
+        "commit": model.commit,
+    }
+    workspace, name = cell.workspaces[0], model.arguments["method"]
+    described = describe_weights(name, model.config, workspace, cell.gripper, facts)
+    path = order.folder / f"{order.name}.safetensors"
+    trial = path.with_suffix(".unchecked.safetensors")
+    try:  # what nobody could load is not published
+        sha256 = write_weights(trial, model.tensors, described)
+        package = load_method(name)[0]
+        policy = package.make_policy(model.config, package.make_networks(model.config, 0))
+        load_trained_weights(policy, trial, model.config, cell.workspaces, cell.gripper)
+        trial.replace(path)
+    finally:
+        trial.unlink(missing_ok=True)
+    pictures = order.folder / order.name
+    draw_learning_curve(pictures / "learning_curve.png", model.learned_rows(), order.name)
+    has_failures = draw_failures(pictures / "failures.png", model.evaluations)
+    card = order.folder / f"{order.name}.md"
+    write_whole(card, card_text(model, sha256, workspace, cell.gripper, has_failures, run_config))
+    return card

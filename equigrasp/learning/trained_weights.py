@@ -1,0 +1,172 @@
+"""Weights from another run: refused, with the reason, where they do not fit this one."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from equigrasp.config import from_mapping, to_mapping
+from equigrasp.errors import ConfigError, WeightsError
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.pixel_policy import PixelPolicy
+from equigrasp.learning.weight_store import load_weights
+
+SYMMETRY_TOLERANCE = 1e-3  # of probabilities; float32 leaves less than 1e-5
+_PIXEL_TOLERANCE = 0.01  # share by which the size of cells may differ
+_PROBE_SIZE_PX, _PROBE_ACTION_PX = 64, 32  # small, so that the check takes a moment at any size
+
+
+def describe_weights(
+    name: str, config: Any, workspace: Workspace, gripper: str, facts: dict[str, str]
+) -> dict[str, str]:
+    """Return the metadata that `load_trained_weights` checks.
+
+    Args:
+        name: Of the method's configuration.
+        config: The method's configuration.
+        workspace: What the networks were trained to look at.
+        gripper: What they were trained with.
+        facts: Further entries, for people.
+    """
+    return facts | {
+        "method": str(config.method),
+        "configuration": name,
+        "network": json.dumps(to_mapping(config.network), sort_keys=True),
+        "heightmap_size_px": str(workspace.heightmap_size_px),
+        "pixel_size": str(workspace.pixel_size),
+        "gripper": gripper,
+    }
+
+
+def read_trained_weights(
+    path: Path, config: Any, workspaces: Sequence[Workspace] = (), gripper: str = ""
+) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return a file's tensors and metadata if it says that they fit, without building networks.
+
+    Files that a run wrote for itself tell less about themselves, so that less is checked.
+
+    Args:
+        path: The file.
+        config: The method's configuration.
+        workspaces: What the policy will look at.
+        gripper: Its name below `config/grippers`; empty: not checked.
+
+    Raises:
+        WeightsError: if the file is damaged or altered, or of another method or network, or was
+            trained to look at or to grasp with something else; names file, thing, value, and what
+            would be valid.
+    """
+    tensors, metadata = load_weights(path)
+    _check_method(path, metadata, config)
+    for workspace in workspaces:
+        _check_workspace(path, metadata, workspace)
+    trained_with = metadata.get("gripper", gripper)
+    if gripper and trained_with != gripper:
+        raise WeightsError(
+            f"{path}: learned to grasp with gripper '{trained_with}'; this cell's is '{gripper}'."
+        )
+    return tensors, metadata
+
+
+def load_trained_weights(
+    policy: PixelPolicy,
+    path: Path,
+    config: Any,
+    workspaces: Sequence[Workspace] = (),
+    gripper: str = "",
+    version: int | None = None,
+) -> dict[str, str]:
+    """Put weights into a policy if they fit it, and return the file's metadata.
+
+    Args:
+        policy: Of the configuration; not to be used if this raises.
+        path: As the other arguments, see `read_trained_weights`.
+        config: The method's configuration.
+        workspaces: What the policy will look at.
+        gripper: Its name.
+        version: What to call the weights; None: as the file says.
+
+    Raises:
+        WeightsError: as `read_trained_weights`, or if names, shapes, types or values of the tensors
+            are not the network's, or the policy that results lacks the symmetry it should have.
+    """
+    tensors, metadata = read_trained_weights(path, config, workspaces, gripper)
+    known = int(metadata.get("version", 0)) if version is None else version
+    policy.load(tensors, known, str(path))
+    error = symmetry_error(policy)
+    if error is not None and not error <= SYMMETRY_TOLERANCE:
+        raise WeightsError(
+            f"{path}: the policy is not equivariant: turning a scene by 90 degrees changes its "
+            f"probabilities by {error:.2g}; at most {SYMMETRY_TOLERANCE:g} is rounding."
+        )
+    return metadata
+
+
+def probe_heightmap() -> np.ndarray:
+    """Return blocks of different heights that no turn maps onto themselves, float32 [m]."""
+    rng = np.random.default_rng(0)
+    heightmap = np.zeros((_PROBE_SIZE_PX, _PROBE_SIZE_PX), np.float32)
+    for _ in range(8):
+        row, col = rng.integers(8, _PROBE_SIZE_PX - 24, 2)
+        height, width = rng.integers(4, 20, 2)
+        heightmap[row : row + height, col : col + width] = rng.uniform(0.01, 0.09)
+    return heightmap
+
+
+def symmetry_error(policy: PixelPolicy) -> float | None:
+    """Return how much a quarter turn of a scene changes a policy's probabilities but for the turn.
+
+    None where the policy's networks have no such symmetry.
+    """
+    if not policy.is_equivariant:
+        return None
+    heightmap, last = probe_heightmap(), _PROBE_ACTION_PX - 1
+    row, col = 9, 20
+    q_map, yaws = policy.values(heightmap, _PROBE_ACTION_PX, row, col)
+    turned = policy.values(np.rot90(heightmap).copy(), _PROBE_ACTION_PX, last - col, row)
+    of_map = np.abs(turned[0] - np.rot90(q_map)).max()
+    of_yaws = np.abs(turned[1] - np.roll(yaws, len(yaws) // 2)).max()
+    return float(np.maximum(of_map, of_yaws))  # NaN stays NaN
+
+
+def _check_method(path: Path, metadata: dict[str, str], config: Any) -> None:
+    name = metadata.get("configuration", "")
+    remedy = f" Choose method '{name}'." if name else ""
+    method = metadata.get("method", str(config.method))
+    if method != config.method:
+        raise WeightsError(
+            f"{path}: holds weights of method '{method}', not '{config.method}'.{remedy}"
+        )
+    if "network" not in metadata:
+        return
+    try:  # options that are younger than the file have their defaults
+        trained = from_mapping(type(config.network), json.loads(metadata["network"]), str(path))
+    except (ConfigError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: of a network that this version does not know: {error}"
+        ) from error
+    wanted = to_mapping(config.network)
+    for key, value in to_mapping(trained).items():
+        if value != wanted[key]:
+            raise WeightsError(
+                f"{path}: trained with network.{key} {value}; "
+                f"this configuration has {wanted[key]}.{remedy}"
+            )
+
+
+def _check_workspace(path: Path, metadata: dict[str, str], workspace: Workspace) -> None:
+    size = int(metadata.get("heightmap_size_px", workspace.heightmap_size_px))
+    if size != workspace.heightmap_size_px:
+        raise WeightsError(
+            f"{path}: trained on heightmaps of {size} px; "
+            f"workspace '{workspace.name}' has {workspace.heightmap_size_px} px."
+        )
+    pixel_size = float(metadata.get("pixel_size", workspace.pixel_size))
+    if abs(workspace.pixel_size - pixel_size) > _PIXEL_TOLERANCE * pixel_size:
+        raise WeightsError(
+            f"{path}: trained on cells of {1000 * pixel_size:g} mm; workspace '{workspace.name}' "
+            f"has {1000 * workspace.pixel_size:g} mm; at most 1 % of difference is accepted."
+        )
