@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from equigrasp.config import from_mapping, to_mapping
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.pixel_policy import PixelPolicy
-from equigrasp.learning.weight_store import load_weights
+from equigrasp.learning.weight_store import fill_parameters, load_weights
 
 SYMMETRY_TOLERANCE = 1e-3  # of probabilities; float32 leaves less than 1e-5
 _PIXEL_TOLERANCE = 0.01  # share by which the size of cells may differ
@@ -69,6 +70,27 @@ def read_trained_weights(
             f"{path}: learned to grasp with gripper '{trained_with}'; this cell's is '{gripper}'."
         )
     return tensors, metadata
+
+
+def check_trained_weights(
+    path: Path,
+    package: ModuleType,
+    config: Any,
+    workspaces: Sequence[Workspace] = (),
+    gripper: str = "",
+) -> None:
+    """Raise what loading would raise, but for the symmetry, before anything is started.
+
+    Args:
+        path: As the other arguments, see `read_trained_weights`.
+        package: The method's package.
+        config: The method's configuration.
+        workspaces: What the policy will look at.
+        gripper: Its name.
+    """
+    tensors, metadata = read_trained_weights(path, config, workspaces, gripper)
+    if "network" not in metadata:  # else it is the configuration's: nothing needs to be built
+        fill_parameters(package.make_networks(config, 0), tensors, str(path))
 
 
 def load_trained_weights(

@@ -1,7 +1,6 @@
 """The one list of nodes that `equigrasp up` and the launch files start."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from equigrasp.errors import ConfigError
 from equigrasp.methods.registry import load_method
@@ -139,12 +138,10 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
     values = resolve(mode, arguments)
     time: Parameters = {"use_sim_time": not MODES[mode].is_real}
     cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
-    config = load_method(values["method"])[1]
-    method = {"method": values["method"], "weights": _weights(values, config)}
+    method = {"method": values["method"], "weights": _weights(values)}
+    acting = load_method(values["method"])[1].acting
     # Weights that know something need no random attempts.
-    num_random = {
-        "num_random_attempts": 0 if values["weights"] else config.acting.num_random_attempts
-    }
+    num_random = {"num_random_attempts": 0 if values["weights"] else acting.num_random_attempts}
     joint_states, arm = _vendor_names(values)
     return [
         *_robot(mode, values, joint_states),
@@ -173,15 +170,16 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
     return {name: arguments.get(name, a.default) for name, a in known.items()}
 
 
-def _weights(values: dict[str, str], config: Any) -> str:
+def _weights(values: dict[str, str]) -> str:
     """Return the path of the weights, once it is certain that the nodes will accept them."""
     if not values["weights"]:
         return ""
     from equigrasp.devices.calibrated_cell import load_cell
-    from equigrasp.learning.trained_weights import read_trained_weights
+    from equigrasp.learning.trained_weights import check_trained_weights
 
     path, cell = find_weights(values["weights"]), load_cell(values["cell"])
-    read_trained_weights(path, config, cell.workspaces, cell.gripper)
+    package, config = load_method(values["method"])
+    check_trained_weights(path, package, config, cell.workspaces, cell.gripper)
     return str(path.resolve())
 
 
