@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equigrasp.errors import EquigraspError
+from equigrasp.experiments import publish_command
 from equigrasp.experiments.benchmarks.command import add_options
 
 if TYPE_CHECKING:
@@ -27,19 +28,6 @@ EPILOG = """examples:
   equigrasp publish results/a --name my_weights          weights and model card from a run
   equigrasp doctor                                       check machine and installation
 """
-PUBLISH = """Writes three things into models/ (or --out):
-  NAME.safetensors   the weights; they carry checksum, network and what they fit
-  NAME.md            the model card: data, seed, configuration, commit, success, failures
-  NAME/              learning curve and pictures of failures
-
-Everything on the card comes from files of the run and of its evaluations. --evaluate makes the
-evaluations that are missing, on easy, hard and all unseen objects; stop it whenever you like,
-the same command carries on. They stay in the run folder."""
-PUBLISH_EPILOG = """examples:
-  equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
-  equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
-  equigrasp publish results/a --name asr_compact_ur5 --replace  write the card again
-  equigrasp up sim --weights asr_compact_ur5                    use them"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -73,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_options(train)
     train.set_defaults(run=_train)
     _add_evaluate(commands)
-    _add_publish(commands)
+    publish = commands.add_parser("publish", help="make weights with a model card from a run")
+    publish_command.add_options(publish)
+    publish.set_defaults(run=_publish)
     report = commands.add_parser("report", help="draw a run and write its report.md")
     report.add_argument("folder", type=Path, help="run folder")
     report.set_defaults(run=_report)
@@ -116,30 +106,6 @@ def _add_evaluate(commands: Any) -> None:
         help="random and oracle are references; they write to a subfolder [learned]",
     )
     evaluate.set_defaults(run=_evaluate)
-
-
-def _add_publish(commands: Any) -> None:
-    publish = commands.add_parser(
-        "publish",
-        help="make weights with a model card from a run",
-        description=PUBLISH,
-        epilog=PUBLISH_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    publish.add_argument("folder", type=Path, help="run folder of train, up or bench")
-    publish.add_argument("--name", required=True, help="of the weights: CONFIGURATION_CELL")
-    publish.add_argument(
-        "--evaluate",
-        type=_count,
-        default=0,
-        metavar="N",
-        help="make N attempts on each set of objects where there are fewer [take what is there]",
-    )
-    publish.add_argument("--weights", help="weight file [the run's newest]")
-    publish.add_argument("--note", default="", help="a sentence for the card, e.g. why this run")
-    publish.add_argument("--out", type=Path, help="folder to write to [models]")
-    publish.add_argument("--replace", action="store_true", help="replace weights of that name")
-    publish.set_defaults(run=_publish)
 
 
 def _add_up(commands: Any) -> None:
@@ -266,13 +232,15 @@ def _train(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from equigrasp.config import read_yaml
-    from equigrasp.experiments.evaluation import evaluate
-    from equigrasp.experiments.publication import evaluation_folder
+    from equigrasp.experiments.evaluation import evaluate, evaluation_folder
     from equigrasp.experiments.run_folder import RunFolder
     from equigrasp.paths import find_weights
 
     run = RunFolder(options.folder)
     arguments = read_yaml(run.config)["arguments"] if run.config.is_file() else {}
+    is_learned = options.policy == "learned"
+    given = find_weights(options.weights) if options.weights else None
+    weights = (given or run.newest_weights()) if is_learned else None
     values = {
         "cell": options.cell or arguments.get("cell", "ur5"),
         "method": arguments.get("method", "asr_compact"),
@@ -280,9 +248,6 @@ def _evaluate(options: argparse.Namespace) -> int:
         "split": options.split,
         "seed": str(options.seed),
     }
-    is_learned = options.policy == "learned"
-    given = find_weights(options.weights) if options.weights else None
-    weights = (given or run.newest_weights()) if is_learned else None
     out = evaluation_folder(run.path, options.split, options.policy)
     result = evaluate(values, options.policy, weights, options.attempts, out)
     low, high = result["interval_95"]
@@ -294,20 +259,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
-    from equigrasp.experiments.publication import Order, publish
-    from equigrasp.paths import find_weights, models_dir
-
-    order = Order(
-        run=options.folder,
-        name=options.name,
-        attempts=options.evaluate,
-        weights=find_weights(options.weights) if options.weights else None,
-        folder=options.out or models_dir(),
-        note=options.note,
-        is_replacing=options.replace,
-    )
-    print(publish(order, print))
-    return 0
+    return publish_command.run(options, print)
 
 
 def _report(options: argparse.Namespace) -> int:

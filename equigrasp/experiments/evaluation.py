@@ -67,6 +67,12 @@ def evaluate(
     return folder.result()
 
 
+def evaluation_folder(run: Path, split: str, policy: str = "learned") -> Path:
+    """Return where the evaluation of a policy on a split lies in a run folder."""
+    folder = run if policy == "learned" else run / policy
+    return folder / split if split in DIFFICULTIES else folder
+
+
 def shape_names(object_set: ObjectSet, objects: str, split: str, seed: int) -> list[str]:
     """Return the shapes that lie in the trays: the easy or hard 15, or 15 drawn from a split."""
     if split in DIFFICULTIES:

@@ -11,7 +11,7 @@ from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import CellConfig
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.benchmarks.claims import read_json, write_whole
-from equigrasp.experiments.evaluation import DIFFICULTIES, evaluate
+from equigrasp.experiments.evaluation import DIFFICULTIES, evaluate, evaluation_folder
 from equigrasp.experiments.evaluation_folder import read_attempts
 from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.experiments.model_card import Evaluation, Model, card_text, draw_failures
@@ -50,6 +50,8 @@ class Order:
     is_replacing: bool = False
 
     def __post_init__(self) -> None:
+        if self.attempts < 0:
+            raise ConfigError(f"Cannot make {self.attempts} attempts; 0 takes what is there.")
         if not _NAME.fullmatch(self.name):
             raise ConfigError(
                 f"Name '{self.name}' is not valid: small letters, digits and underscores, "
@@ -154,12 +156,6 @@ def _evaluation(
         tell(f"not evaluated on {split} objects")
         return None
     return Evaluation(found, read_attempts(folder), folder)
-
-
-def evaluation_folder(run: Path, split: str, policy: str = "learned") -> Path:
-    """Return where the evaluation of a policy on a split lies in a run folder."""
-    folder = run if policy == "learned" else run / policy
-    return folder / split if split in DIFFICULTIES else folder
 
 
 def _write(order: Order, model: Model, run_config: Path, cell: CellConfig) -> Path:

@@ -35,7 +35,9 @@ def test_a_truncated_or_altered_file_is_refused(tmp_path: Path) -> None:
     file.path.write_bytes(data[:-1] + b"\x01")
     with pytest.raises(WeightsError, match="checksum"):
         load_weights(file.path, file.sha256)
-    assert store.newest() is not None  # without a checksum the altered file still parses
+    with pytest.raises(WeightsError, match="altered"):
+        load_weights(file.path)  # by the checksum that it carries
+    assert store.newest() is None
 
 
 def test_a_broken_newest_version_falls_back_to_the_one_before(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""Options of `equigrasp publish`; nothing heavy is imported until it runs."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+DESCRIPTION = """Writes three things into models/ (or --out):
+  NAME.safetensors   the weights; they carry checksum, network and what they fit
+  NAME.md            the model card: data, seed, configuration, commit, success, failures
+  NAME/              learning curve and pictures of failures
+
+Everything on the card comes from files of the run and of its evaluations. --evaluate makes the
+evaluations that are missing, on easy, hard and all unseen objects; stop it whenever you like,
+the same command carries on. They stay in the run folder."""
+EPILOG = """examples:
+  equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
+  equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
+  equigrasp publish results/a --name asr_compact_ur5 --replace  write the card again
+  equigrasp up sim --weights asr_compact_ur5                    use them"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.add_argument("folder", type=Path, help="run folder of train, up or bench")
+    parser.add_argument("--name", required=True, help="of the weights: CONFIGURATION_CELL")
+    parser.add_argument(
+        "--evaluate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="make N attempts on each set of objects where there are fewer [take what is there]",
+    )
+    parser.add_argument(
+        "--weights", help="name below models, or a safetensors file [the run's newest]"
+    )
+    parser.add_argument(
+        "--note", default="", help="a sentence for the card, such as: why this run"
+    )
+    parser.add_argument("--out", type=Path, help="folder to write to [models]")
+    parser.add_argument("--replace", action="store_true", help="replace weights of that name")
+
+
+def run(options: argparse.Namespace, show: Callable[[str], None]) -> int:
+    """Publish; return an exit code.
+
+    Raises:
+        EquigraspError: as `publication.publish`.
+    """
+    from equigrasp.experiments.publication import Order, publish
+    from equigrasp.paths import find_weights, models_dir
+
+    order = Order(
+        run=options.folder,
+        name=options.name,
+        attempts=options.evaluate,
+        weights=find_weights(options.weights) if options.weights else None,
+        folder=options.out or models_dir(),
+        note=options.note,
+        is_replacing=options.replace,
+    )
+    show(f"model card: {publish(order, show)}")
+    return 0
