@@ -187,7 +187,9 @@ def test_a_policy_that_lost_its_symmetry_is_refused(
             self.network = network
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return self.network(image + torch.linspace(0.0, 30.0, image.shape[-1]))  # type: ignore[no-any-return]
+            logits: torch.Tensor = self.network(image).clone()
+            logits[:, 1] += torch.linspace(0.0, 1.0, logits.shape[-1])
+            return logits
 
         def named_parameters(self, *args: Any, **kwargs: Any) -> Any:
             return self.network.named_parameters(*args, **kwargs)
