@@ -234,6 +234,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from equigrasp.config import read_yaml
     from equigrasp.experiments.evaluation import evaluate, evaluation_folder
     from equigrasp.experiments.run_folder import RunFolder
+    from equigrasp.learning.weight_store import load_weights
     from equigrasp.paths import find_weights
 
     run = RunFolder(options.folder)
@@ -241,9 +242,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     is_learned = options.policy == "learned"
     given = find_weights(options.weights) if options.weights else None
     weights = (given or run.newest_weights()) if is_learned else None
+    of_weights = load_weights(given)[1].get("configuration", "") if given else ""
     values = {
         "cell": options.cell or arguments.get("cell", "ur5"),
-        "method": arguments.get("method", "asr_compact"),
+        "method": arguments.get("method") or of_weights or "asr_compact",
         "objects": options.objects,
         "split": options.split,
         "seed": str(options.seed),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from equigrasp import paths
 from equigrasp.config import to_mapping
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
@@ -215,6 +216,21 @@ def test_unknown_weights_are_answered_with_the_known_ones(tmp_path: Path) -> Non
         find_weights("asr_compat")
     with pytest.raises(ConfigError, match="no weight file 'x.safetensors'.*Known weights"):
         find_weights("x.safetensors")
+
+
+def test_an_installed_package_finds_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "lib" / "python3" / "site-packages" / "equigrasp"
+    monkeypatch.setattr(paths, "_CHECKOUT", package.parent)
+    monkeypatch.setattr(paths, "__file__", str(package / "paths.py"))
+    share = tmp_path / "share" / "equigrasp"
+    (share / "config").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="Known weights: none"):
+        find_weights("mine")
+    (share / "models").mkdir()
+    (share / "models" / "mine.safetensors").touch()
+    assert find_weights("mine") == share / "models" / "mine.safetensors"
 
 
 @pytest.mark.parametrize("path", sorted(models_dir().glob("*.safetensors")), ids=lambda p: p.stem)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, WeightsError
+from equigrasp.learning.weight_store import load_weights
 from equigrasp.nodes.launch_parts import MODES, STOP_ORDER, describe, resolve
-from equigrasp.paths import share_dir
+from equigrasp.paths import find_weights, models_dir, share_dir
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -52,3 +53,20 @@ def test_arguments_belong_to_modes() -> None:
         resolve("sim", {"robot_ip": "10.0.0.2"})
     with pytest.raises(ConfigError, match="Unknown argument 'objects'"):
         resolve("ur5", {"objects": "household"})
+
+
+def test_weights_are_found_and_checked_before_anything_starts(tmp_path: Path) -> None:
+    name = sorted(p.stem for p in models_dir().glob("*.safetensors"))[0]
+    method = load_weights(find_weights(name))[1]["configuration"]
+    nodes = {d.name: d for d in describe("sim", {"weights": name, "method": method})}
+    for node in ("policy", "learner"):
+        assert nodes[node].parameters["weights"] == str(find_weights(name).resolve())
+    assert nodes["collector"].parameters["num_random_attempts"] == 0
+    with pytest.raises(ConfigError, match=f"Unknown weights 'mine'. Known weights:.*{name}"):
+        describe("sim", {"weights": "mine"})
+    with pytest.raises(WeightsError, match=f"{name}.safetensors.*Choose method '{method}'"):
+        describe("sim", {"weights": name, "method": "rot_fcn_compact"})
+    torn = tmp_path / "torn.safetensors"
+    torn.write_bytes(find_weights(name).read_bytes()[:-9])
+    with pytest.raises(WeightsError, match=f"{torn}: not a readable weight file"):
+        describe("ur5", {"weights": str(torn)})

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -78,6 +79,16 @@ def test_requirements_are_pinned(path: Path) -> None:
     lines = [x for x in lines if x]
     assert lines
     assert [x for x in lines if not PIN.match(x)] == []
+
+
+def test_weights_cards_and_pictures_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: dict = {}
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("setuptools.setup", said.update)
+    runpy.run_path(str(ROOT / "setup.py"))
+    installed = {file for _, files in said["data_files"] for file in files}
+    there = {str(p.relative_to(ROOT)) for p in (ROOT / "models").rglob("*") if p.is_file()}
+    assert there and there <= installed
 
 
 def _is_def(node: ast.AST) -> bool:
