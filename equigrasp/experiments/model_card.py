@@ -1,5 +1,6 @@
 """What a model card says, from measured files alone."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,18 +126,18 @@ def card_text(
 
 def draw_failures(path: Path, evaluations: list[Evaluation]) -> bool:
     """Draw the failures that surprised the policy most, of different shapes first; False if none."""
-    failed = [
-        (-float(row["q_value"]), row["object"], failure_picture(e.folder, int(row["attempt"])))
-        for e in evaluations
-        for row in e.failures
-    ]
-    failed = sorted(f for f in failed if f[2].is_file())
-    names: set[str] = set()
-    first = [f for f in failed if not (f[1] in names or names.add(f[1]))]  # type: ignore[func-returns-value]
-    chosen = (first + [f for f in failed if f not in first])[:_NUM_FAILURES]
+    failed = [(row, e.folder) for e in evaluations for row in e.failures]
+    failed.sort(key=lambda f: -float(f[0]["q_value"]))
+    files: dict[str, list[Path]] = {}
+    for row, folder in failed:
+        picture = failure_picture(folder, int(row["attempt"]))
+        if picture.is_file():
+            files.setdefault(row["object"], []).append(picture)
+    rounds = itertools.zip_longest(*files.values())  # the worst of each shape, then the second …
+    chosen = [p for of_shapes in rounds for p in of_shapes if p is not None][:_NUM_FAILURES]
     path.unlink(missing_ok=True)
     if chosen:
-        save_picture(path, lay_out([load_picture(f[2]) for f in chosen], _NUM_COLS))
+        save_picture(path, lay_out([load_picture(p) for p in chosen], _NUM_COLS))
     return bool(chosen)
 
 

@@ -76,8 +76,9 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
         WeightsError: if the weights do not pass the checks that loading makes.
     """
     run = RunFolder(order.run)
-    if not run.config.is_file():
-        raise ConfigError(f"'{run.path}' holds no run: there is no {run.config.name}.")
+    rows = read_metrics(run.metrics)
+    if not rows or not run.config.is_file():
+        raise ConfigError(f"'{run.path}' holds no run with attempts: no rows in {run.metrics}.")
     values = read_yaml(run.config)
     weights = order.weights or run.newest_weights()
     tensors, metadata = load_weights(weights)
@@ -100,7 +101,7 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
         arguments=values["arguments"],
         config=config,
         commit=str(values["commit"]),
-        rows=read_metrics(run.metrics),
+        rows=rows,
         evaluations=evaluations,
         note=order.note,
     )
