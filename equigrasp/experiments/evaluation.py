@@ -10,7 +10,9 @@ import torch
 from tqdm import tqdm
 
 from equigrasp.environments.oracle import Oracle
+from equigrasp.errors import ConfigError
 from equigrasp.experiments.benchmarks.attempts import TwoTrayAttempts
+from equigrasp.experiments.benchmarks.claims import claim
 from equigrasp.experiments.benchmarks.difficulty import unseen_names
 from equigrasp.experiments.benchmarks.scene import Scene
 from equigrasp.experiments.evaluation_folder import EvaluationFolder
@@ -47,6 +49,10 @@ def evaluate(
         weights: Weight file of a `learned` policy; None: untrained.
         num_attempts: How many, those that lie there already included.
         out: Folder; see `EvaluationFolder`.
+
+    Raises:
+        ConfigError: if another process is at work in the folder.
+        WeightsError: if the weights do not fit method and cell.
     """
     digest = "" if weights is None else tensor_digest(load_weights(weights)[0])
     conditions = {
@@ -55,16 +61,18 @@ def evaluate(
         "weights_digest": digest,
         "commit": commit(),
     } | {key: arguments[key] for key in ("cell", "method", "objects", "split", "seed")}
-    folder = EvaluationFolder(out, conditions)
-    if len(folder.rows) < num_attempts:
-        seed = int(arguments["seed"])
-        with make_simulated_cell(
-            arguments["cell"], object_set=arguments["objects"], seed=seed
-        ) as simulation:
-            policy = _policy(arguments, chooser, weights, simulation)
-            mode: Mode = "random" if chooser == "random" else "greedy"
-            _carry_on(folder, arguments, mode, policy, simulation, num_attempts)
-    return folder.result()
+    mode: Mode = "random" if chooser == "random" else "greedy"
+    with claim(out / "evaluation.lock") as is_mine:
+        if not is_mine:
+            raise ConfigError(f"Another process is evaluating into '{out}'.")
+        folder = EvaluationFolder(out, conditions)
+        if len(folder.rows) < num_attempts:
+            with make_simulated_cell(
+                arguments["cell"], object_set=arguments["objects"], seed=int(arguments["seed"])
+            ) as simulation:
+                policy = _policy(arguments, chooser, weights, simulation)
+                _carry_on(folder, arguments, mode, policy, simulation, num_attempts)
+        return folder.result()
 
 
 def evaluation_folder(run: Path, split: str, policy: str = "learned") -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks.claims import claim
 from equigrasp.experiments.evaluation import aimed_at, evaluate, evaluation_folder, shape_names
 from equigrasp.experiments.evaluation_folder import (
     EvaluationFolder,
@@ -68,6 +69,13 @@ def test_other_conditions_begin_anew(key: str, tmp_path: Path, workspace: Worksp
     other = EvaluationFolder(tmp_path, CONDITIONS | {key: "other"})
     assert other.rows == [] and not failure_picture(tmp_path, 0).exists()
     assert not (tmp_path / "evaluation.json").exists()
+
+
+def test_two_processes_do_not_evaluate_into_one_folder(tmp_path: Path) -> None:
+    arguments = {"cell": "ur5", "method": "asr_tiny", "objects": "household", "split": "easy"}
+    with claim(tmp_path / "evaluation.lock"):
+        with pytest.raises(ConfigError, match="Another process is evaluating"):
+            evaluate(arguments | {"seed": "3"}, "oracle", None, 2, tmp_path)
 
 
 def test_each_set_of_objects_has_its_folder() -> None:
