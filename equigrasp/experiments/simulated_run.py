@@ -74,13 +74,15 @@ class SimulatedRun:
 
     def attempt(self, number: int, mode: Mode) -> Attempt:
         """Look, choose and try; swaps the trays when the first is empty."""
+        refusals = 0
         while True:
             self._return_strays()
             seed = derive_seed(self._seed, 10, number, self.num_refused)
             try:
                 observation = self.env.observe()
+                failures = self._failures + refusals
                 decision = self._policy.choose(
-                    observation, np.random.default_rng(seed), mode, self._failures
+                    observation, np.random.default_rng(seed), mode, failures
                 )
                 outcome = self.env.step(decision.grasp, observation)
             except EmptyWorkspaceError:
@@ -88,6 +90,7 @@ class SimulatedRun:
                 continue
             except (PlanningError, DeviceError):
                 self.num_refused += 1
+                refusals += 1
                 self.env.pick.go_home()
                 continue
             self._failures = 0 if outcome.is_success else self._failures + 1

@@ -40,8 +40,8 @@ def test_a_plan_does_what_tells_most_first() -> None:
     assert [p.attempts for p in plan[:4]] == [500, 150, 300, 450]
     assert [p.kind for p in plan[:4]] == ["train", "validate", "validate", "validate"]
     trained = [(p.method, p.seed) for p in plan if p.kind == "train"]
-    assert trained[0] == ("asr", 0) and len(trained) == len(set(trained)) == 2 * 16
-    assert [seed for _, seed in trained] == [0] * 16 + [1] * 16
+    assert trained[0] == ("asr_published", 0) and len(trained) == len(set(trained)) == 2 * 17
+    assert [seed for _, seed in trained] == [0] * 17 + [1] * 17
     assert make_plan(order) == plan
 
 
@@ -50,6 +50,9 @@ def test_on_robot_runs_end_with_two_unseen_sets_and_the_longer_one_is_twice_as_l
     assert [(p.method, p.kind, p.attempts, p.objects) for p in plan] == [
         ("random", "validate", 0, "easy"),
         ("random", "validate", 0, "hard"),
+        ("asr_published", "train", 500, ""),
+        ("asr_published", "validate", 500, "easy"),
+        ("asr_published", "validate", 500, "hard"),
         ("asr", "train", 500, ""),
         ("asr", "validate", 500, "easy"),
         ("asr", "validate", 500, "hard"),

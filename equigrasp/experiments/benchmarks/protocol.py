@@ -32,6 +32,7 @@ class Benchmark:
 
 
 BASELINES = (
+    "asr_published",
     "asr",
     "rot_fcn",
     "asr_baseline",
@@ -43,7 +44,7 @@ BASELINES = (
     "rad_fcn",
 )
 ABLATIONS = (
-    "asr",
+    "asr_published",
     "asr_no_equivariance",
     "equ_asr",
     "asr_no_fcb",
@@ -58,10 +59,14 @@ BENCHMARKS = {
     "figure3": Benchmark("simulation", "Figure 3: baselines, simulation", BASELINES),
     "table5": Benchmark("simulation", "Table 5: ablations, simulation", ABLATIONS),
     "table1": Benchmark(
-        "robot", "Table 1: 500 attempts, two trays", ("random", "asr", "rot_fcn", "asr_baseline")
+        "robot",
+        "Table 1: 500 attempts, two trays",
+        ("random", "asr_published", "asr", "rot_fcn", "asr_baseline"),
     ),
     "table2": Benchmark(
-        "robot", "Table 2: 500 and 1000 attempts, two trays", ("random", "asr", "asr_c32")
+        "robot",
+        "Table 2: 500 and 1000 attempts, two trays",
+        ("random", "asr_published", "asr", "asr_c32"),
     ),
 }
 DEFAULT_ATTEMPTS = {"compact": 500, "paper": 1500, "tiny": 22}  # simulation

@@ -91,7 +91,7 @@ def notes(order: Order) -> str:
     if c.protocol == "simulation":
         lines.append(
             f"Ours: {c.validation_attempts} near-greedy attempts on frozen weights at each checkpoint "
-            "(published: 1000), in the same scenes for all methods. One tray of {c.num_objects} objects; an episode "
+            f"(published: 1000), in the same scenes for all methods. One tray of {c.num_objects} objects; an episode "
             "ends when it is empty or after 30 attempts."
         )
     else:

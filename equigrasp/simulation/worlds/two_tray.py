@@ -12,6 +12,7 @@ from equigrasp.paths import urdf_dir
 from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.object_sets.object_set import ObjectSet
 from equigrasp.simulation.physics import TIME_STEP, Physics
+from equigrasp.simulation.worlds.resting_objects import RestingObjects
 
 _DROP_HEIGHT = 0.15  # [m] above the tray floor, raised where objects pile up
 _DROP_SPREAD = 0.06  # [m] half side of the square that objects are dropped over
@@ -38,6 +39,7 @@ class TwoTrayWorld(World):
         self.object_set = object_set
         self._rng = np.random.default_rng(seed)
         self._names: dict[int, str] = {}
+        self._resting = RestingObjects(physics, self._names)
         with physics.lock:
             self._load_table()
             for workspace in workspaces:
@@ -67,6 +69,7 @@ class TwoTrayWorld(World):
         with self._physics.lock:
             client.resetBasePositionAndOrientation(handle, pose.position, pose.quat_xyzw)
             client.resetBaseVelocity(handle, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+            self._resting.wake_all()  # also what lay on it
 
     def objects(self) -> list[WorldObject]:
         with self._physics.lock:
@@ -82,6 +85,7 @@ class TwoTrayWorld(World):
         with self._physics.lock:
             self._physics.client.removeBody(handle)
             del self._names[handle]
+            self._resting.wake_all()  # also what lay on it
 
     def is_held(self, handle: int) -> bool:
         with self._physics.lock:
@@ -109,6 +113,7 @@ class TwoTrayWorld(World):
 
     def snapshot(self) -> int:
         with self._physics.lock:
+            self._resting.wake_all()
             return int(self._physics.client.saveState())
 
     def restore(self, snapshot: int) -> None:
@@ -122,9 +127,11 @@ class TwoTrayWorld(World):
             for i, handle in enumerate(self._names):
                 place = [_FAR_AWAY, 5.0 * i, _FAR_AWAY]
                 client.resetBasePositionAndOrientation(handle, place, [0, 0, 0, 1])
+            self._resting.wake_all()
             for _ in range(3):
                 client.stepSimulation()
             client.restoreState(stateId=snapshot)
+            self._resting.wake_all()
 
     def _require(self, handle: int) -> None:
         if handle not in self._names:
