@@ -28,6 +28,7 @@ from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 NUM_OBJECTS = 15
 _REPORT_WINDOW = 50
+_MAX_REFUSALS = 100  # grasps in a row that the planner refuses, after which the cell is at fault
 _TIME_TO_SETTLE = 1.0  # [s] for an object that was dropped
 
 
@@ -73,8 +74,13 @@ class SimulatedRun:
         self._failures = 0
 
     def attempt(self, number: int, mode: Mode) -> Attempt:
-        """Look, choose and try; swaps the trays when the first is empty."""
-        refusals = 0
+        """Look, choose and try; swaps the trays when the first is empty.
+
+        Raises:
+            EmptyWorkspaceError: if both are.
+            PlanningError: if one grasp after the other is refused.
+        """
+        refusals, is_swapped = 0, False
         while True:
             self._return_strays()
             seed = derive_seed(self._seed, 10, number, self.num_refused)
@@ -86,11 +92,19 @@ class SimulatedRun:
                 )
                 outcome = self.env.step(decision.grasp, observation)
             except EmptyWorkspaceError:
+                if is_swapped:
+                    raise
                 self.env.swap()
+                is_swapped = True
                 continue
-            except (PlanningError, DeviceError):
+            except (PlanningError, DeviceError) as error:
                 self.num_refused += 1
                 refusals += 1
+                if refusals == _MAX_REFUSALS:
+                    raise PlanningError(
+                        f"{refusals} grasps in a row were refused, the last one because: {error} "
+                        "Can the arm reach into its trays?"
+                    ) from error
                 self.env.pick.go_home()
                 continue
             self._failures = 0 if outcome.is_success else self._failures + 1
