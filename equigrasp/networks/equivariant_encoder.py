@@ -1,12 +1,13 @@
 """q2: from a heightmap patch to the success probability of each grasp yaw, over C2n/C2."""
 
 import torch
+from torch.nn.functional import max_pool2d
 
+from equigrasp.networks.escnn_modules import enn
 from equigrasp.networks.steerable_blocks import (
     ResidualBlock,
     convolution,
     cyclic,
-    enn,
     regular,
     trivial,
 )
@@ -43,17 +44,11 @@ class EquivariantEncoder(torch.nn.Module):
         self.num_rotations = num_rotations
         space = cyclic(2 * num_rotations)
         types = [regular(space, n) for n in fields]
-        self.input_type = trivial(space, 1)
-        self.stem = convolution(self.input_type, types[0], 7, 3)
-        self.stem_relu = enn.ReLU(types[0])
-        self.stem_pool = enn.PointwiseMaxPool2D(types[0], 2) if is_stem_pooled else None
+        self.is_stem_pooled = is_stem_pooled
+        self.stem = convolution(trivial(space, 1), types[0], 7, 3)
         self.blocks = torch.nn.ModuleList(
             ResidualBlock(a, b, k)
             for a, b, k in zip(types[:-1], types[1:], kernel_sizes, strict=True)
-        )
-        # With a pooled stem the last block keeps its size, so that 4 x 4 features remain.
-        self.pools = torch.nn.ModuleList(
-            enn.PointwiseMaxPool2D(t, 2) for t in types[1 : None if not is_stem_pooled else -1]
         )
         quotient = enn.FieldType(space, [space.quotient_repr(2)] * num_logits)
         self.output = convolution(types[-1], quotient, 4, 0)
@@ -67,13 +62,12 @@ class EquivariantEncoder(torch.nn.Module):
         Returns:
             Shape (B, `num_logits`, n).
         """
-        scaled = patch * self.input_scale
-        x = self.stem_relu(self.stem(enn.GeometricTensor(scaled, self.input_type)))
-        if self.stem_pool is not None:
-            x = self.stem_pool(x)
+        x = torch.relu(self.stem(patch * self.input_scale))
+        if self.is_stem_pooled:
+            x = max_pool2d(x, 2)
         for i, block in enumerate(self.blocks):
             x = block(x)
-            if i < len(self.pools):
-                x = self.pools[i](x)
-        logits = self.output(x).tensor  # (B, C n, 1, 1)
+            if i < 2 or not self.is_stem_pooled:  # 4 x 4 features remain
+                x = max_pool2d(x, 2)
+        logits = self.output(x)  # (B, C n, 1, 1)
         return logits.reshape(len(patch), -1, self.num_rotations)  # type: ignore[no-any-return]

@@ -1,14 +1,16 @@
 """q1: a D4-equivariant U-Net from a heightmap to a map of success probabilities."""
 
 import torch
+from torch.nn.functional import max_pool2d
 
 from equigrasp.networks.steerable_blocks import (
     ResidualBlock,
     convolution,
     dihedral,
-    enn,
+    join,
     regular,
     trivial,
+    upsample,
 )
 
 _GROUP_ROTATIONS = 4  # D4: quarter turns and reflections
@@ -39,31 +41,26 @@ class EquivariantUNet(torch.nn.Module):
         super().__init__()
         self.input_scale = input_scale
         self.num_poolings = len(fields) - 1
-        self._space = dihedral(_GROUP_ROTATIONS)
-        types = [regular(self._space, n) for n in fields]
-        self.input_type = trivial(self._space, 1)
-        self.stem = convolution(self.input_type, types[0], 3, 1)
-        self.stem_relu = enn.ReLU(types[0])
+        space = dihedral(_GROUP_ROTATIONS)
+        types = [regular(space, n) for n in fields]
+        self.stem = convolution(trivial(space, 1), types[0], 3, 1)
         first = None if is_stem_pooled else ResidualBlock(types[0], types[0], 3)
         self.full_resolution = first
         self.down = torch.nn.ModuleList(
             ResidualBlock(a, b, 3) for a, b in zip(types[:-1], types[1:], strict=True)
         )
-        self.pools = torch.nn.ModuleList(enn.PointwiseMaxPool2D(t, 2) for t in types[:-1])
-        self.up, self.upsamplings = torch.nn.ModuleList(), torch.nn.ModuleList()
+        self.up = torch.nn.ModuleList()
         below = types[-1]
         for i in range(len(types) - 2, -1, -1):
-            self.upsamplings.append(enn.R2Upsampling(below, 2, align_corners=False))
             if i == 0 and is_stem_pooled:
                 below = below + types[0]
                 break
             out = types[max(i - 1, 0)]
             self.up.append(ResidualBlock(below + types[i], out, 3))
             below = out
-        hidden = trivial(self._space, _HEAD_FIELDS)
+        hidden = trivial(space, _HEAD_FIELDS)
         self.head = convolution(below, hidden, 3, 1)
-        self.head_relu = enn.ReLU(hidden)
-        self.output = convolution(hidden, trivial(self._space, num_logits), 1, 0)
+        self.output = convolution(hidden, trivial(space, num_logits), 1, 0)
 
     def forward(self, heightmap: torch.Tensor) -> torch.Tensor:
         """Return the logits of each pixel, of {failure, success} where there are two.
@@ -74,16 +71,33 @@ class EquivariantUNet(torch.nn.Module):
         Returns:
             Shape (B, `num_logits`, H, W).
         """
-        scaled = heightmap * self.input_scale
-        x = self.stem_relu(self.stem(enn.GeometricTensor(scaled, self.input_type)))
+        half, full = self.features(heightmap)
+        return self.logits(upsample(self.refine(half)), full)
+
+    def features(self, heightmap: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the last two scales start from: at half and at full resolution.
+
+        Returns:
+            What `refine` takes, shape (B, 8 f, H / 2, W / 2), and what `logits` joins to it.
+        """
+        x = torch.relu(self.stem(heightmap * self.input_scale))
         if self.full_resolution is not None:
             x = self.full_resolution(x)
         skips = []
-        for pool, block in zip(self.pools, self.down, strict=True):
+        for block in self.down:
             skips.append(x)
-            x = block(pool(x))  # (B, 8 f, H / 2, W / 2)
-        for i, upsampling in enumerate(self.upsamplings):
-            x = enn.tensor_directsum([upsampling(x), skips.pop()])
-            if i < len(self.up):
-                x = self.up[i](x)
-        return self.output(self.head_relu(self.head(x))).tensor  # type: ignore[no-any-return]
+            x = block(max_pool2d(x, 2))  # (B, 8 f, H / 2, W / 2)
+        for i in range(self.num_poolings - 1):
+            x = self.up[i - 1](x) if i > 0 else x
+            x = join(upsample(x), skips.pop())
+        return x, skips.pop()
+
+    def refine(self, half: torch.Tensor) -> torch.Tensor:
+        """Work at half resolution; a value sees 2 pixels about it."""
+        return self.up[self.num_poolings - 2](half) if self.num_poolings > 1 else half  # type: ignore[no-any-return]
+
+    def logits(self, refined: torch.Tensor, full: torch.Tensor) -> torch.Tensor:
+        """Work at full resolution; a value sees 3 pixels about it."""
+        x = join(refined, full)
+        x = self.up[-1](x) if len(self.up) == self.num_poolings else x
+        return self.output(torch.relu(self.head(x)))  # type: ignore[no-any-return]

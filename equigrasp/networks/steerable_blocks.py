@@ -1,18 +1,10 @@
 """Building blocks of steerable networks (Weiler and Cesa, "General E(2)-Equivariant Steerable CNNs")."""
 
-import warnings
-
 import torch
+from torch.nn.functional import interpolate
 
-from equigrasp.networks.escnn_import import stand_in_for_lie_learn
-
-stand_in_for_lie_learn()
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # escnn warns of an optional package that SE(2) never needs
-    from escnn import gspaces
-    from escnn import nn as enn
-
-__all__ = ["ResidualBlock", "convolution", "cyclic", "dihedral", "enn", "regular", "trivial"]
+from equigrasp.networks.escnn_modules import enn, gspaces
+from equigrasp.networks.steerable_convolution import SteerableConvolution
 
 # A block of given field types is initialised alike in every network: escnn keeps what it computes.
 _USE_INIT_CACHE = True
@@ -40,9 +32,11 @@ def trivial(space: "gspaces.GSpace", count: int) -> "enn.FieldType":
 
 def convolution(
     in_type: "enn.FieldType", out_type: "enn.FieldType", kernel_size: int, padding: int
-) -> "enn.R2Conv":
+) -> SteerableConvolution:
     """Return a steerable convolution with bias, initialised as escnn's generalised He rule says."""
-    conv = enn.R2Conv(in_type, out_type, kernel_size, padding=padding, initialize=False)
+    conv = SteerableConvolution(
+        in_type, out_type, kernel_size, padding=padding, initialize=False
+    )
     enn.init.generalized_he_init(conv.weights.data, conv.basisexpansion, cache=_USE_INIT_CACHE)
     return conv
 
@@ -57,13 +51,23 @@ class ResidualBlock(torch.nn.Module):
         super().__init__()
         padding = kernel_size // 2
         self.first = convolution(in_type, out_type, kernel_size, padding)
-        self.relu = enn.ReLU(out_type)
         self.second = convolution(out_type, out_type, kernel_size, padding)
         self.skip = (
             None if in_type == out_type else convolution(in_type, out_type, kernel_size, padding)
         )
 
-    def forward(self, x: "enn.GeometricTensor") -> "enn.GeometricTensor":
-        """Map in_type to out_type at the same size."""
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (B, C, H, W) of in_type to out_type at the same size."""
         skip = x if self.skip is None else self.skip(x)
-        return self.relu(self.second(self.relu(self.first(x))) + skip)
+        return torch.relu(self.second(torch.relu(self.first(x))) + skip)
+
+
+def join(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Put the regular fields of two maps side by side, in the channel order of the convolutions."""
+    halves = [x.unflatten(1, (2, -1)) for x in (a, b)]
+    return torch.cat(halves, 2).flatten(1, 2)
+
+
+def upsample(x: torch.Tensor) -> torch.Tensor:
+    """Double the size of a map by bilinear interpolation."""
+    return interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

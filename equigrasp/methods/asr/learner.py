@@ -12,7 +12,9 @@ from equigrasp.methods.asr.losses import (
     reward_loss,
 )
 from equigrasp.methods.asr.networks import extract_patches
+from equigrasp.networks.logit_map import LogitMap, logit_map
 from equigrasp.networks.outputs import success_probability
+from equigrasp.networks.steerable_convolution import sharing_filters
 
 
 class AsrLearner:
@@ -47,26 +49,11 @@ class AsrLearner:
         """
         for module in self.modules.values():
             module.train()
-        q_map = success_probability(self._q1(batch.heightmaps))  # (B, S, S)
-        samples = torch.arange(len(q_map))
-        rotation_values = self._rotation_values(
-            batch, batch.rows[:, None], batch.cols[:, None]
-        )  # (B, n)
-        tried = rotation_values.gather(1, batch.rotation_bins[:, None])[:, 0]
-        loss_q2 = reward_loss(tried, batch.rewards)
-        values = q_map[samples, batch.rows, batch.cols]
-        if self._config.q1_target == "reward":
-            loss_on = reward_loss(values, batch.rewards)
-        else:
-            targets = on_policy_target(
-                batch.rewards, batch.rotation_bins, rotation_values.detach()
-            )
-            targets = mean_over_views(targets, batch.num_views)
-            loss_on = on_policy_loss(values, targets, batch.rewards)
-        loss_off = self._off_policy(batch, q_map, seed)
-        loss = loss_on + loss_off + loss_q2
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        with sharing_filters(*self.modules.values()):
+            loss_on, loss_off, loss_q2 = self._losses(batch, seed)
+            loss = loss_on + loss_off + loss_q2
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
         torch.nn.utils.clip_grad_value_(self._parameters, self._config.gradient_clip)
         self.optimizer.step()
         return {
@@ -76,6 +63,32 @@ class AsrLearner:
             "loss_q2": float(loss_q2.detach()),
         }
 
+    def _losses(
+        self, batch: GraspBatch, seed: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return L1' (or L1), L1'' and L2."""
+        border = (batch.heightmaps.shape[-1] - self._action_size_px) // 2
+        q_map = logit_map(self._q1, batch.heightmaps, border)
+        rows, cols = self._draw_pixels(q_map, border, batch, seed)  # (B, 1 + k)
+        values = success_probability(q_map.at(rows, cols))
+        rotation_values = self._rotation_values(batch, rows[:, :1], cols[:, :1])  # (B, n)
+        tried = rotation_values.gather(1, batch.rotation_bins[:, None])[:, 0]
+        loss_q2 = reward_loss(tried, batch.rewards)
+        if self._config.q1_target == "reward":
+            loss_on = reward_loss(values[:, 0], batch.rewards)
+        else:
+            targets = on_policy_target(
+                batch.rewards, batch.rotation_bins, rotation_values.detach()
+            )
+            targets = mean_over_views(targets, batch.num_views)
+            loss_on = on_policy_loss(values[:, 0], targets, batch.rewards)
+        if self._config.num_off_policy_pixels == 0:
+            return loss_on, values.new_zeros(()), loss_q2
+        with torch.no_grad():
+            best = self._rotation_values(batch, rows[:, 1:], cols[:, 1:])
+        loss_off = off_policy_loss(values[:, 1:], best.reshape(*rows[:, 1:].shape, -1))
+        return loss_on, loss_off, loss_q2
+
     def _rotation_values(
         self, batch: GraspBatch, rows: torch.Tensor, cols: torch.Tensor
     ) -> torch.Tensor:
@@ -83,26 +96,22 @@ class AsrLearner:
         patches = extract_patches(batch.heightmaps, rows, cols, self._is_patch_relative)
         return success_probability(self._q2(patches))
 
-    def _off_policy(self, batch: GraspBatch, q_map: torch.Tensor, seed: int) -> torch.Tensor:
+    @torch.no_grad()
+    def _draw_pixels(
+        self, q_map: LogitMap, border: int, batch: GraspBatch, seed: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rows and columns of the tried pixels and of k drawn ones, each (B, 1 + k)."""
+        rows, cols = batch.rows[:, None], batch.cols[:, None]
         count = self._config.num_off_policy_pixels
         if count == 0:
-            return q_map.new_zeros(())
-        border = (q_map.shape[-1] - self._action_size_px) // 2
-        inner = slice(border, border + self._action_size_px)
-        weights = torch.softmax(
-            q_map.detach()[:, inner, inner].flatten(1) / self._config.off_policy_temperature, 1
-        )
+            return rows, cols
+        values = success_probability(q_map.inner(border)).flatten(1)
+        weights = torch.softmax(values / self._config.off_policy_temperature, 1)
         generator = torch.Generator().manual_seed(seed)
-        drawn = torch.multinomial(weights.cpu(), count, generator=generator)
-        flat = drawn.to(q_map.device)  # (B, k)
-        rows = flat // self._action_size_px + border
-        cols = flat % self._action_size_px + border
-        with torch.no_grad():
-            rotation_values = self._rotation_values(batch, rows, cols)
-        samples = torch.arange(len(q_map))[:, None]
-        return off_policy_loss(
-            q_map[samples, rows, cols], rotation_values.reshape(len(q_map), count, -1)
-        )
+        drawn = torch.multinomial(weights.cpu(), count, generator=generator).to(rows.device)
+        side = self._action_size_px
+        rows = torch.cat([rows, drawn // side + border], 1)
+        return rows, torch.cat([cols, drawn % side + border], 1)
 
 
 def make_learner(

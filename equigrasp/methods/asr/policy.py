@@ -7,6 +7,7 @@ from equigrasp.learning.exploration import boltzmann_probabilities, sample_index
 from equigrasp.learning.pixel_policy import PixelPolicy, Selection
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.methods.asr.networks import extract_patches
+from equigrasp.networks.logit_map import logit_map
 from equigrasp.networks.outputs import success_probability
 
 
@@ -29,8 +30,8 @@ class AsrPolicy(PixelPolicy):
         rng: np.random.Generator,
     ) -> Selection:
         border = (image.shape[-1] - len(mask)) // 2
-        inner = slice(border, image.shape[-1] - border)
-        q_map = success_probability(self._modules["q1"](image))[0, inner, inner].cpu().numpy()
+        logits = logit_map(self._modules["q1"], image, border).inner(border)
+        q_map = success_probability(logits)[0].cpu().numpy()
         row, col = sample_index(boltzmann_probabilities(q_map, temperature, mask), rng)
         rows, cols = torch.tensor([[[row + border]], [[col + border]]], device=image.device)
         patch = extract_patches(image, rows, cols, self._is_patch_relative)

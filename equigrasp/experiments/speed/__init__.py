@@ -1,0 +1,1 @@
+"""How fast we are, beside a straightforward implementation of what was published."""

@@ -1,0 +1,13 @@
+"""escnn, imported without its optional packages."""
+
+import warnings
+
+from equigrasp.networks.escnn_import import stand_in_for_lie_learn
+
+stand_in_for_lie_learn()
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # escnn warns of an optional package that SE(2) never needs
+    from escnn import gspaces
+    from escnn import nn as enn
+
+__all__ = ["enn", "gspaces"]

@@ -1,0 +1,115 @@
+"""A steerable convolution on plain tensors: filters shared by calls, arithmetic saved where it pays."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import torch
+from torch.nn.functional import conv2d
+
+from equigrasp.networks.escnn_modules import enn, gspaces
+from equigrasp.networks.half_turn_convolution import (
+    HalfTurnBasis,
+    half_turn_convolution,
+    resolve,
+)
+
+# Input channels x output channels x kernel size from which the half-turn form was faster, measured
+# on AVX-512 cores, forward and backward.
+_MIN_HALF_TURN_SIZE = 150_000
+
+
+class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
+    """`escnn.nn.R2Conv` with channels ordered by [component about the half turn, field, others].
+
+    escnn orders them by [field, component]. Parameters are escnn's, in escnn's order. In
+    evaluation mode filters are expanded once, as escnn does; see also `sharing_filters`.
+    """
+
+    _is_sharing = False
+    _shared: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def expand_parameters(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return filters and bias in this class's order of channels.
+
+        Both are what `half_turn_convolution` takes, or plain filters, (out, in, k, k).
+        """
+        if not self._is_sharing:
+            return self._expand()
+        if self._shared is None:
+            with torch.enable_grad():
+                self._shared = self._expand()
+        return self._shared
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (B, C, H, W) of `in_type` to `out_type`."""
+        if self.training:
+            filters, bias = self.expand_parameters()
+        else:
+            filters, bias = self.filter, self.expanded_bias
+        if filters.dim() == 3:
+            return half_turn_convolution(x, filters, bias, self._basis())
+        return conv2d(x, filters, bias, padding=self.padding)
+
+    def _expand(self) -> tuple[torch.Tensor, torch.Tensor]:
+        order_in, order_out = _channel_order(self.in_type), _channel_order(self.out_type)
+        bias = (self.bias_expansion @ self.bias)[order_out.to(self.bias.device)]
+        if self._is_half_turn:
+            num_in, num_out = len(self.in_type), len(self.out_type)
+            return self._basis().matrices(self.weights, num_in, num_out), bias[: len(bias) // 2]
+        filters = super().expand_parameters()[0][order_out][:, order_in]
+        return filters.contiguous(memory_format=torch.channels_last), bias
+
+    @property
+    def _is_half_turn(self) -> bool:
+        """The half-turn form pays: large layers between regular fields, on a CPU."""
+        size = self.in_type.size * self.out_type.size * self.kernel_size
+        return (
+            self.in_type.representations[0] == self.out_type.representations[0]
+            and 2 * self.padding + 1 == self.kernel_size
+            and size >= _MIN_HALF_TURN_SIZE
+            and self.weights.device.type == "cpu"
+        )
+
+    def _basis(self) -> HalfTurnBasis:
+        return _half_turn_basis(self.in_type.gspace, self.kernel_size)
+
+
+@contextmanager
+def sharing_filters(*modules: torch.nn.Module) -> Iterator[None]:
+    """Expand the filters of modules once for all calls within, with gradient.
+
+    Weights must not change within, and one backward pass goes through all calls.
+    """
+    layers = [m for n in modules for m in n.modules() if isinstance(m, SteerableConvolution)]
+    for layer in layers:
+        layer._is_sharing = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer._is_sharing, layer._shared = False, None
+
+
+def _pairs(space: "gspaces.GSpace") -> tuple[int, int, int]:
+    """Order of a regular field's components; the middle index changes by a half turn."""
+    group = space.fibergroup
+    turns = group.rotation_order if hasattr(group, "rotation_order") else group.order()
+    return group.order() // turns, 2, turns // 2
+
+
+def _channel_order(fields: "enn.FieldType") -> torch.Tensor:
+    channels = torch.arange(fields.size)
+    space = fields.gspace
+    if fields.representations[0] != space.regular_repr:
+        return channels
+    return channels.view(-1, *_pairs(space)).permute(2, 0, 1, 3).reshape(-1)
+
+
+@lru_cache
+def _half_turn_basis(space: "gspaces.GSpace", kernel_size: int) -> HalfTurnBasis:
+    field = enn.FieldType(space, [space.regular_repr])
+    layer = enn.R2Conv(field, field, kernel_size, padding=kernel_size // 2, initialize=False)
+    units = torch.eye(layer.basisexpansion.dimension())
+    filters = torch.stack([layer.basisexpansion(unit) for unit in units])
+    return resolve(filters.unflatten(3, (kernel_size, kernel_size)), _pairs(space))
