@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
     bench = commands.add_parser("bench", help="the paper's tables and curves; speed of the parts")
     add_options(bench)
+    bench.add_argument("--no-paper", action="store_true", help="speed: not the published size")
     bench.set_defaults(run=_bench)
     _add_virtual(commands)
     _add_doctor(commands)
@@ -278,7 +279,7 @@ def _bench(options: argparse.Namespace) -> int:
         return run(options, print)
     from equigrasp.experiments.bench import bench
 
-    bench()
+    bench(not options.no_paper, options.out)
     if not options.no_graph:
         from equigrasp.nodes.graph_bench import bench_graph
 

@@ -1,82 +1,72 @@
-"""How long the parts take on this machine: medians, and shares of real time."""
+"""How long the parts take on this machine, beside the published method written straightforwardly."""
 
-import time
-from collections.abc import Callable
+import csv
+from collections.abc import Iterator
+from pathlib import Path
 
-import numpy as np
 import torch
+from tqdm import tqdm
 
-from equigrasp.environments.open_loop_grasp import observe
-from equigrasp.experiments.simulated_run import SimulatedRun
-from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.experiments.speed.learning_speed import Floor, LearningSpeed
+from equigrasp.experiments.speed.replay_memory import measure_replay
+from equigrasp.experiments.speed.simulation_speed import measure_simulation
+from equigrasp.experiments.speed.stopwatch import Comparison, matrix_rates
 from equigrasp.methods.registry import load_method
-from equigrasp.perception.heightmap import heightmap_from_depth
-from equigrasp.simulation.make import make_simulated_cell
-from equigrasp.simulation.physics import TIME_STEP
 
-_REPEATS = 7
+_REPEATS = {"asr_compact": 7, "asr_paper": 3}  # a step at paper size takes long
 
 
-def bench(method_name: str = "asr_compact") -> None:
-    """Print a table of medians, and its ratios to one attempt of the robot."""
-    package, config = load_method(method_name)
-    torch.set_num_threads(config.training.num_threads)
+def bench(has_paper_size: bool = True, out: Path | None = None) -> None:
+    """Print medians and ratios, and write them as CSV.
+
+    Args:
+        has_paper_size: Measure the published size too, which takes minutes.
+        out: Folder for `speed.csv`; None: `results/bench`.
+    """
+    comparisons, floors, lines = [], [], list(_describe_machine())
+    methods = list(_REPEATS)[: 1 + has_paper_size]
+    for method in tqdm(methods, desc="learning and acting", unit="size"):
+        found, bounds = LearningSpeed(method).measure(_REPEATS[method])
+        comparisons += found
+        floors += bounds
+    package, config = load_method("asr_compact")
     policy = package.make_policy(config, package.make_networks(config, 0))
-    learner = package.make_learner(config, package.make_networks(config, 0), 96)
-    batch = _batch(config.training.batch_size)
-    rows = [("SGD step, batch 8", _median(lambda: learner.train_step(batch, 0)))]
-    with make_simulated_cell("ur5") as simulation:
-        loop = SimulatedRun(simulation, policy, "train", 0)
-        cell, workspace = simulation.cell, loop.env.trays.pick
-        observation = observe(cell, workspace)
-        frame = cell.camera.capture()
-        camera = cell.camera
-        rng = np.random.default_rng(0)
-        rows += [
-            ("decision", _median(lambda: policy.choose(observation, rng, "train"))),
-            ("camera frame", _median(cell.camera.capture)),
-            (
-                "heightmap",
-                _median(
-                    lambda: heightmap_from_depth(
-                        frame.depth, camera.model, camera.T_base_camera, workspace
-                    )
-                ),
-            ),
-            (
-                "240 physics steps, 15 objects",
-                _median(lambda: simulation.physics.sleep(240 * TIME_STEP)),
-            ),
-        ]
-        numbers = iter(range(10**6))
-        durations: list[float] = []
-
-        def attempt() -> None:
-            durations.append(loop.attempt(next(numbers), "random").outcome.duration)
-
-        rows.append(("attempt in one process", _median(attempt)))
-    robot_time = float(np.median(durations))
-    print(f"{method_name}, {torch.get_num_threads()} threads, median of {_REPEATS}")
-    print(f"{'':32} {'time':>12} {'of a robot attempt':>20}")
-    for name, seconds in [*rows, ("robot time an attempt", robot_time)]:
-        print(f"{name:32} {1000 * seconds:9.1f} ms {100 * seconds / robot_time:18.1f} %")
-    print(f"{'simulated / real time':32} {1.0 / rows[4][1]:9.1f}")
+    simulated, parts, robot_time = measure_simulation(policy, _REPEATS["asr_compact"])
+    comparisons += [simulated, measure_replay()]
+    lines += [*_compare(comparisons), "", *_bound(floors), ""]
+    lines.append(f"{'':32} {'time':>12} {'of a robot attempt':>20}")
+    for name, seconds in [*parts, ("robot time an attempt", robot_time)]:
+        lines.append(f"{name:32} {1000 * seconds:9.1f} ms {100 * seconds / robot_time:18.1f} %")
+    print("\n".join(lines))
+    folder = out or Path("results/bench")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_comparisons(folder / "speed.csv", comparisons)
 
 
-def _median(work: Callable[[], object]) -> float:
-    work()
-    times = []
-    for _ in range(_REPEATS):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
+def write_comparisons(path: Path, comparisons: list[Comparison]) -> None:
+    """Write a row for each comparison."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["what", "unit", "ours", "reference", "reference_is", "times_better"])
+        for c in comparisons:
+            numbers = (f"{v:.4g}" for v in (c.ours, c.reference))
+            rows.writerow([c.name, c.unit, *numbers, c.reference_name, f"{c.ratio:.2f}"])
 
 
-def _batch(size: int) -> GraspBatch:
-    rng = np.random.default_rng(0)
-    heightmaps = torch.from_numpy(rng.uniform(0, 0.1, (size, 1, 128, 128)).astype(np.float32))
-    pixels = torch.from_numpy(rng.integers(16, 112, (2, size)))
-    bins = torch.from_numpy(rng.integers(0, 8, size))
-    rewards = torch.arange(size).remainder(2).float()
-    return GraspBatch(heightmaps, pixels[0], pixels[1], bins, rewards)
+def _describe_machine() -> Iterator[str]:
+    rates = ", ".join(f"{k} {2e-9 * v:.0f} GFLOP/s" for k, v in matrix_rates().items())
+    yield f"{torch.get_num_threads()} threads; measured: {rates}"
+
+
+def _compare(comparisons: list[Comparison]) -> Iterator[str]:
+    yield f"{'':44} {'ours':>10} {'reference':>10} {'ratio':>7}"
+    for c in comparisons:
+        numbers = f"{c.ours:10.3g} {c.reference:10.3g} {c.ratio:7.2f}"
+        yield f"{f'{c.name} [{c.unit}]':44} {numbers}  {c.reference_name}"
+
+
+def _bound(floors: list[Floor]) -> Iterator[str]:
+    yield f"{'arithmetic [10^9 multiply-adds]':44} {'ours':>10} {'published':>10} {'floor [s]':>10} {'above it':>9}"
+    for f in floors:
+        counts = f"{1e-9 * f.multiplications:10.4g} {1e-9 * f.published_multiplications:10.4g}"
+        yield f"{f.name:44} {counts} {f.floor:10.3g} {f.seconds / f.floor:8.1f}x"

@@ -102,6 +102,7 @@ def half_turn_convolution(
     Returns:
         Shape (B, num_out * n, H, W), channels last.
     """
+    matrices, bias = matrices.to(x.dtype), bias.to(x.dtype)
     return _Convolution.apply(x, matrices, bias, basis)  # type: ignore[no-any-return,no-untyped-call]
 
 
@@ -135,8 +136,9 @@ class _Convolution(torch.autograd.Function):
         x, matrices = ctx.saved_tensors
         basis: HalfTurnBasis = ctx.basis
         x, gradient = _channels_last(x), _channels_last(gradient)
-        dx, d_matrices = torch.zeros_like(x), torch.zeros_like(matrices)
-        d_bias = x.new_zeros(matrices.shape[1])
+        # Sums over chunks are float32 at every precision.
+        dx, d_matrices = torch.zeros_like(x), torch.zeros_like(matrices, dtype=torch.float32)
+        d_bias = torch.zeros(matrices.shape[1], device=x.device)
         for images, rows in _chunks(x):
             features = _features(x, images, rows, basis)
             for s, part in enumerate(_parts(gradient[images, rows])):
@@ -146,7 +148,7 @@ class _Convolution(torch.autograd.Function):
                 if s == 0:
                     d_bias += found[2]
             _add_features_backward_in_place(dx, features, images, rows, basis)
-        return dx.permute(0, 3, 1, 2), d_matrices, d_bias, None
+        return dx.permute(0, 3, 1, 2), d_matrices.to(x.dtype), d_bias.to(x.dtype), None
 
 
 def _parts(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -179,9 +181,7 @@ def _chunks(x: torch.Tensor) -> Iterator[tuple[slice, slice]]:
             )
 
 
-def _features(
-    x: torch.Tensor, images: slice, rows: slice, basis: HalfTurnBasis
-) -> torch.Tensor:
+def _features(x: torch.Tensor, images: slice, rows: slice, basis: HalfTurnBasis) -> torch.Tensor:
     """Return the patterns of both parts, by output parity, shape (2, N, F * C / 2)."""
     pad = basis.patterns.shape[-1] // 2
     low, high = max(rows.start - pad, 0), min(rows.stop + pad, x.shape[1])
@@ -194,7 +194,7 @@ def _features(
     torch.sub(first, second, out=parts[1, :, top:bottom])
     maps = parts.flatten(0, 1).permute(0, 3, 1, 2)  # (2 B, C / 2, H, W)
     features = x.new_empty(2, count, height, width, len(basis.patterns), half)
-    for f, pattern in enumerate(basis.patterns):
+    for f, pattern in enumerate(basis.patterns.to(x.dtype)):
         kernel = pattern.expand(half, 1, -1, -1)
         found = conv2d(maps, kernel, padding=(0, pad), groups=half).permute(0, 2, 3, 1)
         is_odd = int(f >= basis.num_even)  # an odd pattern of one part goes to the other
@@ -213,7 +213,7 @@ def _add_features_backward_in_place(
     count, height, (width, half) = len(first), rows.stop - rows.start, first.shape[2:]
     maps = gradient.view(2 * count, height, width, len(basis.patterns), half)
     parts = dx.new_zeros(2, count, height + 2 * pad, width, half)
-    for f, pattern in enumerate(basis.patterns):
+    for f, pattern in enumerate(basis.patterns.to(dx.dtype)):
         kernel = pattern.flip(1, 2).expand(half, 1, -1, -1)
         channels = maps[..., f, :].permute(0, 3, 1, 2)
         found = conv2d(channels, kernel, padding=(2 * pad, pad), groups=half)

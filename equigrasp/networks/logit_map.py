@@ -24,9 +24,7 @@ class LogitMap(Protocol):
         ...
 
 
-def logit_map(
-    network: torch.nn.Module, heightmaps: torch.Tensor, min_border: int
-) -> LogitMap:
+def logit_map(network: torch.nn.Module, heightmaps: torch.Tensor, min_border: int) -> LogitMap:
     """Start a network on heightmaps.
 
     Args:

@@ -34,9 +34,7 @@ def convolution(
     in_type: "enn.FieldType", out_type: "enn.FieldType", kernel_size: int, padding: int
 ) -> SteerableConvolution:
     """Return a steerable convolution with bias, initialised as escnn's generalised He rule says."""
-    conv = SteerableConvolution(
-        in_type, out_type, kernel_size, padding=padding, initialize=False
-    )
+    conv = SteerableConvolution(in_type, out_type, kernel_size, padding=padding, initialize=False)
     enn.init.generalized_he_init(conv.weights.data, conv.basisexpansion, cache=_USE_INIT_CACHE)
     return conv
 

@@ -90,6 +90,21 @@ def test_a_step_uses_the_losses_that_are_switched_on(changes: dict, expected: tu
     assert is_off_policy == (expected[1] > 0)
 
 
+def test_a_step_in_bfloat16_comes_near_that_in_float32() -> None:
+    package, config = load_method("asr_tiny")
+    heightmaps = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0)) / 10
+    pixels = torch.tensor([20, 40])
+    batch = GraspBatch(heightmaps, pixels, pixels, torch.tensor([1, 2]), torch.tensor([0.0, 1.0]))
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        changed = override(config, {"training.precision": precision})
+        learner = package.make_learner(changed, package.make_networks(config, 1), 32)
+        found[precision] = learner.train_step(batch, 0)
+        assert all(p.dtype == torch.float32 for p in learner._parameters)
+    assert found["bfloat16"] == pytest.approx(found["float32"], rel=0.05, abs=1e-3)
+    assert found["bfloat16"] != found["float32"]
+
+
 class _Height(torch.nn.Module):
     """Values all yaws by the middle of what it sees."""
 

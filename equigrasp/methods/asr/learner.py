@@ -50,7 +50,9 @@ class AsrLearner:
         for module in self.modules.values():
             module.train()
         with sharing_filters(*self.modules.values()):
-            loss_on, loss_off, loss_q2 = self._losses(batch, seed)
+            is_half = self._config.precision == "bfloat16"
+            with torch.autocast(batch.heightmaps.device.type, torch.bfloat16, is_half):
+                loss_on, loss_off, loss_q2 = self._losses(batch, seed)
             loss = loss_on + loss_off + loss_q2
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()

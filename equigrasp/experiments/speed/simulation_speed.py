@@ -1,0 +1,64 @@
+"""Simulated attempts against nothing but the engine's steps, and the parts of an attempt."""
+
+import numpy as np
+
+from equigrasp.environments.open_loop_grasp import observe
+from equigrasp.experiments.simulated_run import SimulatedRun
+from equigrasp.experiments.speed.stopwatch import Comparison, alternate
+from equigrasp.learning.interfaces import Policy
+from equigrasp.perception.heightmap import heightmap_from_depth
+from equigrasp.simulation.make import make_simulated_cell
+from equigrasp.simulation.physics import TIME_STEP
+
+
+def measure_simulation(
+    policy: Policy, repeats: int
+) -> tuple[Comparison, list[tuple[str, float]], float]:
+    """Time attempts in the simulated UR5 cell, and the parts that they consist of.
+
+    Returns:
+        Attempts per second beside those that bare stepping would allow, times of the parts [s],
+        and the robot's own time for an attempt [s].
+    """
+    with make_simulated_cell("ur5") as simulation:
+        loop = SimulatedRun(simulation, policy, "train", 0)
+        cell, workspace = simulation.cell, loop.env.trays.pick
+        physics, camera = simulation.physics, cell.camera
+        observation, frame = observe(cell, workspace), camera.capture()
+        rng = np.random.default_rng(0)
+        numbers = iter(range(10**6))
+        durations: list[float] = []
+        num_steps: list[int] = []
+
+        def attempt() -> None:
+            began = physics.now()
+            durations.append(loop.attempt(next(numbers), "random").outcome.duration)
+            num_steps.append(round((physics.now() - began) / TIME_STEP))
+
+        def bare_steps() -> None:
+            for _ in range(num_steps[-1]):
+                physics.client.stepSimulation()
+
+        def heightmap() -> None:
+            heightmap_from_depth(frame.depth, camera.model, camera.T_base_camera, workspace)
+
+        names = ("decision", "camera frame", "heightmap", "240 physics steps, 15 objects")
+        seconds = alternate(
+            [
+                lambda: policy.choose(observation, rng, "train"),
+                camera.capture,
+                heightmap,
+                lambda: physics.sleep(240 * TIME_STEP),
+            ],
+            repeats,
+        )
+        times = alternate([attempt, bare_steps], repeats)
+    comparison = Comparison(
+        "simulated attempts, UR5 cell, 15 objects",
+        "1/s",
+        *(1.0 / t for t in times),
+        f"{round(np.median(num_steps))} bare PyBullet steps",
+        is_more_better=True,
+    )
+    parts = [*zip(names, seconds, strict=True), ("attempt in one process", times[0])]
+    return comparison, parts, float(np.median(durations))

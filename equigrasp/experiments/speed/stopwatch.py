@@ -1,0 +1,78 @@
+"""Timing of things side by side."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+Work = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Ours and what it is measured against, in the same unit.
+
+    Args:
+        name: What was measured.
+        unit: Of both numbers.
+        ours: Median of ours.
+        reference: Median of the other.
+        reference_name: What the other is.
+        is_more_better: Attempts per second and the like, not times and memory.
+    """
+
+    name: str
+    unit: str
+    ours: float
+    reference: float
+    reference_name: str
+    is_more_better: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """How many times better ours is."""
+        ratio = self.reference / self.ours
+        return 1.0 / ratio if self.is_more_better else ratio
+
+
+def alternate(works: list[Work], repeats: int, warm_up: bool = True) -> list[float]:
+    """Return the median time of each piece of work, done in turn so that all meet the same load [s]."""
+    times: list[list[float]] = [[] for _ in works]
+    for number in range(repeats + warm_up):
+        for work, found in zip(works, times, strict=True):
+            began = time.perf_counter()
+            work()
+            if number >= warm_up:
+                found.append(time.perf_counter() - began)
+    return [float(np.median(t)) for t in times]
+
+
+def count_multiplications(work: Work) -> float:
+    """Return the multiply-adds of the convolutions and matrix products in a piece of work."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        work()
+    return counter.get_total_flops() / 2.0
+
+
+def matrix_rates(repeats: int = 5) -> dict[str, float]:
+    """Return multiply-adds per second of a large matrix product and of a convolution of q1's."""
+    a = torch.randn(2048, 2048)
+    product = torch.empty_like(a)
+    maps = torch.randn(1, 128, 128, 128).contiguous(memory_format=torch.channels_last)
+    filters = torch.randn(128, 128, 3, 3).contiguous(memory_format=torch.channels_last)
+
+    def convolve() -> None:
+        with torch.inference_mode():
+            torch.nn.functional.conv2d(maps, filters, padding=1)
+
+    seconds = alternate([lambda: torch.mm(a, a, out=product), convolve], repeats)
+    work = (2048.0**3, 9.0 * 128**4)
+    return {
+        name: count / time
+        for name, count, time in zip(("sgemm", "convolution"), work, seconds, strict=True)
+    }

@@ -1,0 +1,102 @@
+"""The cheaper form of steerable convolutions against escnn's own."""
+
+import pytest
+import torch
+
+from equigrasp.networks import half_turn_convolution, steerable_convolution
+from equigrasp.networks.escnn_modules import enn
+from equigrasp.networks.steerable_blocks import cyclic, dihedral, regular, trivial
+from equigrasp.networks.steerable_convolution import SteerableConvolution, sharing_filters
+
+
+def _pair(
+    in_type: "enn.FieldType", out_type: "enn.FieldType", size: int
+) -> tuple[SteerableConvolution, "enn.R2Conv"]:
+    torch.manual_seed(0)
+    theirs = enn.R2Conv(in_type, out_type, size, padding=size // 2, initialize=False)
+    ours = SteerableConvolution(in_type, out_type, size, padding=size // 2, initialize=False)
+    with torch.no_grad():
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            q.normal_()
+            p.copy_(q)
+    return ours, theirs
+
+
+def _run(
+    layer: torch.nn.Module, x: torch.Tensor, weights: torch.Tensor, is_escnn: bool
+) -> list[torch.Tensor]:
+    """Return a layer's output and the gradients by input and parameters, in escnn's order."""
+    x = x.clone().requires_grad_()
+    if is_escnn:
+        y = layer(enn.GeometricTensor(x, layer.in_type)).tensor
+    else:
+        order = steerable_convolution._channel_order
+        back = torch.argsort(order(layer.out_type))
+        y = layer(x[:, order(layer.in_type)])[:, back]
+    (y * weights).sum().backward()
+    return [y.detach(), x.grad, *(p.grad for p in layer.parameters())]
+
+
+@pytest.mark.parametrize(
+    ("min_size", "chunk_bytes"),
+    # half-turn form in strips, by images, at once; plain filters
+    [(0, 1), (0, 15_000), (0, 2**20), (10**9, 2**20)],
+)
+@pytest.mark.parametrize(
+    ("space", "kernel_size"), [(dihedral(4), 3), (cyclic(8), 5), (cyclic(16), 3)]
+)
+def test_outputs_and_gradients_are_those_of_escnn(
+    space: object,
+    kernel_size: int,
+    min_size: int,
+    chunk_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(half_turn_convolution, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(steerable_convolution, "_MIN_HALF_TURN_SIZE", min_size)
+    ours, theirs = _pair(regular(space, 2), regular(space, 1), kernel_size)
+    assert ours._is_half_turn == (min_size == 0)
+    x = torch.randn(3, ours.in_type.size, 11, 7)
+    weights = torch.randn(3, ours.out_type.size, 11, 7)
+    for a, b in zip(_run(ours, x, weights, False), _run(theirs, x, weights, True), strict=True):
+        assert torch.allclose(a, b, atol=1e-4 * float(b.abs().max()))
+    for layer in (ours, theirs):
+        layer.eval()  # filters are expanded once and kept
+    found = _run(ours, x, weights, False)[0]
+    assert torch.allclose(found, _run(theirs, x, weights, True)[0], atol=1e-4)
+
+
+def test_layers_from_and_to_scalar_fields_are_those_of_escnn() -> None:
+    space = dihedral(4)
+    for types in ((trivial(space, 2), regular(space, 2)), (regular(space, 2), trivial(space, 3))):
+        ours, theirs = _pair(*types, 3)
+        x, weights = torch.randn(2, types[0].size, 8, 8), torch.randn(2, types[1].size, 8, 8)
+        pairs = zip(_run(ours, x, weights, False), _run(theirs, x, weights, True), strict=True)
+        assert all(torch.allclose(a, b, atol=1e-4) for a, b in pairs)
+
+
+def test_band_limited_filters_have_few_patterns() -> None:
+    basis = steerable_convolution._half_turn_basis
+    assert [(len(b.patterns), b.num_even) for b in (basis(dihedral(4), 3), basis(cyclic(16), 5))] == [
+        (6, 4),
+        (11, 7),
+    ]  # fmt: skip
+
+
+def test_shared_filters_are_expanded_once_and_learn_from_all_calls() -> None:
+    space = dihedral(4)
+    layer, theirs = _pair(regular(space, 1), regular(space, 1), 3)
+    x = torch.randn(2, 8, 6, 6)
+    expand, calls = layer._expand, []
+    layer._expand = lambda: calls.append(1) or expand()  # type: ignore[method-assign]
+    with sharing_filters(torch.nn.ModuleList([layer])):
+        with torch.no_grad():
+            layer(x)
+        (layer(x).sum() + layer(2 * x).sum()).backward()
+    assert len(calls) == 1
+    order = torch.argsort(steerable_convolution._channel_order(layer.in_type))
+    for scale in (1, 2):
+        theirs(enn.GeometricTensor(scale * x[:, order], theirs.in_type)).tensor.sum().backward()
+    assert torch.allclose(layer.weights.grad, theirs.weights.grad, rtol=1e-4, atol=1e-3)
+    layer(x)
+    assert len(calls) == 2  # outside, every call sees the weights of the moment
