@@ -64,8 +64,10 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
     def _is_half_turn(self) -> bool:
         """The half-turn form pays: large layers between regular fields, on a CPU."""
         size = self.in_type.size * self.out_type.size * self.kernel_size
+        regular = self.in_type.gspace.regular_repr
         return (
-            self.in_type.representations[0] == self.out_type.representations[0]
+            self.in_type.representations[0] == regular
+            and self.out_type.representations[0] == regular
             and 2 * self.padding + 1 == self.kernel_size
             and size >= _MIN_HALF_TURN_SIZE
             and self.weights.device.type == "cpu"

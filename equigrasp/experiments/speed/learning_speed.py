@@ -84,10 +84,10 @@ class LearningSpeed:
         comparisons, floors = [], []
         rate = max(matrix_rates().values())
         for name, ours, theirs in self.works():
-            times = alternate([ours, theirs], repeats)
-            comparisons.append(Comparison(name, "s", *times, _REFERENCE))
-            counts = [count_multiplications(work) for work in (ours, theirs)]
-            floors.append(Floor(name, *counts, counts[0] / rate, times[0]))
+            seconds, reference = alternate([ours, theirs], repeats)
+            comparisons.append(Comparison(name, "s", seconds, reference, _REFERENCE))
+            count, published = (count_multiplications(work) for work in (ours, theirs))
+            floors.append(Floor(name, count, published, count / rate, seconds))
         return comparisons, floors
 
 

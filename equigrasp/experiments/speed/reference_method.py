@@ -60,8 +60,7 @@ class ReferenceMethod:
             optimizer.zero_grad()
         loss.backward()
         for module in (self._q1, self._q2):
-            for parameter in module.parameters():
-                parameter.grad.data.clamp_(-self._config.gradient_clip, self._config.gradient_clip)
+            torch.nn.utils.clip_grad_value_(module.parameters(), self._config.gradient_clip)
         for optimizer in self._optimizers:
             optimizer.step()
         return {
