@@ -29,7 +29,14 @@ def test_ours_and_the_straightforward_form_learn_and_act_alike(
         for p, q in zip(both.learner._parameters, reference, strict=True):
             assert torch.allclose(p.grad, q.grad, atol=2e-4 * float(q.grad.abs().max()) + 1e-9)
             p.data.copy_(q.data)  # Adam's first steps magnify the rounding of tiny gradients
+    ours, theirs = (
+        count_multiplications(lambda one=one: one.train_step(both.batch, 0))
+        for one in (both.learner, both.reference)
+    )
+    assert 0 < ours < theirs
     modules = copy.deepcopy(both.learner.modules)
+    for p, q in zip((p for m in modules.values() for p in m.parameters()), reference, strict=True):
+        p.data.copy_(q.data)
     found = decide({k: m.eval() for k, m in modules.items()}, image)
     for a, b in zip(found, both.reference.values(image), strict=True):
         assert torch.allclose(a, b, atol=1e-5)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 Work = Callable[[], Any]
 
@@ -53,10 +54,22 @@ def alternate(works: list[Work], repeats: int, warm_up: bool = True) -> list[flo
 
 def count_multiplications(work: Work) -> float:
     """Return the multiply-adds of the convolutions and matrix products in a piece of work."""
-    counter = FlopCounterMode(display=False)
-    with counter:
+    with _FlopCounter() as counter:
         work()
-    return counter.get_total_flops() / 2.0
+    return counter.flops / 2.0
+
+
+class _FlopCounter(TorchDispatchMode):
+    """torch's own `FlopCounterMode` also follows modules, and fails where they run without gradient."""
+
+    flops = 0.0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func._overloadpacket)
+        if count is not None:
+            self.flops += count(*args, **(kwargs or {}), out_val=result)
+        return result
 
 
 def matrix_rates(repeats: int = 5) -> dict[str, float]:
