@@ -36,7 +36,8 @@ from equigrasp.nodes.remote_camera import RemoteCamera
 from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome, Phase
-from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
+from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.place_target import PlaceTarget, sample_place
 from equigrasp.primitives.success import needs_camera
 
 _DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come

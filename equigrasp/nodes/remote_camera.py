@@ -64,12 +64,17 @@ class RemoteCamera(Camera):
         self._frames = StaticFrames()
         group = MutuallyExclusiveCallbackGroup()
         self._topics = [names.COLOR_IMAGE] * has_color + [names.DEPTH_IMAGE] * has_depth
-        for topic in self._topics:
+        profiles = [(topic, qos.sensor_data()) for topic in self._topics]
+        if (
+            has_color
+        ):  # of a picture of a megapixel, best effort loses parts; not all drivers offer more
+            profiles.append((names.COLOR_IMAGE, qos.reliable(2)))
+        for topic, profile in profiles:
             node.create_subscription(
                 Image,
                 topic,
                 lambda serialized, t=topic: self._on_image(t, serialized),
-                qos.sensor_data(),
+                profile,
                 callback_group=group,
                 raw=True,
             )
