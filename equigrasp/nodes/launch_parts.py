@@ -64,6 +64,11 @@ _SIMULATION = (
     Argument("split", "train", "Part of the object set.", ("train", "test", "all")),
     Argument("real_time_factor", "1.0", "Simulated seconds per second; 0: as fast as it can."),
 )
+_DESCENT_SPEED = Argument(
+    "descent_speed",
+    "0.1",
+    "Fastest descent onto a grasp [m/s]: the force of a contact grows with it (docs/safety.md).",
+)
 _DEVICES = (
     Argument("gripper_driver", "", "Name below config/gripper_drivers; empty: the cell's."),
     Argument("gripper_host", "", "Address of the gripper's URCap; empty: the robot's."),
@@ -92,6 +97,7 @@ MODES = {
             ),
             *_DEVICES,
             _PLANNER,
+            _DESCENT_SPEED,
             *_LEARNING,
             replace(_OUT, default="results/ur5"),
         ),
@@ -108,6 +114,7 @@ MODES = {
             Argument("joint_states", "/lbr/joint_states", "Joint states of the arm's driver."),
             *_DEVICES,
             _PLANNER,
+            _DESCENT_SPEED,
             *_LEARNING,
             replace(_OUT, default="results/kuka"),
         ),
@@ -153,10 +160,13 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
     # Weights that know something need no random attempts.
     num_random = {"num_random_attempts": 0 if values["weights"] else acting.num_random_attempts}
     joint_states, arm = _vendor_names(values)
+    planning: Parameters = {"planner": values["planner"]}
+    if MODES[mode].is_real:
+        planning["descent_speed"] = _number(values, "descent_speed", float)
     return [
         *_robot(mode, values, joint_states),
         _node(names.POLICY, cell | seed | time | method),
-        _node(names.EXECUTOR, cell | time | {"planner": values["planner"]}, joint_states | arm),
+        _node(names.EXECUTOR, cell | time | planning, joint_states | arm),
         _node(names.COLLECTOR, cell | seed | time | num_random),
         _node(names.LEARNER, seed | time | method | {"out": values["out"]}),
     ]

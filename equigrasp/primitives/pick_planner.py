@@ -74,6 +74,7 @@ class PickPlanner:
         settings = self._cell.config.motion
         above = grasp.z + settings.approach_height
         lifted = grasp.z + settings.lift_height
+        descent_speed = min(settings.approach_speed, settings.descent_speed)
         for z in (above, lifted):
             check_position(grasp.x, grasp.y, z, self._cell)
         if place is not None:
@@ -91,7 +92,7 @@ class PickPlanner:
             try:
                 down = Transform.top_down(grasp.x, grasp.y, grasp.z, theta)
                 up = Transform.top_down(grasp.x, grasp.y, lifted, theta)
-                descend = self._planner.plan_line(positions, down, settings.approach_speed)
+                descend = self._planner.plan_line(positions, down, descent_speed)
                 bottom = descend.positions[-1]
                 self._planner.check(bottom, "The grasp")
                 lift = self._planner.plan_line(bottom, up, settings.approach_speed)

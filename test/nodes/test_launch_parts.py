@@ -59,6 +59,16 @@ def test_the_planner_reaches_the_executor(mode: str, monkeypatch: pytest.MonkeyP
         assert nodes["executor"].parameters["planner"] == planner
 
 
+def test_a_real_robot_descends_slowly_unless_told_otherwise() -> None:
+    for mode, arguments, speed in (
+        ("sim", {}, None),
+        ("ur5", {}, 0.1),
+        ("kuka", {"descent_speed": "0.05"}, 0.05),
+    ):
+        nodes = {d.name: d for d in describe(mode, arguments)}
+        assert nodes["executor"].parameters.get("descent_speed") == speed
+
+
 def test_nothing_is_started_with_a_planner_that_is_not_there() -> None:
     if importlib.util.find_spec("moveit") is not None:
         pytest.skip("MoveIt is here")
