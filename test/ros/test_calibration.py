@@ -66,7 +66,7 @@ def test_the_camera_is_found_over_ros(
     path, seed = tmp_path / "ur5.yaml", 1
     options = ["--cell", "ur5", "--poses", "10", "--yes", "--use-sim-time", "--out", str(path)]
     with bridge(
-        tmp_path, 65, monkeypatch, holds_board=True, seed=seed, real_time_factor=2.0, rate=1.0
+        tmp_path, 65, monkeypatch, holds_board=True, seed=seed, real_time_factor=1.0, rate=2.0
     ):
         assert main(["calibrate", "hand-eye", *options]) == 0, capsys.readouterr()
     found = from_mapping(Calibration, read_yaml(path), str(path)).camera
