@@ -27,7 +27,17 @@ def load_config(cls: type[T], kind: str, name: str) -> T:
         ConfigError: if the file, a key or a value is unknown, missing or invalid.
     """
     path = find_config(kind, name)
-    return from_mapping(cls, read_yaml(path), str(path))
+    return from_mapping(cls, _beside(path, read_yaml(path)), str(path))
+
+
+def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a file with the files beside it, which it names, found from anywhere."""
+    return {
+        key: str(path.parent / value)
+        if isinstance(value, str) and value.endswith(".yaml") and (path.parent / value).is_file()
+        else value
+        for key, value in values.items()
+    }
 
 
 def find_config(kind: str, name: str) -> Path:

@@ -154,6 +154,8 @@ class MotionConfig:
         speed_scale: Share of the joint speed and acceleration limits that planned motion uses.
         approach_height: TCP height above the grasp at which the straight descent begins [m].
         approach_speed: TCP speed of descent and lift [m/s].
+        descent_speed: The descent, which may end in contact, is no faster [m/s]; the force of a contact
+            grows with it.
         lift_height: How far the straight lift rises from the grasp [m].
         place_height: TCP height above the tray floor at which an object is let go [m].
         place_spread: Standard deviation of the drop position about the tray's centre [m].
@@ -167,6 +169,7 @@ class MotionConfig:
     speed_scale: float = 0.8
     approach_height: float = 0.10
     approach_speed: float = 0.25
+    descent_speed: float = 0.25
     lift_height: float = 0.20
     place_height: float = 0.15
     place_spread: float = 0.042
@@ -178,7 +181,8 @@ class MotionConfig:
     def __post_init__(self) -> None:
         if not 0.0 < self.speed_scale <= 1.0:
             raise ConfigError(f"speed_scale must be in (0, 1], found {self.speed_scale}.")
-        for key in ("approach_height", "approach_speed", "lift_height", "motion_timeout"):
+        positive = ("approach_height", "approach_speed", "descent_speed", "lift_height")
+        for key in (*positive, "motion_timeout"):
             if getattr(self, key) <= 0.0:
                 raise ConfigError(f"{key} must be positive, found {getattr(self, key)}.")
 

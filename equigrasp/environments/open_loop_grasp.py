@@ -16,7 +16,8 @@ from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.outcome import GraspOutcome
-from equigrasp.primitives.pick import PickPrimitive, sample_place
+from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.place_target import sample_place
 
 _LOGGER = logging.getLogger(__name__)
 

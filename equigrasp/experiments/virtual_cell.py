@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.environments.open_loop_grasp import attend
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.virtual_orders import make_orders
@@ -93,7 +94,9 @@ class VirtualCell:
             self.firmware = VirtualRobotiq(cell.gripper)
             self.gripper = VirtualUrcapServer(self.firmware, GRIPPER_PORT, host=config.host)
             self.modbus = VirtualModbusSlave(self.firmware) if config.has_modbus else None
-            mirror = MirrorCamera(self.simulation, config.cell, config.objects, config.seed)
+            mirror = MirrorCamera(
+                self.simulation, load_camera(cell.config), config.objects, config.seed
+            )
             stack.callback(mirror.disconnect)
             self.camera = FrameServer(mirror, CAMERA_PORT, config.camera_rate, host=config.host)
             orders = make_orders(
@@ -111,8 +114,7 @@ class VirtualCell:
             for server in (self.robot, self.gripper, self.camera, self.modbus):
                 if server is not None:
                     stack.enter_context(server)
-            self.orders.start()
-            stack.callback(self.orders.close)
+            stack.enter_context(self.orders)
             attendant = threading.Thread(target=self._attend, name="attendant", daemon=True)
             attendant.start()
             stack.callback(attendant.join)

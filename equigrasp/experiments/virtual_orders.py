@@ -28,8 +28,8 @@ def make_orders(
         "gripper_fault": _number("raise a fault (gFLT), such as 0x0E", firmware.raise_fault, int),
         "gripper_power": _do("lose power for a moment: the activation is gone",
                              firmware.switch_off_and_on),
-        "gripper_unplug": _do("break off the URCap's connections", gripper.cut),
-        "gripper_plug": _do("accept them again", gripper.restore),
+        "gripper_unplug": _do("break off the URCap's connections", gripper.unplug),
+        "gripper_plug": _do("accept them again", gripper.plug),
         "gripper_answers": Order(
             f"spoil answers: {', '.join(m.value for m in Mishap)}; {_WELL}: heal them",
             lambda value: _spoil(gripper, value),

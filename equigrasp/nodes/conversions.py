@@ -265,30 +265,27 @@ def to_camera_info_msg(model: CameraModel, stamp: float, frame_id: str) -> Camer
     return message
 
 
-def from_camera_info_msg(message: CameraInfo) -> CameraModel:
-    """Return the intrinsics of a rectified image; raise `ConfigError` if they are not positive.
+def from_camera_info_msg(message: CameraInfo) -> tuple[CameraModel, tuple[float, ...]]:
+    """Return intrinsics, and the distortion of the image as it comes; empty where it is straight.
 
-    Rectified images have P; drivers that fill in K alone send images that need no rectifying.
-    """
-    p, k = message.p, message.k
-    fx, fy, cx, cy = (p[0], p[5], p[2], p[6]) if p[0] > 0.0 else (k[0], k[4], k[2], k[5])
-    return CameraModel(message.width, message.height, float(fx), float(fy), float(cx), float(cy))
-
-
-def distortion_of(message: CameraInfo) -> tuple[float, ...]:
-    """Return the distortion coefficients of the image as it comes; empty where it is straight.
+    A bent image has K. A straight one has P; drivers that fill in K alone then mean the same by it.
 
     Raises:
-        ConfigError: for a distortion model other than plumb_bob and rational_polynomial.
+        ConfigError: if intrinsics are not positive, or for a distortion model other than plumb_bob
+            and rational_polynomial.
     """
-    if not any(message.d):
-        return ()
-    if message.distortion_model not in ("plumb_bob", "rational_polynomial"):
+    p, k, distortion = message.p, message.k, tuple(float(v) for v in message.d)
+    if not any(distortion):
+        distortion = ()
+    elif message.distortion_model not in ("plumb_bob", "rational_polynomial"):
         raise ConfigError(
             f"Distortion model '{message.distortion_model}' is not one of plumb_bob, "
             "rational_polynomial. Let the camera's driver rectify the images."
         )
-    return tuple(float(v) for v in message.d)
+    is_straight = not distortion and p[0] > 0.0
+    fx, fy, cx, cy = (p[0], p[5], p[2], p[6]) if is_straight else (k[0], k[4], k[2], k[5])
+    model = CameraModel(message.width, message.height, float(fx), float(fy), float(cx), float(cy))
+    return model, distortion
 
 
 def to_transform_msg(pose: Transform, stamp: float, parent: str, child: str) -> TransformStamped:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ from equigrasp.nodes.remote_camera import RemoteCamera
 from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome, Phase
-from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
+from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.place_target import PlaceTarget, sample_place
 from equigrasp.primitives.success import needs_camera
 
 _DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come
@@ -72,6 +73,9 @@ class ExecutorNodeConfig:
         2.0, "Longest wait for an image that tells of success [s, wall clock].", 0.1, 60.0
     )
     camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")
+    descent_speed: float = parameter(
+        1.0, "Descents are no faster than this, nor than the cell says [m/s].", 0.001, 10.0
+    )
 
 
 class _GoalError(EquigraspError):
@@ -93,7 +97,7 @@ class ExecutorNode(ManagedNode):
 
     def set_up(self) -> None:
         """Build planner and primitive, and offer the actions."""
-        config = load_cell(self._config.cell)
+        config = self._with_slow_descent(load_cell(self._config.cell))
         arm_config = config.load_arm()
         gripper_config = config.load_gripper()
         self._robot_clock = RosClock(self)
@@ -124,6 +128,10 @@ class ExecutorNode(ManagedNode):
             self._serve(PickObject, names.PICK_OBJECT, self._pick_object),
             self._serve(MoveHome, names.MOVE_HOME, self._move_home),
         ]
+
+    def _with_slow_descent(self, config: CellConfig) -> CellConfig:
+        speed = min(config.motion.descent_speed, self._config.descent_speed)
+        return replace(config, motion=replace(config.motion, descent_speed=speed))
 
     def _camera(self, config: CellConfig) -> RemoteCamera | None:
         """Listen to the camera where success is told by picture."""

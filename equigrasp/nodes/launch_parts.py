@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from equigrasp.errors import ConfigError
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names
+from equigrasp.nodes.planners import PLANNERS, check_planner
 from equigrasp.paths import find_weights
 
 Parameters = dict[str, str | int | float | bool]
@@ -43,6 +44,9 @@ class Mode:
 
 
 _CELL = Argument("cell", "ur5", "Robot cell: a name below config/cells, or a YAML file.")
+_PLANNER = Argument(
+    "planner", "ompl", "Motion planner: ompl, or moveit where ROS has MoveIt.", tuple(PLANNERS)
+)
 _OUT = Argument("out", "results/sim", "Folder of log, weights, metrics and report.")
 _LEARNING = (
     Argument("method", "asr_compact", "Method: a name below config/methods, or a YAML file."),
@@ -60,6 +64,11 @@ _SIMULATION = (
     Argument("split", "train", "Part of the object set.", ("train", "test", "all")),
     Argument("real_time_factor", "1.0", "Simulated seconds per second; 0: as fast as it can."),
 )
+_DESCENT_SPEED = Argument(
+    "descent_speed",
+    "0.1",
+    "Fastest descent onto a grasp [m/s]: the force of a contact grows with it (docs/safety.md).",
+)
 _DEVICES = (
     Argument("gripper_driver", "", "Name below config/gripper_drivers; empty: the cell's."),
     Argument("gripper_host", "", "Address of the gripper's URCap; empty: the robot's."),
@@ -75,7 +84,9 @@ _DEVICES = (
 )
 MODES = {
     "sim": Mode(
-        "PyBullet stands in for the robot", (_CELL, *_LEARNING, *_SIMULATION, _OUT), is_real=False
+        "PyBullet stands in for the robot",
+        (_CELL, _PLANNER, *_LEARNING, *_SIMULATION, _OUT),
+        is_real=False,
     ),
     "ur5": Mode(
         "a UR5 with 2F-85 and RealSense, or their virtual counterparts",
@@ -85,6 +96,8 @@ MODES = {
                 "robot_ip", "", "The controller's address; empty: as the driver's file says."
             ),
             *_DEVICES,
+            _PLANNER,
+            _DESCENT_SPEED,
             *_LEARNING,
             replace(_OUT, default="results/ur5"),
         ),
@@ -100,6 +113,8 @@ MODES = {
             ),
             Argument("joint_states", "/lbr/joint_states", "Joint states of the arm's driver."),
             *_DEVICES,
+            _PLANNER,
+            _DESCENT_SPEED,
             *_LEARNING,
             replace(_OUT, default="results/kuka"),
         ),
@@ -132,10 +147,12 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
         arguments: Values by name; missing ones take their default.
 
     Raises:
-        ConfigError: if the mode or an argument is unknown, or a value is not a choice or number.
+        ConfigError: if the mode or an argument is unknown, or a value is not a choice or number,
+            or what the planner needs is missing.
         WeightsError: if the weights do not fit method and cell.
     """
     values = resolve(mode, arguments)
+    check_planner(values["planner"])
     time: Parameters = {"use_sim_time": not MODES[mode].is_real}
     cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
     method = {"method": values["method"], "weights": _weights(values)}
@@ -143,10 +160,13 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
     # Weights that know something need no random attempts.
     num_random = {"num_random_attempts": 0 if values["weights"] else acting.num_random_attempts}
     joint_states, arm = _vendor_names(values)
+    planning: Parameters = {"planner": values["planner"]}
+    if MODES[mode].is_real:
+        planning["descent_speed"] = _number(values, "descent_speed", float)
     return [
         *_robot(mode, values, joint_states),
         _node(names.POLICY, cell | seed | time | method),
-        _node(names.EXECUTOR, cell | time, joint_states | arm),
+        _node(names.EXECUTOR, cell | time | planning, joint_states | arm),
         _node(names.COLLECTOR, cell | seed | time | num_random),
         _node(names.LEARNER, seed | time | method | {"out": values["out"]}),
     ]

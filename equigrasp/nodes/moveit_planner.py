@@ -15,6 +15,7 @@ from equigrasp.errors import PlanningError, UnreachableError
 from equigrasp.geometry.transform import Transform
 from equigrasp.nodes.collision_messages import to_collision_object, to_pose
 from equigrasp.nodes.moveit_parameters import moveit_parameters
+from equigrasp.nodes.planners import MOVEIT_IS_MISSING
 from equigrasp.planning.collision_scene import CollisionScene
 from equigrasp.planning.fixed_bodies import fixed_bodies
 from equigrasp.planning.joint_space_planner import MAX_JUMP, JointSpacePlanner
@@ -166,7 +167,4 @@ def _import_moveit() -> SimpleNamespace:
             **{name: getattr(importlib.import_module(m), name) for name, m in places.items()}
         )
     except ImportError as error:
-        raise ImportError(
-            "planner 'moveit' needs MoveIt's Python bindings: sudo apt install ros-jazzy-moveit "
-            "ros-jazzy-moveit-py; or choose planner 'ompl'."
-        ) from error
+        raise ImportError(MOVEIT_IS_MISSING) from error

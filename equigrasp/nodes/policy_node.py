@@ -1,8 +1,5 @@
 """Looks at a tray and chooses a grasp; takes over new weights between two choices."""
 
-import math
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,22 +9,17 @@ from equigrasp_interfaces.msg import Experience, PolicyUpdate
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
 from equigrasp_interfaces.srv import PlanGrasp
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CameraInfo, Image
-from tf2_msgs.msg import TFMessage
+from sensor_msgs.msg import Image
 
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.errors import ConfigError, PerceptionError, WeightsError
+from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsError
 from equigrasp.experiments.pictures import draw_decision
-from equigrasp.geometry.transform import Transform
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.conversions import (
-    from_camera_info_msg,
-    from_depth_msg,
     from_time,
     to_color_msg,
     to_grasp_msg,
@@ -35,9 +27,9 @@ from equigrasp.nodes.conversions import (
 )
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
-from equigrasp.nodes.static_frames import StaticFrames
+from equigrasp.nodes.remote_camera import RemoteCamera
+from equigrasp.nodes.remote_devices import RosClock
 from equigrasp.paths import find_weights
-from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 
@@ -69,12 +61,6 @@ class PolicyNode(ManagedNode):
     def __init__(self) -> None:
         super().__init__(names.POLICY)
         self._config = declare(self, PolicyNodeConfig)
-        self._image_arrived = threading.Condition()
-        self._newest_image: bytes | None = None
-        self._depth: Image | None = None
-        self._model: CameraModel | None = None
-        self._frames = StaticFrames()
-        self._pose: Transform | None = None
         self._update: PolicyUpdate | None = None
 
     def set_up(self) -> None:
@@ -87,14 +73,21 @@ class PolicyNode(ManagedNode):
         if self._config.weights:
             path, cell = find_weights(self._config.weights), self._cell
             load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
-        group = MutuallyExclusiveCallbackGroup()
-        listen = self.create_subscription
-        self._subscriptions_ = [
-            listen(Image, names.DEPTH_IMAGE, self._on_depth, qos.sensor_data(), callback_group=group, raw=True),
-            listen(CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data(), callback_group=group),
-            listen(TFMessage, names.TF_STATIC, self._on_tf, qos.latched(10), callback_group=group),
-            listen(PolicyUpdate, names.POLICY_UPDATE, self._on_update, qos.latched(), callback_group=group),
-        ]  # fmt: skip
+        self._camera = RemoteCamera(
+            self,
+            RosClock(self),
+            self._config.camera_frame,
+            has_color=False,
+            has_depth=True,
+            timeout=self._config.image_timeout,
+        )
+        self.create_subscription(
+            PolicyUpdate,
+            names.POLICY_UPDATE,
+            self._on_update,
+            qos.latched(),
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
         self._heightmaps = self.create_publisher(HeightmapMsg, names.HEIGHTMAP, qos.reliable(2))
         self._pictures = self.create_publisher(Image, names.Q_MAP_IMAGE, qos.reliable(2))
         self._service = self.create_service(
@@ -103,22 +96,6 @@ class PolicyNode(ManagedNode):
             self._plan,
             callback_group=MutuallyExclusiveCallbackGroup(),
         )
-
-    def _on_depth(self, serialized: bytes) -> None:
-        """Keep the newest image as it came; only one that is asked for is decoded."""
-        with self._image_arrived:
-            self._newest_image = serialized
-            self._image_arrived.notify_all()
-
-    def _on_info(self, message: CameraInfo) -> None:
-        try:
-            self._model = from_camera_info_msg(message)
-        except ConfigError as error:  # a camera that was never calibrated
-            self.get_logger().error(str(error), throttle_duration_sec=5.0)
-
-    def _on_tf(self, message: TFMessage) -> None:
-        self._frames.add(message)
-        self._pose = self._frames.pose(names.BASE_FRAME, self._config.camera_frame)
 
     def _on_update(self, message: PolicyUpdate) -> None:
         self._update = message
@@ -134,12 +111,11 @@ class PolicyNode(ManagedNode):
                 return _refuse(response, code.BAD_IMAGE, f"Unknown mode {request.mode}.")
             workspace = self._cell.workspace(request.workspace)
             self._take_over_weights()
-            image = self._wait_for_image(from_time(request.not_before))
-            if image is None or self._model is None or self._pose is None:
-                return _refuse(response, code.NO_IMAGE, self._why_no_image())
-            depth = from_depth_msg(image)
-            heightmap = heightmap_from_depth(depth, self._model, self._pose, workspace)
-            observation = Observation(heightmap, workspace, from_time(image.header.stamp))
+            frame = self._camera.frame_since(from_time(request.not_before))
+            heightmap = heightmap_from_depth(
+                frame.depth, self._camera.model, self._camera.T_base_camera, workspace
+            )
+            observation = Observation(heightmap, workspace, frame.stamp)
             decision = self._policy.choose(
                 observation,
                 np.random.default_rng(request.seed),
@@ -150,6 +126,8 @@ class PolicyNode(ManagedNode):
             return _refuse(response, code.UNKNOWN_WORKSPACE, str(error))
         except EmptyWorkspaceError as error:
             return _refuse(response, code.EMPTY_WORKSPACE, str(error))
+        except DeviceError as error:
+            return _refuse(response, code.NO_IMAGE, str(error))
         except PerceptionError as error:
             return _refuse(response, code.BAD_IMAGE, str(error))
         return self._answer(response, observation, decision)
@@ -182,31 +160,6 @@ class PolicyNode(ManagedNode):
             self._policy.load(tensors, update.version, update.file)
         except WeightsError as error:
             self.get_logger().error(f"Keeping version {self._policy.version}: {error}")
-
-    def _wait_for_image(self, not_before: float) -> Image | None:
-        deadline = time.monotonic() + self._config.image_timeout
-        with self._image_arrived:
-            while time.monotonic() < deadline:
-                newest = self._decode_newest()
-                if newest is not None and from_time(newest.header.stamp) >= not_before:
-                    if self._model is not None and self._pose is not None:
-                        return newest
-                self._image_arrived.wait(0.1)
-        return None
-
-    def _decode_newest(self) -> Image | None:
-        serialized, self._newest_image = self._newest_image, None
-        if serialized is not None:
-            self._depth = deserialize_message(serialized, Image)
-        return self._depth
-
-    def _why_no_image(self) -> str:
-        age = math.inf if self._depth is None else from_time(self._depth.header.stamp)
-        lacks = [n for n, v in (("camera_info", self._model), ("tf", self._pose)) if v is None]
-        return (
-            f"No depth image on '{names.DEPTH_IMAGE}' within {self._config.image_timeout} s "
-            f"(newest stamp: {age:.2f} s; missing: {', '.join(lacks) or 'nothing else'})."
-        )
 
 
 def _refuse(response: PlanGrasp.Response, code: int, message: str) -> PlanGrasp.Response:

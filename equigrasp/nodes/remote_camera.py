@@ -6,16 +6,16 @@ import time
 import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from equigrasp.devices.camera import Camera, CameraFrame
 from equigrasp.devices.clock import Clock
-from equigrasp.errors import DeviceTimeoutError, NotConnectedError
+from equigrasp.errors import ConfigError, DeviceTimeoutError, NotConnectedError, PerceptionError
 from equigrasp.geometry.transform import Transform
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.conversions import (
-    distortion_of,
     from_camera_info_msg,
     from_color_msg,
     from_depth_msg,
@@ -31,12 +31,14 @@ _FRAME_TIMEOUT = 3.0  # [s] wall clock
 class RemoteCamera(Camera):
     """Hears colour, depth, intrinsics and tf; what a lens has bent is straightened.
 
+    Images are kept as they came; only one that is asked for is decoded.
+
     Args:
         node: Hears the topics; spins in another thread.
         clock: Time of the stamps.
         frame_id: The camera's optical frame in tf.
         has_color: Whether a frame must hold a picture.
-        has_depth: Whether a frame must hold depth.
+        has_depth: Whether a frame must hold depth, for which the camera's pose must be known.
         timeout: Longest wait for a frame [s, wall clock]; None: 3 s.
     """
 
@@ -53,27 +55,28 @@ class RemoteCamera(Camera):
         self._timeout = _FRAME_TIMEOUT if timeout is None else timeout
         self._clock = clock
         self._frame_id = frame_id
+        self._has_depth = has_depth
         self._arrived = threading.Condition()
+        self._serialized: dict[str, bytes] = {}
         self._newest: dict[str, Image] = {}
-        self._model: CameraModel | None = None
-        self._rectifier: Rectifier | None = None
+        self._info: tuple[object, ...] = ()
+        self._rectifier: Rectifier | PerceptionError | None = None
         self._frames = StaticFrames()
-        self._needs = [
-            topic
-            for topic, is_needed in (
-                (names.COLOR_IMAGE, has_color),
-                (names.DEPTH_IMAGE, has_depth),
-            )
-            if is_needed
-        ]
         group = MutuallyExclusiveCallbackGroup()
-        for topic in self._needs:
+        self._topics = [names.COLOR_IMAGE] * has_color + [names.DEPTH_IMAGE] * has_depth
+        profiles = [(topic, qos.sensor_data()) for topic in self._topics]
+        if (
+            has_color
+        ):  # of a picture of a megapixel, best effort loses parts; not all drivers offer more
+            profiles.append((names.COLOR_IMAGE, qos.reliable(2)))
+        for topic, profile in profiles:
             node.create_subscription(
                 Image,
                 topic,
-                lambda m, t=topic: self._on_image(t, m),
-                qos.sensor_data(),
+                lambda serialized, t=topic: self._on_image(t, serialized),
+                profile,
                 callback_group=group,
+                raw=True,
             )
         node.create_subscription(
             CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data(), callback_group=group
@@ -84,9 +87,7 @@ class RemoteCamera(Camera):
 
     @property
     def model(self) -> CameraModel:
-        if self._model is None:
-            raise NotConnectedError(f"No intrinsics on '{names.CAMERA_INFO}' so far.")
-        return self._model
+        return self._lens().model
 
     @property
     def T_base_camera(self) -> Transform:  # noqa: N802
@@ -105,51 +106,72 @@ class RemoteCamera(Camera):
         """Nothing to do: the node hears as long as it lives."""
 
     def capture(self) -> CameraFrame:
-        asked, deadline = self._clock.now(), time.monotonic() + self._timeout
+        return self.frame_since(self._clock.now())
+
+    def frame_since(self, stamp: float) -> CameraFrame:
+        """Return the newest frame as soon as it was taken at `stamp` or later.
+
+        Raises:
+            DeviceTimeoutError: if none comes in time; names what is missing.
+            PerceptionError: if what comes cannot be understood: encoding, size, lens.
+        """
+        deadline = time.monotonic() + self._timeout
         with self._arrived:
-            while missing := self._missing(asked):
+            while missing := self._missing(stamp):
                 if time.monotonic() > deadline:
                     raise DeviceTimeoutError(
                         f"No new message on {', '.join(missing)} within {self._timeout} s. Is the "
                         "camera's driver running, and are its topics remapped to these names?"
                     )
                 self._arrived.wait(0.1)
-            newest = dict(self._newest)
-        model, rectifier = self.model, self._rectifier
-        assert rectifier is not None
-        shape = (model.height_px, model.width_px)
+            newest, lens = dict(self._newest), self._lens()
+        shape = (lens.model.height_px, lens.model.width_px)
         depth, color = np.zeros(shape, np.float32), np.zeros((*shape, 3), np.uint8)
         if names.COLOR_IMAGE in newest:
-            color = rectifier.color(from_color_msg(newest[names.COLOR_IMAGE]))
+            color = lens.color(from_color_msg(newest[names.COLOR_IMAGE]))
         if names.DEPTH_IMAGE in newest:
-            depth = rectifier.depth(from_depth_msg(newest[names.DEPTH_IMAGE]))
-        stamp = max(from_time(m.header.stamp) for m in newest.values())
-        return CameraFrame(stamp, depth, color)
+            depth = lens.depth(from_depth_msg(newest[names.DEPTH_IMAGE]))
+        return CameraFrame(max(from_time(m.header.stamp) for m in newest.values()), depth, color)
 
-    def _missing(self, asked: float) -> list[str]:
-        found = [] if self._model is not None else [f"'{names.CAMERA_INFO}'"]
-        for topic in self._needs:
+    def _lens(self) -> Rectifier:
+        if self._rectifier is None:
+            raise NotConnectedError(f"No intrinsics on '{names.CAMERA_INFO}' so far.")
+        if isinstance(self._rectifier, PerceptionError):
+            raise self._rectifier
+        return self._rectifier
+
+    def _missing(self, stamp: float) -> list[str]:
+        found = [] if self._rectifier is not None else [f"'{names.CAMERA_INFO}'"]
+        for topic in self._topics:
+            if topic in self._serialized:
+                self._newest[topic] = deserialize_message(self._serialized.pop(topic), Image)
             newest = self._newest.get(topic)
-            if newest is None or from_time(newest.header.stamp) < asked:
+            if newest is None or from_time(newest.header.stamp) < stamp:
                 found.append(f"'{topic}'")
+        if self._has_depth and self._frames.pose(names.BASE_FRAME, self._frame_id) is None:
+            found.append(f"'{names.TF_STATIC}' (frame '{self._frame_id}')")
         return found
 
-    def _on_image(self, topic: str, message: Image) -> None:
+    def _on_image(self, topic: str, serialized: bytes) -> None:
         with self._arrived:
-            self._newest[topic] = message
+            self._serialized[topic] = serialized
             self._arrived.notify_all()
 
     def _on_info(self, message: CameraInfo) -> None:
-        if self._model is not None:
-            return  # intrinsics do not change
-        distortion = distortion_of(message)
-        k = message.k  # of the bent image; P, where given, is of the straight one
-        model = from_camera_info_msg(message)
-        if any(distortion):
-            model = CameraModel(message.width, message.height, k[0], k[4], k[2], k[5])
+        info = (message.width, message.height, *message.k, *message.p, message.distortion_model)
+        info += tuple(message.d)
+        if info == self._info:
+            return
+        self._info = info
+        try:
+            lens: Rectifier | PerceptionError = Rectifier(*from_camera_info_msg(message))
+        except ConfigError as error:  # a camera that was never calibrated, or an odd lens
+            lens = PerceptionError(f"'{names.CAMERA_INFO}': {error}")
         with self._arrived:
-            self._rectifier = Rectifier(model, distortion)
-            self._model = model
+            self._rectifier = lens
+            self._arrived.notify_all()
 
     def _on_tf(self, message: TFMessage) -> None:
-        self._frames.add(message)
+        with self._arrived:
+            self._frames.add(message)
+            self._arrived.notify_all()

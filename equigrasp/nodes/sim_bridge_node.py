@@ -40,6 +40,10 @@ class SimBridgeConfig:
     real_time_factor: float = parameter(
         1.0, "Simulated seconds per second; 0: as fast as it can.", 0.0, _MAX_FACTOR
     )
+    holds_board: bool = parameter(
+        False,
+        "Whether the gripper holds the calibration board, and the camera is a little off, by seed.",
+    )
     has_attendant: bool = parameter(True, "Put objects that fall beside the trays back in.")
 
 
@@ -49,9 +53,7 @@ class SimBridgeNode(ManagedNode):
     def __init__(self) -> None:
         super().__init__(names.SIM_BRIDGE)
         self._config = declare(self, SimBridgeConfig)
-        self.simulation: SimulatedCell = make_simulated_cell(
-            self._config.cell, object_set=self._config.objects, seed=self._config.seed
-        )
+        self.simulation = _simulate(self._config)
         self.simulation.physics.start_time = _start_time()
         self._is_running = False
         self._thread: threading.Thread | None = None
@@ -67,7 +69,7 @@ class SimBridgeNode(ManagedNode):
             self.create_service(GetObjects, names.GET_OBJECTS, self._get_objects, callback_group=self.callbacks),
         ]  # fmt: skip
         world, config = self.simulation.world, self._config
-        if config.num_objects:
+        if config.num_objects and not config.holds_board:
             rng = np.random.default_rng([config.seed, 5])
             drawn = world.object_set.draw(config.split, config.num_objects, rng)
             world.spawn_objects(drawn, self.simulation.cell.config.workspaces[0])
@@ -152,6 +154,18 @@ class SimBridgeNode(ManagedNode):
         response.names = [o.name for o in objects]
         response.poses = [to_pose_msg(o.pose) for o in objects]
         return response
+
+
+def _simulate(config: SimBridgeConfig) -> SimulatedCell:
+    """Return the cell as configured, or as calibration finds it: camera off, board in the gripper."""
+    if not config.holds_board:
+        return make_simulated_cell(config.cell, object_set=config.objects, seed=config.seed)
+    from equigrasp.calibration.board import BoardConfig
+    from equigrasp.experiments.displaced_cell import displace, make_hand_eye_cell
+
+    return make_hand_eye_cell(
+        *displace(config.cell, config.seed), BoardConfig(), config.seed, is_mirrored=True
+    )
 
 
 def _start_time() -> float:

@@ -3,12 +3,14 @@
 import cv2
 import numpy as np
 
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, PerceptionError
 from equigrasp.perception.camera_model import CameraModel
 
 
 class Rectifier:
     """Looks each pixel of the straight image up in the bent one; the intrinsics stay the same.
+
+    Methods raise `PerceptionError` if an image has another size than the intrinsics.
 
     Args:
         model: Intrinsics of the bent image, and of the straight one.
@@ -21,6 +23,7 @@ class Rectifier:
             raise ConfigError(
                 f"Distortion has 0, 4, 5 or 8 finite coefficients, found {distortion}."
             )
+        self.model = model
         self._maps: tuple[np.ndarray, np.ndarray] | None = None
         if any(distortion):
             camera = np.array(
@@ -37,12 +40,19 @@ class Rectifier:
 
     def color(self, image: np.ndarray) -> np.ndarray:
         """Return the straight picture, (H, W, 3) uint8; black where the bent one shows nothing."""
-        if self._maps is None:
-            return image
-        return np.asarray(cv2.remap(image, *self._maps, cv2.INTER_CUBIC))
+        return self._straight(image, cv2.INTER_CUBIC)
 
     def depth(self, image: np.ndarray) -> np.ndarray:
         """Return straight depth, (H, W) [m]: the nearest pixel's, for depths are not to be mixed."""
+        return self._straight(image, cv2.INTER_NEAREST)
+
+    def _straight(self, image: np.ndarray, interpolation: int) -> np.ndarray:
+        shape = (self.model.height_px, self.model.width_px)
+        if image.shape[:2] != shape:
+            raise PerceptionError(
+                f"An image of {image.shape[1]} x {image.shape[0]} px does not fit intrinsics of "
+                f"{shape[1]} x {shape[0]} px."
+            )
         if self._maps is None:
             return image
-        return np.asarray(cv2.remap(image, *self._maps, cv2.INTER_NEAREST))
+        return np.asarray(cv2.remap(image, *self._maps, interpolation))

@@ -1,7 +1,8 @@
 """Run trajectories and finger motions with bounded waits and truthful cancels."""
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -179,3 +180,14 @@ class Motion:
             if is_settled or clock.now() > asked + _STATE_TIMEOUT:
                 return state.positions
             clock.pause()
+
+
+@contextlib.contextmanager
+def halted_on_error(motion: Motion) -> Iterator[None]:
+    """Leave nothing moving behind, whatever ends the block."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(DeviceError):  # the first error is the one to report
+            motion.halt()
+        raise

@@ -11,6 +11,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from equigrasp.devices.camera import Camera, CameraFrame
+from equigrasp.devices.cell import CameraConfig
 from equigrasp.errors import DeviceError, DeviceTimeoutError, NotConnectedError
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
@@ -40,26 +41,35 @@ class MirrorCamera(Camera):
 
     Args:
         simulation: The cell that is looked at.
-        cell_name: Its name, or path to its YAML file.
+        camera: What it is looked at with.
         object_set: Its object set.
         seed: Of the noise.
+        timeout: Longest wait for a picture [s].
     """
 
     def __init__(
-        self, simulation: SimulatedCell, cell_name: str, object_set: str, seed: int
+        self,
+        simulation: SimulatedCell,
+        camera: CameraConfig,
+        object_set: str,
+        seed: int,
+        timeout: float = _FRAME_TIMEOUT,
     ) -> None:
         self._simulation = simulation
-        self._arguments = (cell_name, object_set, seed)
+        self._camera = camera
+        cell = simulation.cell
+        self._arguments = (cell.config, cell.gripper_config, camera, object_set, seed)
+        self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
 
     @property
     def model(self) -> CameraModel:
-        return self._simulation.cell.camera.model
+        return self._camera.model
 
     @property
     def T_base_camera(self) -> Transform:  # noqa: N802
-        return self._simulation.cell.camera.T_base_camera
+        return self._camera.pose
 
     def connect(self) -> None:
         if self._process is not None:
@@ -96,7 +106,7 @@ class MirrorCamera(Camera):
             self._pipe.send(_look_at(self._simulation))
         except OSError as error:
             raise DeviceError("The process that renders has ended.") from error
-        return self._receive(_FRAME_TIMEOUT)
+        return self._receive(self._timeout)
 
     def _receive(self, timeout: float) -> CameraFrame:
         assert self._pipe is not None

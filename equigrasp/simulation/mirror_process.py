@@ -5,7 +5,7 @@ from multiprocessing.connection import Connection
 
 from equigrasp.devices.camera import CameraFrame
 from equigrasp.devices.real_time import give_up_real_time_priority
-from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
+from equigrasp.simulation.make import SimulatedCell, build_simulated_cell
 from equigrasp.simulation.mirror_camera import Scene
 
 
@@ -13,9 +13,11 @@ def main() -> None:
     """Show the scenes that come through a pipe until it is closed."""
     give_up_real_time_priority()
     pipe = Connection(int(sys.argv[1]))
-    cell_name, object_set, seed = pipe.recv()
+    cell, gripper, camera_config, object_set, seed = pipe.recv()
     bodies: dict[int, int] = {}  # our body of each of their handles
-    with make_simulated_cell(cell_name, object_set=object_set, seed=seed) as simulation:
+    with build_simulated_cell(
+        cell, gripper, camera_config, object_set=object_set, seed=seed
+    ) as simulation:
         camera = simulation.cell.camera
         try:
             pipe.send(camera.capture())

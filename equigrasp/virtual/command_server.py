@@ -3,11 +3,11 @@
 
 import logging
 import socket
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from equigrasp.errors import DeviceError, DeviceTimeoutError, EquigraspError
+from equigrasp.virtual.tcp_server import TcpServer
 
 _logger = logging.getLogger(__name__)
 ORDER_PORT = 29998  # unless told otherwise
@@ -29,8 +29,8 @@ class Order:
     act: Callable[[str], str | None]
 
 
-class CommandServer:
-    """Takes orders on a loopback port from `start()` to `close()`, one client at a time.
+class CommandServer(TcpServer):
+    """Takes orders, one from each client.
 
     Args:
         orders: By name.
@@ -39,33 +39,8 @@ class CommandServer:
     """
 
     def __init__(self, orders: dict[str, Order], host: str, port: int = ORDER_PORT) -> None:
+        super().__init__(host, port)
         self._orders = orders
-        self.host, self.port = host, port
-        self._is_ending = threading.Event()
-        self._listener: socket.socket | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin to listen; raise `DeviceError` if the port is taken."""
-        try:
-            self._listener = socket.create_server((self.host, self.port))
-        except OSError as error:
-            raise DeviceError(
-                f"Cannot listen at {self.host}:{self.port}: {error}. Choose another address."
-            ) from error
-        self.port = self._listener.getsockname()[1]
-        self._listener.settimeout(_TICK)
-        self._thread = threading.Thread(target=self._run, name="orders", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End; may be called twice."""
-        self._is_ending.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        if self._listener is not None:
-            self._listener.close()
 
     def obey(self, line: str) -> str:
         """Carry out one order and return the answer."""
@@ -81,22 +56,17 @@ class CommandServer:
         _logger.info("Order: %s", line.strip())
         return f"ok {told}" if told else "ok"
 
-    def _run(self) -> None:
-        assert self._listener is not None
-        while not self._is_ending.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except TimeoutError:
+    def _serve(self) -> None:
+        for client, is_new in self._heard(_TICK):
+            client.settimeout(_ANSWER_TIMEOUT)
+            if is_new:
                 continue
-            except OSError:
-                return
-            with client:
-                try:
-                    client.settimeout(_ANSWER_TIMEOUT)
-                    line = _read_line(client)
-                    client.sendall(self.obey(line).encode() + b"\n")
-                except OSError as error:
-                    _logger.warning("A client of the virtual cell went away: %s", error)
+            try:
+                line = _read_line(client)
+                client.sendall(self.obey(line).encode() + b"\n")
+            except OSError as error:
+                _logger.warning("A client of the virtual cell went away: %s", error)
+            self._drop(client)
 
 
 def send_order(host: str, port: int, line: str) -> str:

@@ -13,7 +13,7 @@ from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import Phase
-from equigrasp.primitives.pick import sample_place
+from equigrasp.primitives.place_target import sample_place
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 

@@ -1,83 +1,90 @@
 """A cell whose files lie outside the repository: docs/hardware/add_a_robot.md."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from equigrasp.config import find_config, read_yaml
+from equigrasp.config import read_yaml
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.robot_description import _mesh_path, find_description
 from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv
 from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import ConfigError
+from equigrasp.hardware.registry import make_camera, make_gripper
+from equigrasp.nodes.launch_parts import describe
+from equigrasp.paths import share_dir
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.simulation.make import make_simulated_cell
 
-_UR10 = {
-    "name": "ur10",
-    "urdf": "example-robot-data:ur_description/urdf/ur10_robot.urdf",
-    "joint_names": ["my_a", "my_b", "my_c", "my_d", "my_e", "my_f"],
-    "urdf_joint_names": [
-        "shoulder_pan_joint",
-        "shoulder_lift_joint",
-        "elbow_joint",
-        "wrist_1_joint",
-        "wrist_2_joint",
-        "wrist_3_joint",
-    ],
-    "base_frame": "base_link",
-    "flange_frame": "tool0",
-    "home_positions": [0.0, -2.2, 2.2, -1.5708, -1.5708, 0.0],
-    "limits": {
-        "lower": [-6.2832, -6.2832, -3.1416, -6.2832, -6.2832, -6.2832],
-        "upper": [6.2832, 6.2832, 3.1416, 6.2832, 6.2832, 6.2832],
-        "velocities": [2.0944, 2.0944, 3.1416, 3.1416, 3.1416, 3.1416],
-        "accelerations": [6.0, 6.0, 8.0, 10.0, 10.0, 10.0],
-        "stop_accelerations": [15.0, 15.0, 20.0, 20.0, 20.0, 20.0],
-        "efforts": [330.0, 330.0, 150.0, 54.0, 54.0, 54.0],
-    },
-}
-
-
-_SAFETY = {
-    "box": {"lower": [0.10, -0.50, 0.004], "upper": [0.85, 0.50, 0.75]},
-    "link_height": 0.10,
-    "joint_lower": [-3.1416, -3.1416, -3.1416, -6.2832, -6.2832, -6.2832],
-    "joint_upper": [3.1416, 3.1416, 3.1416, 6.2832, 6.2832, 6.2832],
-    "joint_velocities": [2.0944, 2.0944, 3.1416, 3.1416, 3.1416, 3.1416],
-    "joint_accelerations": [6.0, 6.0, 8.0, 10.0, 10.0, 10.0],
-    "tcp_speed": 2.0,
-    "contact_force": 40.0,
-    "grip_force": 100.0,
-    "finger_speed": 0.15,
-}
+_PAGE = share_dir() / "docs" / "hardware" / "add_a_robot.md"
 
 
 @pytest.fixture
-def cell_file(tmp_path: Path) -> Path:
-    """A UR10 in place of the iiwa; its description is a file of its own as well."""
-    urdf = tmp_path / "ur10.urdf"
-    urdf.write_text(find_description(_UR10["urdf"]).read_text(encoding="utf-8"), encoding="utf-8")
-    cell = read_yaml(find_config("cells", "kuka"))
-    parts = {key: str(tmp_path / f"{key}.yaml") for key in ("arm", "safety")}
-    cell |= {"name": "mine", **parts}
-    arm = _UR10 | {"urdf": str(urdf)}
-    for name, content in (("arm", arm), ("safety", _SAFETY), ("cell", cell)):
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    return tmp_path / "cell.yaml"
+def folder(tmp_path: Path) -> Path:
+    """A folder of one's own with the files that the page shows."""
+    name = ""
+    for i, part in enumerate(_PAGE.read_text(encoding="utf-8").split("```")):
+        if i % 2 == 0:  # text; the file is named in the paragraph before it
+            name = ([name, *re.findall(r"`(\w+\.yaml)`", part.strip().split("\n\n")[-1])])[-1]
+        elif part.startswith("yaml\n"):
+            (tmp_path / name).write_text(part.removeprefix("yaml\n"), encoding="utf-8")
+    return tmp_path
 
 
-def test_a_robot_of_ones_own_grasps_in_simulation(cell_file: Path) -> None:
-    with make_simulated_cell(str(cell_file), seed=1) as simulation:
+def _change(path: Path, **values: object) -> None:
+    path.write_text(yaml.safe_dump(read_yaml(path) | values), encoding="utf-8")
+
+
+def test_the_pages_robot_grasps_in_simulation(folder: Path) -> None:
+    """With joint names of its driver's own, and a description that is a file of its own."""
+    arm = read_yaml(folder / "ur10.yaml")
+    description = folder / "ur10.urdf"
+    description.write_text(find_description(arm["urdf"]).read_text(encoding="utf-8"))
+    own_names = [f"my_{joint}" for joint in arm["joint_names"]]
+    _change(
+        folder / "ur10.yaml",
+        urdf=str(description),
+        joint_names=own_names,
+        urdf_joint_names=arm["joint_names"],
+    )
+    with make_simulated_cell(str(folder / "cell.yaml"), seed=1) as simulation:
         cell = simulation.cell
-        assert cell.arm.joint_names == tuple(_UR10["joint_names"])
+        assert cell.arm.joint_names == tuple(own_names)
         env = OpenLoopGraspEnv(cell, OmplPlanner(cell), np.random.default_rng(0))
         simulation.world.spawn_objects(["box_0"], env.trays.pick)
         outcome = env.step(Oracle(world=simulation.world).choose(env.observe()))
         simulation.physics.sleep(0.5)
         assert outcome.is_success
         assert simulation.world.object_names_in(env.trays.place) == ["box_0"]
+
+
+def test_the_pages_check_finds_both_trays_in_view(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    (script,) = re.findall(r"```python\n(.*?)```", _PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    exec(script, {})
+    shown = capsys.readouterr().out
+    assert "left in view: True" in shown and "right in view: True" in shown
+
+
+def test_the_pages_cell_has_drivers_and_its_safety_file_narrows_the_arm(folder: Path) -> None:
+    cell = load_cell(str(folder / "cell.yaml"))
+    assert make_gripper(cell, {}).joint_names and make_camera(cell, {}).model.width_px
+    assert cell.load_arm().limits.upper[0] == pytest.approx(3.1416)
+    executor = next(
+        d for d in describe("kuka", {"cell": str(folder / "cell.yaml")}) if d.name == "executor"
+    )
+    assert load_cell(str(executor.parameters["cell"])) == cell
+
+
+def test_a_safety_file_looser_than_the_arm_is_refused(folder: Path) -> None:
+    _change(folder / "safety.yaml", joint_velocities=[9.0] * 6)
+    with pytest.raises(ConfigError, match=r"9\.0"):
+        load_cell(str(folder / "cell.yaml")).load_arm()
 
 
 def test_meshes_are_found_in_ros_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,10 @@
 """The list of nodes that `equigrasp up` and the launch files share."""
 
 import ast
+import importlib.util
+import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -48,8 +51,35 @@ def test_the_vendors_names_take_the_place_of_ours() -> None:
     assert nodes["gripper"].remappings == {"joint_states": "/a/js"}
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_planner_reaches_the_executor(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "moveit", Mock(__spec__=Mock()))
+    for planner in ("ompl", "moveit"):
+        nodes = {d.name: d for d in describe(mode, {"planner": planner})}
+        assert nodes["executor"].parameters["planner"] == planner
+
+
+def test_a_real_robot_descends_slowly_unless_told_otherwise() -> None:
+    for mode, arguments, speed in (
+        ("sim", {}, None),
+        ("ur5", {}, 0.1),
+        ("kuka", {"descent_speed": "0.05"}, 0.05),
+    ):
+        nodes = {d.name: d for d in describe(mode, arguments)}
+        assert nodes["executor"].parameters.get("descent_speed") == speed
+
+
+def test_nothing_is_started_with_a_planner_that_is_not_there() -> None:
+    if importlib.util.find_spec("moveit") is not None:
+        pytest.skip("MoveIt is here")
+    with pytest.raises(ConfigError, match=r"moveit_py.*apt install .*ros-jazzy-moveit-py"):
+        describe("ur5", {"planner": "moveit"})
+    with pytest.raises(ConfigError, match="planner 'chomp' is not one of ompl, moveit"):
+        describe("ur5", {"planner": "chomp"})
+
+
 def test_arguments_belong_to_modes() -> None:
-    with pytest.raises(ConfigError, match="Unknown argument 'robot_ip'. Known: cell, method"):
+    with pytest.raises(ConfigError, match="Unknown argument 'robot_ip'. Known: cell, planner"):
         resolve("sim", {"robot_ip": "10.0.0.2"})
     with pytest.raises(ConfigError, match="Unknown argument 'objects'"):
         resolve("ur5", {"objects": "household"})

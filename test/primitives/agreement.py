@@ -29,7 +29,7 @@ from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import Phase
-from equigrasp.primitives.pick import sample_place
+from equigrasp.primitives.place_target import sample_place
 from equigrasp.primitives.success import ImageDifference, lost_volume
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 

@@ -11,7 +11,8 @@ from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualCloc
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.ompl_planner import OmplPlanner
-from equigrasp.primitives.pick import PickPrimitive, PlaceTarget
+from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.place_target import PlaceTarget
 
 
 @dataclass(frozen=True, eq=False)

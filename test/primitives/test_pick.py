@@ -24,7 +24,9 @@ from equigrasp.errors import (
 )
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import Phase
-from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
+from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.pick_planner import PickPlan, PickPlanner
+from equigrasp.primitives.place_target import PlaceTarget, sample_place
 
 Bench = Any  # test/primitives/conftest.py
 
@@ -80,8 +82,23 @@ def test_a_whole_attempt_is_planned_in_bounded_computing_time(bench: Bench) -> N
     start = bench.arm.joint_state().positions
     began = time.process_time()
     for _ in range(5):
-        bench.primitive._plan(bench.grasp, bench.workspace, bench.place, start)
+        bench.primitive._attempts.plan(bench.grasp, bench.workspace, bench.place, start)
     assert (time.process_time() - began) / 5 < 0.15  # about 0.03 on an idle machine
+
+
+def test_the_descent_alone_is_held_to_its_own_speed(bench: Bench) -> None:
+    def plan(descent_speed: float) -> PickPlan:
+        motion = dataclasses.replace(bench.cell.config.motion, descent_speed=descent_speed)
+        cell = dataclasses.replace(
+            bench.cell, config=dataclasses.replace(bench.cell.config, motion=motion)
+        )
+        start = bench.arm.joint_state().positions
+        return PickPlanner(cell, bench.planner).plan(bench.grasp, bench.workspace, None, start)
+
+    fast, slow = plan(1.0), plan(0.05)
+    height = bench.cell.config.motion.approach_height
+    assert slow.descend.duration > height / 0.05 > 2.0 * fast.descend.duration
+    assert slow.lift.duration == pytest.approx(fast.lift.duration, rel=1e-3)
 
 
 def test_place_is_announced_when_the_tray_is_in_view_and_before_the_arm_arrives(

@@ -80,18 +80,35 @@ def test_an_image_that_is_no_depth_or_not_whole_is_refused() -> None:
 
 
 def test_intrinsics_come_back_as_they_were() -> None:
-    assert from_camera_info_msg(to_camera_info_msg(MODEL, 1.0, "camera")) == MODEL
+    assert from_camera_info_msg(to_camera_info_msg(MODEL, 1.0, "camera")) == (MODEL, ())
 
 
 def test_a_rectified_image_has_the_intrinsics_of_its_projection() -> None:
     message = to_camera_info_msg(MODEL, 1.0, "camera")
     message.k = [99.0, 0.0, 9.0, 0.0, 99.0, 9.0, 0.0, 0.0, 1.0]  # of the raw image
-    assert from_camera_info_msg(message) == MODEL
+    assert from_camera_info_msg(message) == (MODEL, ())
     message = to_camera_info_msg(MODEL, 1.0, "camera")
     message.p = [0.0] * 12  # a driver that knows nothing of rectifying
-    assert from_camera_info_msg(message) == MODEL
+    assert from_camera_info_msg(message) == (MODEL, ())
     with pytest.raises(ConfigError, match="must be positive"):
         from_camera_info_msg(CameraInfo(width=7, height=5))
+
+
+@pytest.mark.parametrize(("kind", "count"), [("plumb_bob", 5), ("rational_polynomial", 8)])
+def test_a_bent_image_has_the_intrinsics_of_the_lens_and_its_distortion(
+    kind: str, count: int
+) -> None:
+    message = to_camera_info_msg(MODEL, 1.0, "camera")
+    message.p[0] = 99.0  # of the image that the driver could straighten, and did not
+    message.d, message.distortion_model = [0.1] * count, kind
+    assert from_camera_info_msg(message) == (MODEL, (0.1,) * count)
+
+
+def test_distortion_that_nobody_can_undo_is_refused() -> None:
+    message = to_camera_info_msg(MODEL, 0.0, "camera")
+    message.d, message.distortion_model = [0.1] * 4, "equidistant"
+    with pytest.raises(ConfigError, match="'equidistant' is not one of plumb_bob"):
+        from_camera_info_msg(message)
 
 
 def _link(parent: str, child: str, x: float, yaw: float) -> TransformStamped:

@@ -87,11 +87,11 @@ def test_goals_reach_the_fingers_and_objects_are_told(bench: Bench) -> None:
 
 def test_the_node_outlives_a_lost_link_and_tells_it(bench: Bench) -> None:
     wait_for(_news(bench.joint_states), 5.0, "joint states")
-    bench.server.cut()
+    bench.server.unplug()
     status, _ = bench.command(0.085)
     assert status == GoalStatus.STATUS_ABORTED
     wait_for(lambda: DiagnosticStatus.ERROR in bench.levels, 5.0, "an error on /diagnostics")
-    bench.server.restore()
+    bench.server.plug()
     wait_for(_news(bench.joint_states), 5.0, "joint states after the link came back")
     status, result = bench.command(0.05)
     assert (status, result.reached_goal) == (GoalStatus.STATUS_SUCCEEDED, True)

@@ -44,6 +44,7 @@ class OtherDriver:
         self._infos = node.create_publisher(CameraInfo, f"{TOPICS}/camera_info", qos.sensor_data())
         self._depth = np.full((240, 320), 998, "<u2")
         self._depth[BOX] = 948
+        self.distortion = ("plumb_bob", [0.0] * 5)
         tf = [node.create_publisher(TFMessage, "tf_static", qos.latched()) for _ in range(2)]
         link = to_transform_msg(POSE * T_LINK_OPTICAL.inverse(), 0.0, "base_link", "camera_link")
         optical = "camera_color_optical_frame"
@@ -57,6 +58,7 @@ class OtherDriver:
     def _publish(self) -> None:
         stamp = self._node.get_clock().now()
         info = to_camera_info_msg(MODEL, stamp.nanoseconds * 1e-9, "camera_color_optical_frame")
+        info.distortion_model, info.d = self.distortion
         image = Image(header=info.header, height=240, width=320, encoding="16UC1", step=640)
         image.data = array.array("B", self._depth.tobytes())
         self._infos.publish(info)
@@ -92,4 +94,10 @@ def test_a_grasp_is_planned_on_the_images_of_another_driver(bench: Bench) -> Non
     rows, cols = observation.workspace.xy_to_grid(points[:, 0], points[:, 1])
     found = np.argwhere(observation.heightmap > 0.025).mean(axis=0)
     assert found == pytest.approx([rows.mean(), cols.mean()], abs=1.0)
-    assert driver is not None
+    driver.distortion = ("equidistant", [0.1] * 4)
+    answers = []
+    while len(answers) < 20 and answer.error_code == 0:
+        answer = bench.call(PlanGrasp, "plan_grasp", request)
+        answers.append(answer)
+    assert answer.error_code == PlanGrasp.Response.BAD_IMAGE
+    assert "'equidistant' is not one of plumb_bob" in answer.error_msg

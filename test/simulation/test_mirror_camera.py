@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.errors import NotConnectedError
 from equigrasp.simulation.bullet_arm import BulletArm
@@ -22,7 +23,7 @@ def test_both_cameras_see_the_same_as_things_come_move_and_go(
     simulation: SimulatedCell, arm_config: ArmConfig
 ) -> None:
     world, arm, own = simulation.world, simulation.cell.arm, simulation.cell.camera
-    mirror = MirrorCamera(simulation, "ur5", "household", 0)
+    mirror = MirrorCamera(simulation, load_camera(simulation.cell.config), "household", 0)
     with pytest.raises(NotConnectedError):
         mirror.capture()
     assert isinstance(arm, BulletArm)

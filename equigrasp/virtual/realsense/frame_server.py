@@ -1,11 +1,8 @@
 """Serves a camera's frames over TCP, at a camera's rate and with a camera's faults."""
 
 import collections
-import contextlib
 import logging
-import selectors
 import socket
-import threading
 import time
 
 import numpy as np
@@ -13,17 +10,17 @@ import numpy as np
 from equigrasp.devices.camera import Camera
 from equigrasp.errors import DeviceError
 from equigrasp.hardware.realsense.wire import RawFrame, StreamInfo, pack_frame, pack_info
+from equigrasp.virtual.tcp_server import TcpServer
 
 _logger = logging.getLogger(__name__)
 _SEND_TIMEOUT = 1.0  # [s] after which a client that does not read is dropped
 _MAX_COUNTS = 65535  # of a Z16 pixel
 
 
-class FrameServer:
-    """Serves any number of clients from `start()` to `close()`; a context manager that does both.
+class FrameServer(TcpServer):
+    """The camera is connected by `start()`, stays so, and looks only while somebody listens.
 
-    The camera is connected by `start()`, and looks only while somebody listens. Frames are stamped
-    with the wall clock just before each look.
+    Frames are stamped with the wall clock just before each look.
 
     Args:
         camera: What to serve.
@@ -48,9 +45,9 @@ class FrameServer:
         info: StreamInfo | None = None,
         host: str = "127.0.0.1",
     ) -> None:
+        super().__init__(host, port)
         self._camera, self._period = camera, 1.0 / rate
         self.info = info or StreamInfo("virtual", camera.model, camera.model, max(1, round(rate)))
-        self.host, self.port = host, port
         self.is_frozen = False
         self.is_blind = False
         self.drop_every = 0
@@ -59,12 +56,7 @@ class FrameServer:
         self._number = 0
         self._last: bytes | None = None
         self._late: collections.deque[tuple[float, bytes]] = collections.deque()
-        self._lock = threading.Lock()
-        self._selector = selectors.DefaultSelector()
-        self._listener: socket.socket | None = None
-        self._clients: list[socket.socket] = []
-        self._is_ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._due = 0.0  # [s] steady clock, of the next frame
 
     @property
     def source(self) -> str:
@@ -72,76 +64,23 @@ class FrameServer:
         return f"tcp://{self.host}:{self.port}"
 
     def start(self) -> None:
-        """Begin to serve; raise `DeviceError` if the port is taken."""
         self._camera.connect()
-        self.plug()
-        self._thread = threading.Thread(target=self._run, name="frame server", daemon=True)
-        self._thread.start()
+        super().start()
 
-    def close(self) -> None:
-        """End; may be called twice. The camera stays connected."""
-        self._is_ending.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        self.unplug()
-
-    def __enter__(self) -> "FrameServer":
-        self.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def unplug(self) -> None:
-        """Fault: drop every client and be out of reach until `plug()`."""
-        with self._lock:
-            for client in list(self._clients):
+    def _serve(self) -> None:
+        left = self._due - time.monotonic()
+        for client, is_new in self._heard(max(0.0, min(left, self._period))):
+            if is_new:
+                client.settimeout(_SEND_TIMEOUT)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._send(client, pack_info(self.info))
+            else:  # a driver never writes: it has gone
                 self._drop(client)
-            if self._listener is not None:
-                self._selector.unregister(self._listener)
-                self._listener.close()
-                self._listener = None
-
-    def plug(self) -> None:
-        """Be reachable, as at first or after `unplug()`."""
-        with self._lock:
-            if self._listener is None:
-                try:
-                    self._listener = socket.create_server((self.host, self.port))
-                except OSError as error:
-                    raise DeviceError(
-                        f"Cannot serve frames at {self.host}:{self.port}: {error}. Port 0 takes a free one."
-                    ) from error
-                self.port = self._listener.getsockname()[1]
-                self._selector.register(self._listener, selectors.EVENT_READ)
-
-    def _run(self) -> None:
-        due = time.monotonic()
-        while not self._is_ending.is_set():
-            self._attend(max(0.0, min(due - time.monotonic(), self._period)))
-            now = time.monotonic()
-            if now >= due:
-                due = max(due + self._period, now)  # a slow camera gives fewer frames, no bursts
-                self._take(now)
-            self._send_due()
-
-    def _attend(self, timeout: float) -> None:
-        """Greet who comes and forget who leaves."""
-        if not self._selector.get_map():
-            self._is_ending.wait(timeout)
-            return
-        for key, _ in self._selector.select(timeout):
-            with self._lock:
-                if key.fileobj is self._listener and self._listener is not None:
-                    client, _ = self._listener.accept()
-                    client.settimeout(_SEND_TIMEOUT)
-                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    self._clients.append(client)
-                    self._selector.register(client, selectors.EVENT_READ)
-                    self._send(client, pack_info(self.info))
-                elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._clients:
-                    self._drop(key.fileobj)  # a driver never writes: it has gone
+        now = time.monotonic()
+        if now >= self._due:  # a slow camera gives fewer frames, no bursts
+            self._due = max(self._due + self._period, now)
+            self._take(now)
+        self._send_due()
 
     def _take(self, now: float) -> None:
         """Look, and put the frame on its way."""
@@ -174,12 +113,6 @@ class FrameServer:
             client.sendall(data)
         except OSError:
             self._drop(client)
-
-    def _drop(self, client: socket.socket) -> None:
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(client)
-        self._clients.remove(client)
-        client.close()
 
 
 def to_counts(depth: np.ndarray, depth_units: float) -> np.ndarray:

@@ -15,7 +15,8 @@ from pathlib import Path
 from equigrasp.hardware.robotiq.config import RobotiqConfig
 from equigrasp.hardware.robotiq.registers import Command
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
-from equigrasp.virtual.robotiq.server import TICK, Server
+from equigrasp.virtual.robotiq.server import GripperServer
+from equigrasp.virtual.server import TICK
 
 _SLAVE = 9
 _OUTPUT, _INPUT = 0x03E8, 0x07D0
@@ -23,7 +24,7 @@ _READ_FUNCTIONS = (3, 4)
 _WRITE_FUNCTION = 16
 
 
-class VirtualModbusSlave(Server):
+class VirtualModbusSlave(GripperServer):
     """A serial port with a gripper on it.
 
     Attributes:
@@ -42,14 +43,14 @@ class VirtualModbusSlave(Server):
     def driver_config(self) -> RobotiqConfig:
         return RobotiqConfig("modbus", device=self.device)
 
-    def restore(self) -> None:
+    def plug(self) -> None:
         with self._lock:
             self._ends = os.openpty()
             tty.setraw(self._ends[1])
             self._received = b""
             Path(self.device).symlink_to(os.ttyname(self._ends[1]))
 
-    def cut(self) -> None:
+    def unplug(self) -> None:
         with self._lock:
             if self._ends is not None:
                 Path(self.device).unlink()
@@ -66,7 +67,7 @@ class VirtualModbusSlave(Server):
         if ends is None:
             self._is_ending.wait(TICK)
             return
-        with contextlib.suppress(OSError):  # the port was cut meanwhile
+        with contextlib.suppress(OSError):  # the port was unplugged meanwhile
             is_silent = not select.select([ends[0]], [], [], TICK)[0]
             with self._lock:
                 if self._ends is not ends:

@@ -1,22 +1,22 @@
 """The socket server of the Robotiq URCap, in front of a virtual gripper."""
 
 import dataclasses
-import selectors
 import socket
-import threading
 from typing import Any
 
 from equigrasp.errors import DeviceError
 from equigrasp.hardware.robotiq.config import RobotiqConfig
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
-from equigrasp.virtual.robotiq.server import TICK, Server
+from equigrasp.virtual.robotiq.server import GripperServer
+from equigrasp.virtual.server import TICK
+from equigrasp.virtual.tcp_server import TcpServer
 
 _FLAGS = {"ACT": "is_activated", "GTO": "is_going", "ATR": "is_releasing"}
 _WRITABLE = {**_FLAGS, "POS": "position", "SPE": "speed", "FOR": "force"}
 _UNKNOWN = b"?\n"
 
 
-class VirtualUrcapServer(Server):
+class VirtualUrcapServer(GripperServer, TcpServer):
     """Listens on a loopback port and serves any number of clients.
 
     Args:
@@ -33,52 +33,24 @@ class VirtualUrcapServer(Server):
         newline: bytes = b"\n",
         host: str = "127.0.0.1",
     ) -> None:
-        super().__init__()
-        self.host, self.port = host, port
+        super().__init__(host, port)
         self._firmware = firmware
         self._newline = newline
-        self._lock = threading.Lock()
-        self._selector = selectors.DefaultSelector()
-        self._clients: dict[socket.socket, bytes] = {}  # what of a line has arrived
-        self._listener: socket.socket | None = None
+        self._begun: dict[socket.socket, bytes] = {}  # what of a line has arrived
 
     def driver_config(self) -> RobotiqConfig:
         return RobotiqConfig("urcap", host=self.host, port=self.port)
 
-    def restore(self) -> None:
-        with self._lock:
-            self._listener = socket.create_server((self.host, self.port))
-            self.port = self._listener.getsockname()[1]
-            self._selector.register(self._listener, selectors.EVENT_READ)
-
-    def cut(self) -> None:
-        with self._lock:
-            for client in list(self._clients):
-                self._drop(client)
-            if self._listener is not None:
-                self._selector.unregister(self._listener)
-                self._listener.close()
-                self._listener = None
-
-    def close(self) -> None:
-        super().close()
-        self._selector.close()
-
     def _serve(self) -> None:
-        for key, _ in self._selector.select(TICK):
-            with self._lock:
-                if self._listener is not None and key.fileobj is self._listener:
-                    client, _ = self._listener.accept()
-                    self._clients[client] = b""
-                    self._selector.register(client, selectors.EVENT_READ)
-                elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._clients:
-                    self._talk(key.fileobj)
+        for client, is_new in self._heard(TICK):
+            if not is_new:
+                self._talk(client)
 
     def _talk(self, client: socket.socket) -> None:
         try:
             data = client.recv(4096)
-            *lines, rest = (self._clients[client] + data).split(b"\n")
-            self._clients[client] = rest
+            *lines, rest = (self._begun.get(client, b"") + data).split(b"\n")
+            self._begun[client] = rest
             for line in lines:
                 client.sendall(self.line.carry(self._answer(line.decode("ascii", "replace"))))
         except OSError:
@@ -87,9 +59,8 @@ class VirtualUrcapServer(Server):
             self._drop(client)
 
     def _drop(self, client: socket.socket) -> None:
-        self._selector.unregister(client)
-        self._clients.pop(client)
-        client.close()
+        self._begun.pop(client, None)
+        super()._drop(client)
 
     def _answer(self, line: str) -> bytes:
         match line.split():

@@ -9,7 +9,7 @@ from equigrasp.devices.fakes import FakeGripper
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
 from equigrasp.hardware.robotiq.registers import Activation, Command
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
-from equigrasp.virtual.robotiq.server import Server
+from equigrasp.virtual.robotiq.server import GripperServer
 
 RATE = 10.0  # times real time, at which the fingers of most tests move
 
@@ -37,7 +37,7 @@ class Rig:
     """All that a test reaches for, from driver to fingers."""
 
     driver: RobotiqGripper
-    server: Server
+    server: GripperServer
     firmware: VirtualRobotiq
     fingers: FakeGripper
     clock: FastClock

@@ -140,7 +140,7 @@ def test_a_new_goal_replaces_the_running_one(rig: Rig) -> None:
 
 def test_a_link_lost_mid_move_ends_the_motion_and_comes_back(rig: Rig) -> None:
     rig.driver.start_move(0.085, 0.02, 40.0)
-    rig.server.cut()
+    rig.server.unplug()
     status = rig.wait()
     assert status.state is MotionState.FAULT
     assert "server" in status.message or "port" in status.message
@@ -149,7 +149,7 @@ def test_a_link_lost_mid_move_ends_the_motion_and_comes_back(rig: Rig) -> None:
     with pytest.raises(DeviceTimeoutError):
         rig.driver.start_move(0.05, 0.15, 40.0)
     rig.driver.stop()  # never raises
-    rig.server.restore()
+    rig.server.plug()
     rig.driver.start_move(0.03, 0.15, 40.0)
     assert rig.wait().state is MotionState.SUCCEEDED
     assert rig.driver.state().width == pytest.approx(0.03, abs=0.0002)
@@ -158,17 +158,17 @@ def test_a_link_lost_mid_move_ends_the_motion_and_comes_back(rig: Rig) -> None:
 
 def test_a_stop_reaches_the_fingers_as_soon_as_the_link_is_back(rig: Rig) -> None:
     rig.driver.start_move(0.085, 0.02, 40.0)
-    rig.server.cut()
+    rig.server.unplug()
     assert rig.wait().state is MotionState.FAULT
-    rig.server.restore()
+    rig.server.plug()
     rig.driver.stop()
     assert not rig.fingers.motion_status().is_active
 
 
 def test_a_link_that_breaks_for_a_moment_does_no_harm(rig: Rig) -> None:
     rig.driver.start_move(0.085, 0.1, 40.0)
-    rig.server.cut()
-    rig.server.restore()
+    rig.server.unplug()
+    rig.server.plug()
     assert rig.wait().state is MotionState.SUCCEEDED
     assert rig.driver.state().width == pytest.approx(0.085)
 
@@ -323,10 +323,10 @@ def test_two_threads_share_one_gripper(rig: Rig) -> None:
 def test_what_is_out_of_range_is_refused_before_a_byte_is_sent(
     rig: Rig, values: tuple[float, float, float]
 ) -> None:
-    rig.server.cut()  # whoever speaks now fails otherwise
+    rig.server.unplug()  # whoever speaks now fails otherwise
     with pytest.raises(CommandRejectedError):
         rig.driver.start_move(*values)
-    rig.server.restore()
+    rig.server.plug()
     assert rig.driver.motion_status().state is MotionState.IDLE
 
 
