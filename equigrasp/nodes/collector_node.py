@@ -13,7 +13,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.errors import CancelledError, DeviceTimeoutError, EquigraspError
+from equigrasp.errors import CancelledError, DeviceError, EquigraspError
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.action_client import ActionClient
@@ -22,6 +22,7 @@ from equigrasp.nodes.conversions import to_time
 from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.ros_clock import RosClock
 from equigrasp.primitives.outcome import Phase
 
 _WINDOW = 50  # attempts in running figures
@@ -29,6 +30,11 @@ _MAX_FAULTS_IN_A_ROW = 20
 _MAX_UNACKNOWLEDGED = 32  # attempts that may be under way to the learner
 _LEARNER_TIMEOUT = 120.0  # [s, wall clock] it may take to acknowledge them
 _FAULT_PAUSE = 1.0  # [s, wall clock] before trying again after a fault
+_NOTHING_MOVED = (
+    ExecuteGrasp.Result.INVALID_GOAL,
+    ExecuteGrasp.Result.IN_COLLISION,
+    ExecuteGrasp.Result.UNREACHABLE,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class CollectorNodeConfig:
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
     seed: int = parameter(0, "Seed of choices and places.", 0, 2**62)
     num_random_attempts: int = parameter(20, "Attempts of a run that are random.", 0, 100000)
+    max_failures_in_a_row: int = parameter(
+        10, "Failures in a row after which the trays swap roles; 0: only when empty.", 0, 10**6
+    )
     num_attempts: int = parameter(
         0, "Begin by itself and learn until the run has so many; 0: wait for goals.", 0, 10**9
     )
@@ -59,6 +68,7 @@ class CollectorNode(ManagedNode):
         self._config = declare(self, CollectorNodeConfig)
         self._slot = GoalSlot()
         self._status: LearnerStatus | None = None
+        self._clock = RosClock(self)
 
     def set_up(self) -> None:
         """Offer the action and find the executor, the policy and the learner."""
@@ -161,6 +171,8 @@ class _Collection:
         self._attempt = 0
         self._faults_in_a_row = 0
         self._failures_in_a_row = 0
+        self._failures_here = 0  # since a success or a swap of the trays, refused grasps included
+        self._hides_view = True  # whether the arm may be over a tray
         self._attempt_began = 0.0
 
     def run(self) -> None:
@@ -172,7 +184,7 @@ class _Collection:
                 self._await_learner()
                 self._try_once()
                 self._faults_in_a_row = 0
-            except (_Fault, DeviceTimeoutError) as fault:
+            except (_Fault, DeviceError) as fault:
                 self._plan = None
                 self._result.num_faults += 1
                 self._faults_in_a_row += 1
@@ -206,19 +218,29 @@ class _Collection:
                 raise EquigraspError("The learner takes no more experience; is its disk full?")
 
     def _try_once(self) -> None:
-        plan = self._plan or self._plan_grasp(self._now())
-        self._plan = None
+        if self._hides_view:
+            self._move_home()
+        plan, self._plan = self._plan, None
+        if 0 < self._node._config.max_failures_in_a_row <= self._failures_here:
+            plan = self._swap_trays()
+        plan = plan or self._plan_grasp()
         if plan.error_code == PlanGrasp.Response.EMPTY_WORKSPACE:
-            self._node._trays.rotate(1)
-            self._move_home()
-            plan = self._plan_grasp(self._now())
+            plan = self._swap_trays()
+        self._hides_view = True
         if plan.error_code:
-            self._move_home()
             raise _Fault(plan.error_msg)
         outcome = self._execute_grasp(plan)
+        self._hides_view = False
         now = self._now()
         self._record(plan, outcome, now - self._attempt_began)
         self._attempt_began = now
+
+    def _swap_trays(self) -> PlanGrasp.Response:
+        """Pick from the other tray from now on, and choose a grasp in it."""
+        self._node._trays.rotate(1)
+        self._failures_here = 0
+        self._move_home()
+        return self._plan_grasp()
 
     def _execute_grasp(self, plan: PlanGrasp.Response) -> ExecuteGrasp.Result:
         """Carry out a grasp and meanwhile choose the next one."""
@@ -228,7 +250,7 @@ class _Collection:
         def on_feedback(message: Any) -> None:
             nonlocal view_stamp
             if message.feedback.phase == int(Phase.PLACE):
-                view_stamp = self._now()
+                view_stamp = self._node._clock.stamp()
                 has_view.set()
 
         goal = ExecuteGrasp.Goal(
@@ -246,12 +268,8 @@ class _Collection:
             self._caller.check()
         outcome = pending.result()
         if outcome.error_code:
-            if outcome.error_code not in (
-                ExecuteGrasp.Result.INVALID_GOAL,
-                ExecuteGrasp.Result.IN_COLLISION,
-                ExecuteGrasp.Result.UNREACHABLE,
-            ):
-                self._move_home()
+            self._hides_view = outcome.error_code not in _NOTHING_MOVED
+            self._failures_here += not self._hides_view
             raise _Fault(f"error {outcome.error_code}: {outcome.error_msg}")
         if next_plan is not None and next_plan.error_code in (
             0,
@@ -273,8 +291,9 @@ class _Collection:
             not_before=to_time(not_before),
         )
 
-    def _plan_grasp(self, not_before: float) -> PlanGrasp.Response:
-        return self._caller.call(self._node._plan_client, self._plan_request(not_before, 0))
+    def _plan_grasp(self) -> PlanGrasp.Response:
+        request = self._plan_request(self._node._clock.stamp(), 0)
+        return self._caller.call(self._node._plan_client, request)
 
     def _move_home(self) -> None:
         pending = self._caller.send_goal(self._node._home_client, MoveHome.Goal())
@@ -282,6 +301,7 @@ class _Collection:
             self._caller.pause(0.01)
         if pending.result().error_code:
             raise _Fault(f"cannot move home: {pending.result().error_msg}")
+        self._hides_view = False
 
     def _record(
         self, plan: PlanGrasp.Response, outcome: ExecuteGrasp.Result, attempt_time: float
@@ -290,6 +310,7 @@ class _Collection:
         idle = outcome.idle_time + waiting
         is_success = bool(outcome.is_success)
         self._failures_in_a_row = 0 if is_success else self._failures_in_a_row + 1
+        self._failures_here = 0 if is_success else self._failures_here + 1
         if self._goal.is_learning:
             message = Experience(
                 attempt=self._attempt,
@@ -331,7 +352,7 @@ class _Collection:
         )
 
     def _now(self) -> float:
-        return float(self._node.get_clock().now().nanoseconds * 1e-9)
+        return self._node._clock.now()
 
 
 def main() -> None:

@@ -33,7 +33,8 @@ from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
 from equigrasp.nodes.planners import make_planner
 from equigrasp.nodes.remote_camera import RemoteCamera
-from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
+from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper
+from equigrasp.nodes.ros_clock import RosClock
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive, PlaceTarget, sample_place
@@ -89,7 +90,6 @@ class ExecutorNode(ManagedNode):
         super().__init__(names.EXECUTOR)
         self._config = declare(self, ExecutorNodeConfig)
         self._slot = GoalSlot()
-        self._motion_ended = 0.0  # robot time when the arm last stopped moving for a goal
 
     def set_up(self) -> None:
         """Build planner and primitive, and offer the actions."""
@@ -183,7 +183,6 @@ class ExecutorNode(ManagedNode):
             except EquigraspError as error:
                 result.error_code, result.error_msg = self._code(error), str(error)
                 self.get_logger().warning(f"Goal ended: {error}")
-            self._motion_ended = self._robot_clock.now()
             self._finish(handle, result, began)
         return result
 
@@ -324,7 +323,7 @@ class ExecutorNode(ManagedNode):
             mode=goal.mode,
             seed=goal.seed,
             num_consecutive_failures=goal.num_consecutive_failures,
-            not_before=to_time(self._robot_clock.now()),
+            not_before=to_time(self._robot_clock.stamp()),
         )
         answered = threading.Event()
         future = self._plan_client.call_async(request)

@@ -33,8 +33,10 @@ from equigrasp.nodes.conversions import (
     to_grasp_msg,
     to_heightmap_msg,
 )
+from equigrasp.nodes.image_stamps import stamp_problem
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
+from equigrasp.nodes.ros_clock import RosClock
 from equigrasp.nodes.static_frames import StaticFrames
 from equigrasp.paths import find_weights
 from equigrasp.perception.camera_model import CameraModel
@@ -76,6 +78,7 @@ class PolicyNode(ManagedNode):
         self._frames = StaticFrames()
         self._pose: Transform | None = None
         self._update: PolicyUpdate | None = None
+        self._clock = RosClock(self)
 
     def set_up(self) -> None:
         """Build the networks and listen to the camera and the learner."""
@@ -136,7 +139,8 @@ class PolicyNode(ManagedNode):
             self._take_over_weights()
             image = self._wait_for_image(from_time(request.not_before))
             if image is None or self._model is None or self._pose is None:
-                return _refuse(response, code.NO_IMAGE, self._why_no_image())
+                why = self._why_no_image(from_time(request.not_before))
+                return _refuse(response, code.NO_IMAGE, why)
             depth = from_depth_msg(image)
             heightmap = heightmap_from_depth(depth, self._model, self._pose, workspace)
             observation = Observation(heightmap, workspace, from_time(image.header.stamp))
@@ -188,7 +192,7 @@ class PolicyNode(ManagedNode):
         with self._image_arrived:
             while time.monotonic() < deadline:
                 newest = self._decode_newest()
-                if newest is not None and from_time(newest.header.stamp) >= not_before:
+                if newest is not None and not self._problem(not_before):
                     if self._model is not None and self._pose is not None:
                         return newest
                 self._image_arrived.wait(0.1)
@@ -200,12 +204,15 @@ class PolicyNode(ManagedNode):
             self._depth = deserialize_message(serialized, Image)
         return self._depth
 
-    def _why_no_image(self) -> str:
-        age = math.inf if self._depth is None else from_time(self._depth.header.stamp)
+    def _problem(self, not_before: float) -> str:
+        stamp = math.nan if self._depth is None else from_time(self._depth.header.stamp)
+        return stamp_problem(stamp, not_before, self._clock.stamp())
+
+    def _why_no_image(self, not_before: float) -> str:
         lacks = [n for n, v in (("camera_info", self._model), ("tf", self._pose)) if v is None]
         return (
             f"No depth image on '{names.DEPTH_IMAGE}' within {self._config.image_timeout} s "
-            f"(newest stamp: {age:.2f} s; missing: {', '.join(lacks) or 'nothing else'})."
+            f"({self._problem(not_before)}; missing: {', '.join(lacks) or 'nothing else'})."
         )
 
 

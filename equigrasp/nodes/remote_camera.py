@@ -1,5 +1,6 @@
 """A camera behind ROS: ours or any driver with the names and encodings of realsense2_camera."""
 
+import math
 import threading
 import time
 
@@ -21,6 +22,7 @@ from equigrasp.nodes.conversions import (
     from_depth_msg,
     from_time,
 )
+from equigrasp.nodes.image_stamps import stamp_problem
 from equigrasp.nodes.static_frames import StaticFrames
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.rectification import Rectifier
@@ -105,7 +107,7 @@ class RemoteCamera(Camera):
         """Nothing to do: the node hears as long as it lives."""
 
     def capture(self) -> CameraFrame:
-        asked, deadline = self._clock.now(), time.monotonic() + self._timeout
+        asked, deadline = self._clock.stamp(), time.monotonic() + self._timeout
         with self._arrived:
             while missing := self._missing(asked):
                 if time.monotonic() > deadline:
@@ -130,8 +132,9 @@ class RemoteCamera(Camera):
         found = [] if self._model is not None else [f"'{names.CAMERA_INFO}'"]
         for topic in self._needs:
             newest = self._newest.get(topic)
-            if newest is None or from_time(newest.header.stamp) < asked:
-                found.append(f"'{topic}'")
+            stamp = math.nan if newest is None else from_time(newest.header.stamp)
+            if problem := stamp_problem(stamp, asked, self._clock.stamp()):
+                found.append(f"'{topic}' ({problem})")
         return found
 
     def _on_image(self, topic: str, message: Image) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 
 from equigrasp.devices.arm import MotionState, MotionStatus
 from equigrasp.devices.cell import GripperConfig
-from equigrasp.devices.clock import Clock, UnixClock
+from equigrasp.devices.clock import Clock, WallClock
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.errors import DeviceError, NotConnectedError
 from equigrasp.hardware.robotiq import faults
@@ -50,7 +50,7 @@ class RobotiqGripper(Gripper):
         clock: Clock | None = None,
     ) -> None:
         self._description, self._config = description, config
-        self._clock = clock or UnixClock()
+        self._clock = clock or WallClock()
         self._protocol = RobotiqProtocol(link, config.activation_timeout)
         limits = description.limits
         self._widths = self._width_scale(config.open_counts, config.closed_counts)
@@ -106,7 +106,7 @@ class RobotiqGripper(Gripper):
             speed = self._mean_speed(time.monotonic(), width)
             contacts = (Detection.CONTACT_OPENING, Detection.CONTACT_CLOSING)
             is_stalled = status.is_going and status.detection in contacts
-            return GripperState(self._clock.now(), width, speed, is_stalled)
+            return GripperState(self._clock.stamp(), width, speed, is_stalled)
 
     def start_move(self, width: float, speed: float, force: float) -> None:
         with self._lock:
