@@ -120,9 +120,9 @@ class GripperNode(ManagedNode):
             goal_handle.succeed()
         else:
             goal_handle.abort()
-        return self._result(state is MotionState.SUCCEEDED)
+        return self._result(state is MotionState.SUCCEEDED, state is MotionState.FAULT)
 
-    def _result(self, is_done: bool) -> GripperCommand.Result:
+    def _result(self, is_done: bool, is_fault: bool = True) -> GripperCommand.Result:
         try:
             state = self._gripper.state()
         except DeviceError as error:
@@ -130,7 +130,7 @@ class GripperNode(ManagedNode):
             return GripperCommand.Result()
         return GripperCommand.Result(
             position=state.width,
-            stalled=state.is_stalled,
+            stalled=state.is_stalled and not is_fault,
             reached_goal=is_done and not state.is_stalled,
         )
 

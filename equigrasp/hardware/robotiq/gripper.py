@@ -19,7 +19,12 @@ from equigrasp.hardware.robotiq.scale import Scale
 
 _logger = logging.getLogger(__name__)
 _MOTION_TIMEOUT = 2.0  # [s] beyond the time of a whole stroke at the commanded speed
+_CONTACTS = (Detection.CONTACT_OPENING, Detection.CONTACT_CLOSING)
 _SPEED_WINDOW = 0.2  # [s] over which the speed is averaged; one count is 0.4 mm
+_STUCK, _SOME_WAY = (
+    1,
+    8,
+)  # counts that fingers moved at most, of those that they were to move at least
 # End stops beyond these are not those of the fingers.
 _MAX_OPEN_COUNTS, _MIN_CLOSED_COUNTS = 25, 200
 
@@ -29,7 +34,8 @@ class RobotiqGripper(Gripper):
 
     A motion whose link is lost ends as FAULT, while the gripper itself carries on to its last
     goal; the next command opens the link again. The gripper keeps its activation meanwhile: where
-    it did not (its power was off), commands are refused until `connect()` activates it anew.
+    it did not (its power was off), commands are refused until `connect()` activates it anew. Fingers
+    that were free and do not move at all though they were told to are blocked: that ends as FAULT.
 
     Counts are taken as linear in opening, speed and force between the limits, which the linkage
     is only roughly: about 0.4 mm a count (2F-85 & 2F-140 Instruction Manual, section 4.3; ranges
@@ -59,6 +65,7 @@ class RobotiqGripper(Gripper):
         self._lock = threading.RLock()
         self._is_connected = False
         self._target_counts = 0
+        self._before: Status | None = None  # when the motion began
         self._deadline = 0.0  # of the running motion, steady clock [s]
         self._motion = MotionStatus(MotionState.IDLE)
         self._recent: deque[tuple[float, float]] = deque()  # times [s] and widths [m]
@@ -104,15 +111,15 @@ class RobotiqGripper(Gripper):
             status = self._protocol.status()
             width = self._widths.to_value(status.position)
             speed = self._mean_speed(time.monotonic(), width)
-            contacts = (Detection.CONTACT_OPENING, Detection.CONTACT_CLOSING)
-            is_stalled = status.is_going and status.detection in contacts
+            is_stalled = status.is_going and status.detection in _CONTACTS
             return GripperState(self._clock.stamp(), width, speed, is_stalled)
 
     def start_move(self, width: float, speed: float, force: float) -> None:
         with self._lock:
             self._require_connection()
             self.limits.check(width, speed, force)
-            self._raise_unless_ready(self._protocol.status())
+            self._before = self._protocol.status()
+            self._raise_unless_ready(self._before)
             self._target_counts = self._widths.to_counts(width)
             self._protocol.go_to(
                 self._target_counts, self._speeds.to_counts(speed), self._forces.to_counts(force)
@@ -146,6 +153,12 @@ class RobotiqGripper(Gripper):
             return
         if has_ended(status, self._target_counts):
             self._motion = MotionStatus(MotionState.SUCCEEDED)
+            if self._is_stuck(status):
+                self._motion = MotionStatus(
+                    MotionState.FAULT,
+                    f"The Robotiq gripper's fingers stay at {status.position} counts, told to go to"
+                    f" {self._target_counts}: are they blocked?",
+                )
         elif time.monotonic() > self._deadline:
             self._hold()
             self._motion = MotionStatus(
@@ -153,6 +166,17 @@ class RobotiqGripper(Gripper):
                 f"The Robotiq gripper did not reach {self._target_counts} counts"
                 f" in time: {status}.",
             )
+
+    def _is_stuck(self, status: Status) -> bool:
+        """Tell a contact at the very start from a grip that was there before, and pressed on."""
+        before = self._before
+        if before is None or status.detection not in _CONTACTS:
+            return False
+        if status.detection is before.detection:
+            return False
+        start = before.position
+        is_far = abs(self._target_counts - start) >= _SOME_WAY
+        return is_far and abs(status.position - start) <= _STUCK
 
     def _hold(self) -> None:
         try:

@@ -332,3 +332,18 @@ def test_what_is_out_of_range_is_refused_before_a_byte_is_sent(
 
 def _num_open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_fingers_that_cannot_move_are_a_fault_and_no_grip(rig: Rig) -> None:
+    rig.driver.start_move(0.085, 0.15, 40.0)
+    rig.wait()
+    rig.firmware.block()
+    rig.driver.start_move(0.0, 0.15, 40.0)
+    status = rig.wait()
+    assert status.state is MotionState.FAULT and "are they blocked?" in status.message
+    rig.firmware.unblock()
+    rig.fingers.object_width = 0.05
+    rig.driver.start_move(0.0, 0.15, 40.0)
+    assert rig.wait().state is MotionState.SUCCEEDED and rig.driver.state().is_stalled
+    rig.driver.start_move(0.0, 0.15, 60.0)  # presses on: nothing moves, and nothing has to
+    assert rig.wait().state is MotionState.SUCCEEDED and rig.driver.state().is_stalled
