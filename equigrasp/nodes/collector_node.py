@@ -68,7 +68,7 @@ class CollectorNode(ManagedNode):
         self._config = declare(self, CollectorNodeConfig)
         self._slot = GoalSlot()
         self._status: LearnerStatus | None = None
-        self._clock = RosClock(self)
+        self.robot_clock = RosClock(self)
 
     def set_up(self) -> None:
         """Offer the action and find the executor, the policy and the learner."""
@@ -250,7 +250,7 @@ class _Collection:
         def on_feedback(message: Any) -> None:
             nonlocal view_stamp
             if message.feedback.phase == int(Phase.PLACE):
-                view_stamp = self._node._clock.stamp()
+                view_stamp = self._node.robot_clock.stamp()
                 has_view.set()
 
         goal = ExecuteGrasp.Goal(
@@ -292,7 +292,7 @@ class _Collection:
         )
 
     def _plan_grasp(self) -> PlanGrasp.Response:
-        request = self._plan_request(self._node._clock.stamp(), 0)
+        request = self._plan_request(self._node.robot_clock.stamp(), 0)
         return self._caller.call(self._node._plan_client, request)
 
     def _move_home(self) -> None:
@@ -352,7 +352,7 @@ class _Collection:
         )
 
     def _now(self) -> float:
-        return self._node._clock.now()
+        return self._node.robot_clock.now()
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ class PolicyNode(ManagedNode):
         self._frames = StaticFrames()
         self._pose: Transform | None = None
         self._update: PolicyUpdate | None = None
-        self._clock = RosClock(self)
+        self._robot_clock = RosClock(self)
 
     def set_up(self) -> None:
         """Build the networks and listen to the camera and the learner."""
@@ -206,7 +206,7 @@ class PolicyNode(ManagedNode):
 
     def _problem(self, not_before: float) -> str:
         stamp = math.nan if self._depth is None else from_time(self._depth.header.stamp)
-        return stamp_problem(stamp, not_before, self._clock.stamp())
+        return stamp_problem(stamp, not_before, self._robot_clock.stamp())
 
     def _why_no_image(self, not_before: float) -> str:
         lacks = [n for n, v in (("camera_info", self._model), ("tf", self._pose)) if v is None]
