@@ -111,7 +111,10 @@ class GripperNode(ManagedNode):
         idle = threading.Event()
         while number == self._owner and self._gripper.motion_status().is_active:
             idle.wait(_POLL)
-        state = self._gripper.motion_status().state
+        status = self._gripper.motion_status()
+        state = status.state
+        if state is MotionState.FAULT:  # GripperCommand's result has no place for the reason
+            self.get_logger().error(f"The fingers stopped: {status.message}")
         if number != self._owner or state is MotionState.FAULT:
             goal_handle.abort()
         elif goal_handle.is_cancel_requested:
