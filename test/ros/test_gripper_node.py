@@ -114,11 +114,11 @@ def test_what_breaks_the_cells_limits_moves_nothing(
     assert bench.fingers.num_commands == before
 
 
-def test_blocked_fingers_are_not_told_as_a_grip(bench: Bench) -> None:
-    status, _ = bench.command(0.085)
+def test_fingers_that_cannot_open_are_not_told_as_a_grip(bench: Bench) -> None:
+    status, _ = bench.command(0.0)
     assert status == GoalStatus.STATUS_SUCCEEDED
     bench.firmware.block()
-    status, result = bench.command(0.0)
+    status, result = bench.command(0.085)
     assert status == GoalStatus.STATUS_ABORTED
     assert not result.stalled and not result.reached_goal
     bench.firmware.unblock()

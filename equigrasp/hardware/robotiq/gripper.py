@@ -35,7 +35,8 @@ class RobotiqGripper(Gripper):
     A motion whose link is lost ends as FAULT, while the gripper itself carries on to its last
     goal; the next command opens the link again. The gripper keeps its activation meanwhile: where
     it did not (its power was off), commands are refused until `connect()` activates it anew. Fingers
-    that were free and do not move at all though they were told to are blocked: that ends as FAULT.
+    that do not move at all though they were told to open are blocked: that ends as FAULT. (Told to
+    close, they may stand on an object, or round one as wide as they are open.)
 
     Counts are taken as linear in opening, speed and force between the limits, which the linkage
     is only roughly: about 0.4 mm a count (2F-85 & 2F-140 Instruction Manual, section 4.3; ranges
@@ -168,9 +169,9 @@ class RobotiqGripper(Gripper):
             )
 
     def _is_stuck(self, status: Status) -> bool:
-        """Tell a contact at the very start from a grip that was there before, and pressed on."""
+        """Tell fingers that cannot open from a grip from inside that was there before."""
         before = self._before
-        if before is None or status.detection not in _CONTACTS:
+        if before is None or status.detection is not Detection.CONTACT_OPENING:
             return False
         if status.detection is before.detection:
             return False
