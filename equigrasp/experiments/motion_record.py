@@ -13,6 +13,7 @@ from equigrasp.planning.trajectory_check import TrajectoryCheck
 _CHUNK = 250  # samples that are looked at together
 _SLACK = 1.01  # of a speed or acceleration, as the check of a trajectory allows it
 _ROOM = 1e-3  # [m], [rad]
+_WINDOW = 6  # samples, 50 ms, over which the acceleration is a mean
 
 
 @dataclass
@@ -53,9 +54,10 @@ class RecordRow:
 class MotionRecord:
     """Takes samples at a controller's rate; one record a cell.
 
-    Accelerations are those that the controller commands to its joints; of a joint that slows down, the
-    limit is that of a stop. Places and speeds are measured ones. A TCP's speed is the mean between two
-    samples.
+    Places and speeds are measured ones; a TCP's speed is the mean between two samples. Accelerations are
+    those that the controller commands to its joints, from one sample to the next and as means over
+    50 ms: a servo answers each set-point that comes early or late with a jerk. Of a joint that slows
+    down, the limit is that of a stop.
 
     Args:
         cell: Its limits and kinematics.
@@ -72,8 +74,10 @@ class MotionRecord:
                 "joint position, lower [rad]",
                 "joint position, upper [rad]",
                 "joint speed [rad/s]",
-                "joint acceleration, speeding up [rad/s²]",
-                "joint acceleration, slowing down [rad/s²]",
+                "joint acceleration over 50 ms, speeding up [rad/s²]",
+                "joint acceleration over 50 ms, slowing down [rad/s²]",
+                "joint acceleration in one cycle, speeding up [rad/s²]",
+                "joint acceleration in one cycle, slowing down [rad/s²]",
                 "TCP and fingertips, lower [m]",
                 "TCP and fingertips, upper [m]",
                 "height of elbow, wrists, flange [m]",
@@ -106,15 +110,8 @@ class MotionRecord:
         self._hold("joint position, lower [rad]", positions[1:], limits.lower, names, -1.0)
         self._hold("joint position, upper [rad]", positions[1:], limits.upper, names)
         self._hold_rate("joint speed [rad/s]", np.abs(velocities[1:]), limits.velocities, names)
-        change = np.diff(commanded, axis=0) / step
-        is_up = change * commanded[1:] > 0.0
-        up, down = np.abs(np.where(is_up, change, 0.0)), np.abs(np.where(is_up, 0.0, change))
-        self._hold_rate(
-            "joint acceleration, speeding up [rad/s²]", up, limits.accelerations, names
-        )
-        self._hold_rate(
-            "joint acceleration, slowing down [rad/s²]", down, limits.stop_accelerations, names
-        )
+        self._hold_accelerations("in one cycle", stamps, commanded, 1)
+        self._hold_accelerations("over 50 ms", stamps, commanded, _WINDOW)
         tool, heights = self._check.places(positions)
         points, heights = tool[1:, :3].reshape(-1, 9), heights[1:]
         axes = tuple(f"{p} {a}" for p in ("TCP", "fingertip", "fingertip") for a in "xyz")
@@ -126,6 +123,23 @@ class MotionRecord:
         self._hold("height of elbow, wrists, flange [m]", heights, low, links, -1.0)
         speeds = np.linalg.norm(np.diff(tool[:, 0], axis=0), axis=1, keepdims=True) / step
         self._hold_rate("TCP speed [m/s]", speeds, (safety.tcp_speed,), ("TCP",))
+
+    def _hold_accelerations(
+        self, span: str, stamps: np.ndarray, commanded: np.ndarray, width: int
+    ) -> None:
+        if len(stamps) <= width:
+            return
+        change = (commanded[width:] - commanded[:-width]) / (stamps[width:] - stamps[:-width])[
+            :, None
+        ]
+        is_up = change * commanded[width:] > 0.0
+        limits, names = self._arm.limits, self._arm.joint_names
+        for what, values, bounds in (
+            ("speeding up", np.where(is_up, change, 0.0), limits.accelerations),
+            ("slowing down", np.where(is_up, 0.0, change), limits.stop_accelerations),
+        ):
+            quantity = f"joint acceleration {span}, {what} [rad/s²]"
+            self._hold_rate(quantity, np.abs(values), bounds, names)
 
     def _hold(
         self,

@@ -29,9 +29,11 @@ def record(
 
 def test_an_arm_at_home_keeps_every_limit() -> None:
     rows = record(np.full(600, HOME[5]))
-    assert len(rows) == 9
+    assert len(rows) == 11
     assert {row.num_beyond for row in rows.values()} == {0}
+    means = [rows.pop(name).num_samples for name in list(rows) if "over 50 ms" in name]
     assert {row.num_samples for row in rows.values()} == {599}  # the first is only compared with
+    assert set(means) == {600 - 6 - 2 * 5}  # none across the ends of the three chunks
     assert rows["joint speed"].extreme == 0.0
     assert rows["joint speed"].limit == pytest.approx(3.1416)
 
@@ -41,8 +43,12 @@ def test_speed_and_acceleration_are_the_ones_of_the_motion() -> None:
     rows = record(HOME[5] + 0.5 * 4.0 * t**2 * (t < 0.4) + (1.6 * t - 0.32) * (t >= 0.4))
     assert rows["joint speed"].extreme == pytest.approx(1.6, abs=0.02)
     assert rows["joint speed"].where == "wrist_3_joint"
-    assert rows["joint acceleration, speeding up"].extreme == pytest.approx(4.0, rel=0.01)
-    assert rows["joint acceleration, slowing down"].extreme == pytest.approx(0.0, abs=1e-6)
+    assert rows["joint acceleration in one cycle, speeding up"].extreme == pytest.approx(
+        4.0, rel=0.01
+    )
+    assert rows["joint acceleration in one cycle, slowing down"].extreme == pytest.approx(
+        0.0, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(("acceleration", "num_beyond"), [(10.05, 0), (10.5, 40)])
@@ -51,9 +57,9 @@ def test_too_hard_a_start_is_counted_and_a_stop_may_be_harder(
 ) -> None:
     speeds = np.concatenate([np.arange(41), np.full(20, 40), np.arange(40, -1, -1)])
     rows = record(np.full(102, HOME[5]), speeds * STEP * acceleration)
-    assert rows["joint acceleration, speeding up"].num_beyond == num_beyond
-    assert rows["joint acceleration, speeding up"].limit == 10.0
-    slowing = rows["joint acceleration, slowing down"]
+    assert rows["joint acceleration in one cycle, speeding up"].num_beyond == num_beyond
+    assert rows["joint acceleration in one cycle, speeding up"].limit == 10.0
+    slowing = rows["joint acceleration in one cycle, slowing down"]
     assert slowing.extreme == pytest.approx(acceleration) and slowing.num_beyond == 0
     assert slowing.limit == 20.0
 
@@ -74,3 +80,13 @@ def test_an_arm_that_sinks_is_seen() -> None:
     rows = record(HOME[1] + np.linspace(0.0, 1.2, 300), joint=1)
     assert rows["height of elbow, wrists, flange"].num_beyond > 0
     assert rows["height of elbow, wrists, flange"].limit == 0.10
+
+
+def test_a_jerk_of_one_cycle_is_told_from_a_hard_start() -> None:
+    speeds = np.zeros(100)
+    speeds[50] = 0.2  # 25 rad/s² for one cycle, and back
+    rows = record(np.full(100, HOME[5]), speeds)
+    assert rows["joint acceleration in one cycle, speeding up"].num_beyond == 1
+    assert rows["joint acceleration in one cycle, slowing down"].num_beyond == 1
+    mean = rows["joint acceleration over 50 ms, speeding up"]
+    assert mean.extreme == pytest.approx(0.2 / (6 * STEP)) and mean.num_beyond == 0

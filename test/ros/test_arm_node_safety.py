@@ -142,6 +142,17 @@ def test_a_bad_trajectory_of_somebody_else_leaves_the_running_one_alone(bench: B
     assert bench.turned() == pytest.approx(0.5)
 
 
+def test_a_good_trajectory_of_somebody_else_takes_the_running_ones_place(bench: Bench) -> None:
+    running = bench.send(0.5, 4.0)
+    wait_for(lambda: bench.turned() > 0.01, 5.0, "motion")
+    here = bench.turned()
+    newer = bench.send(0.1 - here, 2.0)
+    status, result = bench.result(running)
+    assert status == GoalStatus.STATUS_ABORTED
+    assert "newer trajectory took this one's place" in result.error_string
+    assert bench.result(newer)[0] == GoalStatus.STATUS_SUCCEEDED
+
+
 @pytest.mark.parametrize("reason", [StopReason.PROTECTIVE_STOP, StopReason.EMERGENCY_STOP])
 def test_a_stop_by_the_robot_ends_goals_by_name_until_it_is_recovered(
     bench: Bench, reason: StopReason

@@ -24,7 +24,7 @@ from graph import Graph, wait_for
 from rogues import Rogue
 from std_srvs.srv import Trigger
 from tqdm import tqdm
-from virtual_robot import VirtualRobot, children, own_host
+from virtual_robot import VirtualRobot, children, own_host, patient_cell
 
 from equigrasp.config import load_config
 from equigrasp.devices.cell import CellConfig
@@ -46,6 +46,8 @@ class Campaign:
         self._rng = np.random.default_rng(options.seed)
         self.robot = VirtualRobot(own_host(1), folder / "virtual.log", "--seed", str(options.seed))
         arguments = self.robot.arguments | {"method": options.method, "seed": str(options.seed)}
+        if options.patient:
+            arguments["cell"] = patient_cell(folder)
         self.graph = Graph(folder, 20 + os.getpid() % 10, "ur5", **arguments)
         joint_names = load_config(CellConfig, "cells", "ur5").load_arm().joint_names
         self._rogue = Rogue(self.graph.node, joint_names)
@@ -230,10 +232,14 @@ def main() -> None:
         "--fault-every", type=int, default=0, help="attempts between faults; 0: none"
     )
     parser.add_argument("--only", default="", help="faults whose order begins so; empty: all")
+    parser.add_argument(
+        "--patient", action="store_true", help="a watchdog that forgives a busy machine"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed [0]")
     parser.add_argument("--out", type=Path, default=Path("results/virtual_ur5"), help="folder")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and leave nothing behind
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         campaign = Campaign(folder, options)
