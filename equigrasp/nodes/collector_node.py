@@ -69,6 +69,7 @@ class CollectorNode(ManagedNode):
         self._slot = GoalSlot()
         self._status: LearnerStatus | None = None
         self.robot_clock = RosClock(self)
+        self.next_attempt = 0  # the learner may not have heard yet of those before it
 
     def set_up(self) -> None:
         """Offer the action and find the executor, the policy and the learner."""
@@ -203,7 +204,7 @@ class _Collection:
             if time.monotonic() > deadline:
                 self._result.error_code = CollectExperience.Result.LEARNER_SILENT
                 raise _Fault("The learner does not report its status.")
-        return int(self._node._status.num_attempts)
+        return max(int(self._node._status.num_attempts), self._node.next_attempt)
 
     def _await_learner(self) -> None:
         """Hold back while too many attempts are not on disk yet."""
@@ -326,6 +327,7 @@ class _Collection:
             message.header.stamp = self._node.get_clock().now().to_msg()
             message.header.frame_id = names.BASE_FRAME
             self._node._experience.publish(message)
+            self._node.next_attempt = self._attempt + 1
         self._attempt += 1
         self._result.num_attempts += 1
         self._result.num_successes += int(is_success)

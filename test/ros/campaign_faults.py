@@ -27,9 +27,9 @@ class Outcome:
     Args:
         fault: What began it.
         attempt: Attempts made before.
-        went_on: Whether another attempt was made after it.
-        time_to_next: From its end to the next attempt that is on disk [s].
-        num_lost: Attempts that ended as a fault: neither success nor failure.
+        went_on: Whether two more attempts were made after it.
+        time_to_go_on: From its end until both are on disk [s].
+        num_lost: Tries, of the way home too, that ended as a fault: neither success nor failure.
         num_recoveries: Calls of the operator beside the one that the fault itself calls for.
         message: What the collector said of the first attempt that was lost.
     """
@@ -37,7 +37,7 @@ class Outcome:
     fault: str
     attempt: int
     went_on: bool
-    time_to_next: float
+    time_to_go_on: float
     num_lost: int
     num_recoveries: int
     message: str

@@ -84,7 +84,7 @@ def shares(cpu: dict[str, float]) -> list[str]:
 def faults(outcomes: Sequence[Outcome]) -> list[str]:
     """Return the table of the faults, by kind."""
     lines = [
-        "| fault | caused | went on | attempts lost | operator | next attempt after [s] | what was said |",
+        "| fault | caused | went on | tries lost | operator | two more attempts after [s] | what was said |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, count in Counter(o.fault for o in outcomes).items():
@@ -92,7 +92,7 @@ def faults(outcomes: Sequence[Outcome]) -> list[str]:
         said = next((o.message for o in own if o.message), "–").replace("|", "/")
         lines.append(
             f"| {name} | {count} | {sum(o.went_on for o in own)} | {sum(o.num_lost for o in own)} "
-            f"| {sum(o.num_recoveries for o in own)} | {max(o.time_to_next for o in own):.0f} "
+            f"| {sum(o.num_recoveries for o in own)} | {max(o.time_to_go_on for o in own):.0f} "
             f"| {said} |"
         )
     return lines

@@ -10,14 +10,14 @@ pytest.importorskip("rclpy")
 
 from driver_node import active, ros  # noqa: E402
 from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome  # noqa: E402
-from equigrasp_interfaces.msg import Experience  # noqa: E402
+from equigrasp_interfaces.msg import Experience, LearnerStatus  # noqa: E402
 from equigrasp_interfaces.srv import PlanGrasp  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.action import ActionServer  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 
-from equigrasp.nodes import names  # noqa: E402
+from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.collector_node import CollectorNode  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
@@ -46,9 +46,21 @@ class Partners:
                 (MoveHome, names.MOVE_HOME, self._go_home),
             )
         ]
+        self.told: list[int] = []  # numbers of the attempts
+        node.create_subscription(
+            Experience,
+            names.EXPERIENCE,
+            lambda message: self.told.append(int(message.attempt)),
+            qos.experience(),
+        )
+        self._status = node.create_publisher(LearnerStatus, names.LEARNER_STATUS, qos.latched())
         self._service = node.create_service(
             PlanGrasp, names.PLAN_GRASP, self._plan, callback_group=group
         )
+
+    def learn(self, num_attempts: int) -> None:
+        """Say that so many attempts are on disk."""
+        self._status.publish(LearnerStatus(num_attempts=num_attempts))
 
     def grasps(self) -> list[str]:
         """Return the trays that were picked from."""
@@ -87,8 +99,10 @@ def collecting(**parameters: object) -> Iterator[tuple[Partners, object]]:
         with active(node, *action, [], []) as client:
             partners = Partners(client._node)
 
-            def collect(count: int) -> CollectExperience.Result:
-                goal = CollectExperience.Goal(num_attempts=count, mode=Experience.MODE_TRAIN)
+            def collect(count: int, is_learning: bool = False) -> CollectExperience.Result:
+                goal = CollectExperience.Goal(
+                    num_attempts=count, mode=Experience.MODE_TRAIN, is_learning=is_learning
+                )
                 sent = client.send_goal_async(goal)
                 wait_for(sent.done, 20.0, "the acceptance")
                 result = sent.result().get_result_async()
@@ -140,3 +154,16 @@ def test_after_a_fault_the_arm_goes_home_before_anybody_looks() -> None:
         assert (result.num_attempts, result.num_faults) == (2, 1)
         fault = [i for i, what in enumerate(partners.did) if what == "grasp left"][1]
         assert partners.did[fault + 1 : fault + 4] == ["home", "look left", "grasp left"]
+
+
+def test_no_number_is_given_twice_while_the_learner_is_away() -> None:
+    with collecting() as (partners, collect):
+        partners.learn(7)
+        collect(3, is_learning=True)
+        collect(2, is_learning=True)  # the learner has not heard of any
+        wait_for(lambda: len(partners.told) == 5, 5.0, "the attempts")
+        assert partners.told == [7, 8, 9, 10, 11]
+        partners.learn(20)
+        wait_for(
+            lambda: bool(collect(1, is_learning=True)) and partners.told[-1] == 20, 10.0, "it"
+        )

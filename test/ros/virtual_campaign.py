@@ -121,10 +121,10 @@ class Campaign:
         time.sleep(fault.duration)
         if fault.end:
             self.robot.order(fault.end)
-        ended, done = time.monotonic(), self._done
+        ended, enough = time.monotonic(), self._done + 2  # one may have been under way
         if fault.needs_recovery:
             self._recover()
-        while self._done == done and time.monotonic() < ended + 90.0:
+        while self._done < enough and time.monotonic() < ended + 120.0:
             self._stand_by()
             if goal.is_done or goal.loss():
                 goal = self._begin()
@@ -134,7 +134,7 @@ class Campaign:
             Outcome(
                 fault.begin,
                 first,
-                self._done > done,
+                self._done >= enough,
                 round(time.monotonic() - ended, 1),
                 len(lost),
                 self.num_recoveries - num_recoveries,
