@@ -7,14 +7,18 @@ _PAUSE = 0.004  # [s]
 
 
 class Clock(Protocol):
-    """Time of the robot: the wall clock on hardware, simulated time in simulation.
+    """Time of the robot: real time on hardware, simulated time in simulation.
 
     In a simulation that runs in the same process, `pause` steps the physics; this is what lets
     one grasp primitive run unchanged in-process, over ROS and on hardware.
     """
 
     def now(self) -> float:
-        """Return the time [s]; never runs backwards."""
+        """Return the time since an arbitrary start [s]; steady, whoever sets the machine's clock."""
+        ...
+
+    def stamp(self) -> float:
+        """Return the time by which devices stamp what they measure [s]; it may jump: no duration."""
         ...
 
     def pause(self) -> None:
@@ -23,20 +27,16 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The steady clock of this machine."""
+    """The steady clock of this machine; stamps are the time of day, as ROS counts it."""
 
     def now(self) -> float:
         """Return seconds since an arbitrary start."""
         return time.monotonic()
 
+    def stamp(self) -> float:
+        """Return seconds since 1970; jumps when the machine's clock is set."""
+        return time.time()
+
     def pause(self) -> None:
         """Block for a moment."""
         time.sleep(_PAUSE)
-
-
-class UnixClock(WallClock):
-    """Time of day, as ROS and other machines count it: for stamps, not for durations."""
-
-    def now(self) -> float:
-        """Return seconds since 1970; jumps when the machine's clock is set."""
-        return time.time()

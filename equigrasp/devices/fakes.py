@@ -21,14 +21,22 @@ from equigrasp.perception.camera_model import CameraModel
 
 
 class ManualClock:
-    """Time that passes only when somebody sleeps."""
+    """Time that passes only when somebody sleeps.
+
+    Attributes:
+        jump: How much later than the steady time the devices' stamps are [s].
+    """
 
     def __init__(self) -> None:
-        self._now = 0.0
+        self._now = self.jump = 0.0
 
     def now(self) -> float:
         """Return the time [s]."""
         return self._now
+
+    def stamp(self) -> float:
+        """Return the time [s], which somebody may have set: `jump` is by how much."""
+        return self._now + self.jump
 
     def sleep(self, duration: float) -> None:
         """Let `duration` [s] pass at once."""
@@ -81,7 +89,7 @@ class FakeArm(Arm):
     def joint_state(self) -> JointState:
         self._update()
         still = np.zeros_like(self._positions)
-        return JointState(self._clock.now(), self._positions.copy(), still, still)
+        return JointState(self._clock.stamp(), self._positions.copy(), still, still)
 
     def start_trajectory(self, trajectory: JointTrajectory) -> None:
         self._update()
@@ -174,7 +182,7 @@ class FakeGripper(Gripper):
 
     def state(self) -> GripperState:
         self._update()
-        return GripperState(self._clock.now(), self._width, 0.0, self._is_stalled())
+        return GripperState(self._clock.stamp(), self._width, 0.0, self._is_stalled())
 
     def start_move(self, width: float, speed: float, force: float) -> None:
         self._update()
@@ -246,4 +254,4 @@ class FakeCamera(Camera):
             raise DeviceTimeoutError("The camera gave no frame within 1 s.")
         shape = (self.model.height_px, self.model.width_px)
         depth = np.full(shape, self._floor_depth, np.float32)
-        return CameraFrame(self._clock.now(), depth, np.zeros((*shape, 3), np.uint8))
+        return CameraFrame(self._clock.stamp(), depth, np.zeros((*shape, 3), np.uint8))

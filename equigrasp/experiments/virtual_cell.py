@@ -5,6 +5,7 @@ not know.
 """
 
 import contextlib
+import dataclasses
 import json
 import sys
 import threading
@@ -15,6 +16,7 @@ import numpy as np
 from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.environments.open_loop_grasp import attend
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.motion_record import MotionRecord
 from equigrasp.experiments.virtual_orders import make_orders
 from equigrasp.simulation.make import make_simulated_cell
 from equigrasp.simulation.mirror_camera import MirrorCamera
@@ -90,6 +92,8 @@ class VirtualCell:
         with contextlib.ExitStack() as stack:  # leaves nothing behind when something fails
             stack.enter_context(self.simulation)
             self.controller = UrController(cell.arm, physics, is_e_series=config.is_e_series)
+            self.record = MotionRecord(cell.config)
+            self.controller.watch = self.record.add
             self.robot = UrServer(self.controller, config.host)
             self.firmware = VirtualRobotiq(cell.gripper)
             self.gripper = VirtualUrcapServer(self.firmware, GRIPPER_PORT, host=config.host)
@@ -103,6 +107,10 @@ class VirtualCell:
                 self.controller, self.robot, self.firmware, self.gripper, self.camera
             )
             orders["objects"] = Order("tell where the objects truly are", lambda _: self._tell())
+            orders["motion"] = Order(
+                "tell how the arm truly moved so far, beside the limits, as JSON",
+                lambda _: json.dumps([dataclasses.asdict(row) for row in self.record.rows()]),
+            )
             self.orders = CommandServer(orders, config.host, ORDER_PORT)
             self._stack = stack.pop_all()
 

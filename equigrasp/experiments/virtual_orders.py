@@ -28,6 +28,8 @@ def make_orders(
         "gripper_fault": _number("raise a fault (gFLT), such as 0x0E", firmware.raise_fault, int),
         "gripper_power": _do("lose power for a moment: the activation is gone",
                              firmware.switch_off_and_on),
+        "gripper_block": _do("hold the fingers where they are", firmware.block),
+        "gripper_free": _do("let them move again", firmware.unblock),
         "gripper_unplug": _do("break off the URCap's connections", gripper.unplug),
         "gripper_plug": _do("accept them again", gripper.plug),
         "gripper_answers": Order(
@@ -40,6 +42,14 @@ def make_orders(
         "camera_blind": _switch("no pixel has a depth: on, off", camera, "is_blind"),
         "camera_drop_every": _set("lose every n-th frame; 0: none", camera, "drop_every", int),
         "camera_delay": _set("frames arrive so much later [s]", camera, "delay", float),
+        "camera_reorder": _switch(
+            "of two frames the later one arrives first: on, off", camera, "is_reordered"
+        ),
+        "camera_clock": _number(
+            "the camera's clock is so much ahead [s]; negative: behind",
+            lambda offset: setattr(camera, "clock_offset", offset),
+            float,
+        ),
     }  # fmt: skip
 
 

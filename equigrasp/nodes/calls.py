@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from equigrasp.errors import CancelledError, DeviceTimeoutError
+from equigrasp.errors import CancelledError, DeviceTimeoutError, NotConnectedError
+from equigrasp.nodes.awaited_result import AwaitedResult
 
 _SERVER_TIMEOUT = 10.0  # [s, wall clock] for a server to appear
-_CALL_TIMEOUT = 20.0  # [s, wall clock] for a service to answer
+_CALL_TIMEOUT = 20.0  # [s, wall clock] for a service to answer …
+_ASK_PERIOD = 5.0  # [s, wall clock] … asked again so often: a server started anew heard nothing
 _GOAL_TIMEOUT = 120.0  # [s, wall clock] for an action to end
 _CANCEL_TIMEOUT = 5.0  # [s, wall clock] for a cancelled action to end
 
@@ -30,11 +32,28 @@ class Caller:
         self.check()
 
     def call(self, client: Any, request: Any) -> Any:
-        """Call a service and return its response; raise `DeviceTimeoutError` if none comes."""
+        """Call a service that does no harm when called twice, and return its response.
+
+        Raises:
+            DeviceTimeoutError: if none comes.
+        """
         self._wait_for(client.service_is_ready, f"service '{client.srv_name}'")
-        future = client.call_async(request)
-        self._wait(future.done, _CALL_TIMEOUT, f"Service '{client.srv_name}'")
-        return future.result()
+        futures = [client.call_async(request)]
+        asked = time.monotonic()
+
+        def is_answered() -> bool:
+            nonlocal asked
+            if time.monotonic() > asked + _ASK_PERIOD:
+                asked = time.monotonic()
+                futures.append(client.call_async(request))
+            return any(future.done() for future in futures)
+
+        try:
+            self._wait(is_answered, _CALL_TIMEOUT, f"Service '{client.srv_name}'")
+            return next(future.result() for future in futures if future.done())
+        finally:
+            for future in futures:
+                client.remove_pending_request(future)
 
     def send_goal(
         self, client: Any, goal: Any, on_feedback: Callable[[Any], None] | None = None
@@ -51,7 +70,7 @@ class Caller:
         handle = future.result()
         if not handle.accepted:
             raise DeviceTimeoutError(f"Action '{name}' refused the goal: not active yet?")
-        return PendingGoal(handle, name, self)
+        return PendingGoal(client, handle, self)
 
     def _wait_for(self, is_ready: Callable[[], bool], what: str) -> None:
         self._wait(is_ready, _SERVER_TIMEOUT, f"No {what}: it")
@@ -67,11 +86,11 @@ class Caller:
 class PendingGoal:
     """An accepted goal; cancelling the caller cancels it and waits for its end."""
 
-    def __init__(self, handle: Any, name: str, caller: Caller) -> None:
+    def __init__(self, client: Any, handle: Any, caller: Caller) -> None:
         self._handle = handle
-        self._name = name
+        self._name = client._action_name
         self._caller = caller
-        self._future = handle.get_result_async()
+        self._result = AwaitedResult(client, handle)
         self._deadline = time.monotonic() + _GOAL_TIMEOUT
 
     def is_done(self) -> bool:
@@ -79,13 +98,16 @@ class PendingGoal:
 
         Raises:
             CancelledError: if the caller was cancelled; the goal was cancelled too and has ended.
-            DeviceTimeoutError: if it takes too long (its server may be gone).
+            NotConnectedError: if its server is gone, or was started anew.
+            DeviceTimeoutError: if it takes too long.
         """
-        if self._future.done():
+        if self._result.is_done:
             return True
         if self._caller.cancel.is_set():
             self._cancel()
             self._caller.check()
+        if loss := self._result.loss():
+            raise NotConnectedError(f"Action '{self._name}' has no result: {loss}.")
         if time.monotonic() > self._deadline:
             self._cancel()
             raise DeviceTimeoutError(f"Action '{self._name}' did not end in {_GOAL_TIMEOUT} s.")
@@ -93,10 +115,10 @@ class PendingGoal:
 
     def result(self) -> Any:
         """Return the result message of a goal that is done."""
-        return self._future.result().result
+        return self._result.answer.result
 
     def _cancel(self) -> None:
         self._handle.cancel_goal_async()
         deadline = time.monotonic() + _CANCEL_TIMEOUT
-        while not self._future.done() and time.monotonic() < deadline:
+        while not self._result.is_done and time.monotonic() < deadline:
             time.sleep(0.005)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
@@ -25,7 +26,7 @@ from equigrasp.nodes.real_devices import camera_of
 class CameraNodeConfig:
     """Parameters of the node."""
 
-    rate: float = parameter(4.0, "Frames per second [Hz, node clock].", 0.1, 60.0)
+    rate: float = parameter(4.0, "Frames per second [Hz, simulated or steady clock].", 0.1, 60.0)
     name: str = parameter("overhead", "Camera name; its frame is <name>_optical_frame.")
     has_color: bool = parameter(True, "Whether colour is published.")
 
@@ -57,10 +58,13 @@ class CameraNode(ManagedNode):
         self._tf = self.create_publisher(TFMessage, names.TF_STATIC, qos.latched())
         pose = to_transform_msg(self._camera.T_base_camera, 0.0, names.BASE_FRAME, self._frame_id)
         self._tf.publish(TFMessage(transforms=[pose]))
+        # A timer of the system's clock would wait for an hour when that is set back by one.
+        is_simulated = self.get_clock().ros_time_is_active
         self._timer = self.create_timer(
             1.0 / self._config.rate,
             self._publish,
             callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=None if is_simulated else Clock(clock_type=ClockType.STEADY_TIME),
         )
 
     def tear_down(self) -> None:

@@ -3,8 +3,6 @@
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
-from typing import Any
 
 from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome
 from equigrasp_interfaces.msg import Experience, LearnerStatus
@@ -13,38 +11,14 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.errors import CancelledError, DeviceTimeoutError, EquigraspError
-from equigrasp.learning.seeding import derive_seed
+from equigrasp.errors import CancelledError, EquigraspError
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.action_client import ActionClient
-from equigrasp.nodes.calls import Caller
-from equigrasp.nodes.conversions import to_time
+from equigrasp.nodes.collection import Collection, CollectorNodeConfig, Partners
 from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled
 from equigrasp.nodes.managed_node import ManagedNode, run
-from equigrasp.nodes.parameters import declare, parameter
-from equigrasp.primitives.outcome import Phase
-
-_WINDOW = 50  # attempts in running figures
-_MAX_FAULTS_IN_A_ROW = 20
-_MAX_UNACKNOWLEDGED = 32  # attempts that may be under way to the learner
-_LEARNER_TIMEOUT = 120.0  # [s, wall clock] it may take to acknowledge them
-_FAULT_PAUSE = 1.0  # [s, wall clock] before trying again after a fault
-
-
-@dataclass(frozen=True)
-class CollectorNodeConfig:
-    """Parameters of the node."""
-
-    cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
-    seed: int = parameter(0, "Seed of choices and places.", 0, 2**62)
-    num_random_attempts: int = parameter(20, "Attempts of a run that are random.", 0, 100000)
-    num_attempts: int = parameter(
-        0, "Begin by itself and learn until the run has so many; 0: wait for goals.", 0, 10**9
-    )
-
-
-class _Fault(EquigraspError):
-    """An attempt ended by a fault: it is neither success nor failure."""
+from equigrasp.nodes.parameters import declare
+from equigrasp.nodes.ros_clock import RosClock
 
 
 class CollectorNode(ManagedNode):
@@ -59,18 +33,21 @@ class CollectorNode(ManagedNode):
         self._config = declare(self, CollectorNodeConfig)
         self._slot = GoalSlot()
         self._status: LearnerStatus | None = None
+        self._robot_clock = RosClock(self)
 
     def set_up(self) -> None:
         """Offer the action and find the executor, the policy and the learner."""
         cell = load_cell(self._config.cell)
-        self._trays = deque(w.name for w in cell.workspaces[:2])
         group = self.callbacks
-        self._execute_client = ActionClient(
-            self, ExecuteGrasp, names.EXECUTE_GRASP, callback_group=group
+        self._partners = Partners(
+            policy=self.create_client(PlanGrasp, names.PLAN_GRASP, callback_group=group),
+            executor=ActionClient(self, ExecuteGrasp, names.EXECUTE_GRASP, callback_group=group),
+            home=ActionClient(self, MoveHome, names.MOVE_HOME, callback_group=group),
+            experience=self.create_publisher(Experience, names.EXPERIENCE, qos.experience()),
+            learner_status=lambda: self._status,
+            clock=self._robot_clock,
+            trays=deque(w.name for w in cell.workspaces[:2]),
         )
-        self._home_client = ActionClient(self, MoveHome, names.MOVE_HOME, callback_group=group)
-        self._plan_client = self.create_client(PlanGrasp, names.PLAN_GRASP, callback_group=group)
-        self._experience = self.create_publisher(Experience, names.EXPERIENCE, qos.experience())
         self._subscription = self.create_subscription(
             LearnerStatus,
             names.LEARNER_STATUS,
@@ -127,7 +104,8 @@ class CollectorNode(ManagedNode):
             try:
                 if cancel is None:
                     raise CancelledError("A newer goal overtook this one.")
-                _Collection(self, handle, cancel, result).run()
+                warn = self.get_logger().warning
+                Collection(self._config, self._partners, handle, cancel, result, warn).run()
             except CancelledError:
                 result.error_code = CollectExperience.Result.CANCELLED
                 result.error_msg = "The client cancelled the goal, or a newer one took its place."
@@ -143,195 +121,6 @@ class CollectorNode(ManagedNode):
             else:
                 handle.abort()
         return result
-
-
-class _Collection:
-    """The attempts of one goal."""
-
-    def __init__(
-        self, node: CollectorNode, handle: ServerGoalHandle, cancel: threading.Event, result: Any
-    ) -> None:
-        self._node = node
-        self._handle = handle
-        self._goal = handle.request
-        self._result = result
-        self._caller = Caller(cancel)
-        self._recent: deque[tuple[float, float, float]] = deque(maxlen=_WINDOW)
-        self._plan: PlanGrasp.Response | None = None
-        self._attempt = 0
-        self._faults_in_a_row = 0
-        self._failures_in_a_row = 0
-        self._attempt_began = 0.0
-
-    def run(self) -> None:
-        """Make the attempts; raises what ends the goal early."""
-        self._attempt = self._first_attempt()
-        self._attempt_began = self._now()
-        while self._result.num_attempts < self._goal.num_attempts:
-            try:
-                self._await_learner()
-                self._try_once()
-                self._faults_in_a_row = 0
-            except (_Fault, DeviceTimeoutError) as fault:
-                self._plan = None
-                self._result.num_faults += 1
-                self._faults_in_a_row += 1
-                self._node.get_logger().warning(f"Attempt {self._attempt}: {fault}")
-                if self._faults_in_a_row > _MAX_FAULTS_IN_A_ROW:
-                    raise
-                self._caller.pause(_FAULT_PAUSE)
-                self._attempt_began = self._now()
-
-    def _first_attempt(self) -> int:
-        if not self._goal.is_learning:
-            return 0
-        deadline = time.monotonic() + _LEARNER_TIMEOUT
-        while self._node._status is None:
-            self._caller.pause(0.05)
-            if time.monotonic() > deadline:
-                self._result.error_code = CollectExperience.Result.LEARNER_SILENT
-                raise _Fault("The learner does not report its status.")
-        return int(self._node._status.num_attempts)
-
-    def _await_learner(self) -> None:
-        """Hold back while too many attempts are not on disk yet."""
-        deadline = time.monotonic() + _LEARNER_TIMEOUT
-        while self._goal.is_learning:
-            status = self._node._status
-            if status is not None and self._attempt - status.num_attempts < _MAX_UNACKNOWLEDGED:
-                return
-            self._caller.pause(0.05)
-            if time.monotonic() > deadline:
-                self._result.error_code = CollectExperience.Result.LEARNER_SILENT
-                raise EquigraspError("The learner takes no more experience; is its disk full?")
-
-    def _try_once(self) -> None:
-        plan = self._plan or self._plan_grasp(self._now())
-        self._plan = None
-        if plan.error_code == PlanGrasp.Response.EMPTY_WORKSPACE:
-            self._node._trays.rotate(1)
-            self._move_home()
-            plan = self._plan_grasp(self._now())
-        if plan.error_code:
-            self._move_home()
-            raise _Fault(plan.error_msg)
-        outcome = self._execute_grasp(plan)
-        now = self._now()
-        self._record(plan, outcome, now - self._attempt_began)
-        self._attempt_began = now
-
-    def _execute_grasp(self, plan: PlanGrasp.Response) -> ExecuteGrasp.Result:
-        """Carry out a grasp and meanwhile choose the next one."""
-        has_view = threading.Event()
-        view_stamp = 0.0
-
-        def on_feedback(message: Any) -> None:
-            nonlocal view_stamp
-            if message.feedback.phase == int(Phase.PLACE):
-                view_stamp = self._now()
-                has_view.set()
-
-        goal = ExecuteGrasp.Goal(
-            grasp=plan.grasp, place_workspace=self._node._trays[1], seed=self._seed(1)
-        )
-        pending = self._caller.send_goal(self._node._execute_client, goal, on_feedback)
-        next_plan = None
-        while not pending.is_done():
-            if next_plan is None and has_view.wait(0.01):
-                next_plan = self._caller.call(
-                    self._node._plan_client, self._plan_request(view_stamp, 1)
-                )
-            elif next_plan is not None:
-                self._caller.pause(0.005)
-            self._caller.check()
-        outcome = pending.result()
-        if outcome.error_code:
-            if outcome.error_code not in (
-                ExecuteGrasp.Result.INVALID_GOAL,
-                ExecuteGrasp.Result.IN_COLLISION,
-                ExecuteGrasp.Result.UNREACHABLE,
-            ):
-                self._move_home()
-            raise _Fault(f"error {outcome.error_code}: {outcome.error_msg}")
-        if next_plan is not None and next_plan.error_code in (
-            0,
-            PlanGrasp.Response.EMPTY_WORKSPACE,
-        ):
-            self._plan = next_plan
-        return outcome
-
-    def _plan_request(self, not_before: float, ahead: int) -> PlanGrasp.Request:
-        mode = self._goal.mode
-        first = self._attempt + ahead < self._node._config.num_random_attempts
-        if mode == Experience.MODE_TRAIN and first:
-            mode = Experience.MODE_RANDOM
-        return PlanGrasp.Request(
-            workspace=self._node._trays[0],
-            mode=mode,
-            seed=self._seed(0, ahead),
-            num_consecutive_failures=self._failures_in_a_row,
-            not_before=to_time(not_before),
-        )
-
-    def _plan_grasp(self, not_before: float) -> PlanGrasp.Response:
-        return self._caller.call(self._node._plan_client, self._plan_request(not_before, 0))
-
-    def _move_home(self) -> None:
-        pending = self._caller.send_goal(self._node._home_client, MoveHome.Goal())
-        while not pending.is_done():
-            self._caller.pause(0.01)
-        if pending.result().error_code:
-            raise _Fault(f"cannot move home: {pending.result().error_msg}")
-
-    def _record(
-        self, plan: PlanGrasp.Response, outcome: ExecuteGrasp.Result, attempt_time: float
-    ) -> None:
-        waiting = max(0.0, attempt_time - outcome.duration)  # the arm stood still between goals
-        idle = outcome.idle_time + waiting
-        is_success = bool(outcome.is_success)
-        self._failures_in_a_row = 0 if is_success else self._failures_in_a_row + 1
-        if self._goal.is_learning:
-            message = Experience(
-                attempt=self._attempt,
-                heightmap=plan.heightmap,
-                grasp=plan.grasp,
-                reward=float(is_success),
-                finger_width=outcome.finger_width,
-                decision_time=plan.decision_time,
-                attempt_time=attempt_time,
-                idle_time=idle,
-                mode=self._plan_request(0.0, 0).mode,
-            )
-            message.header.stamp = self._node.get_clock().now().to_msg()
-            message.header.frame_id = names.BASE_FRAME
-            self._node._experience.publish(message)
-        self._attempt += 1
-        self._result.num_attempts += 1
-        self._result.num_successes += int(is_success)
-        self._recent.append((float(is_success), attempt_time, idle))
-        self._report(plan.grasp.policy_version, is_success)
-
-    def _report(self, policy_version: int, is_success: bool) -> None:
-        success, times, idle = (sum(column) for column in zip(*self._recent, strict=True))
-        feedback = CollectExperience.Feedback(
-            num_attempts=self._result.num_attempts,
-            num_successes=self._result.num_successes,
-            num_faults=self._result.num_faults,
-            running_success_rate=success / len(self._recent),
-            attempts_per_hour=3600.0 * len(self._recent) / max(times, 1e-9),
-            idle_share=idle / max(times, 1e-9),
-            policy_version=policy_version,
-            is_last_success=is_success,
-        )
-        self._handle.publish_feedback(feedback)
-
-    def _seed(self, purpose: int, ahead: int = 0) -> int:
-        return derive_seed(
-            self._node._config.seed, 10 + purpose, self._attempt + ahead, self._result.num_faults
-        )
-
-    def _now(self) -> float:
-        return float(self._node.get_clock().now().nanoseconds * 1e-9)
 
 
 def main() -> None:

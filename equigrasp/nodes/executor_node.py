@@ -12,28 +12,23 @@ from equigrasp_interfaces.srv import PlanGrasp
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
-from equigrasp.devices.arm import StopReason
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.errors import (
-    ArmStoppedError,
     CancelledError,
-    CollisionError,
-    CommandRejectedError,
-    ConfigError,
     EquigraspError,
-    PerceptionError,
-    PlanningError,
 )
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.nodes import names
 from equigrasp.nodes.conversions import from_grasp_msg, from_heightmap_msg, to_time
+from equigrasp.nodes.goal_codes import PLAN_CODES, GoalError, code_of
 from equigrasp.nodes.goal_slot import GoalSlot, was_cancelled
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
 from equigrasp.nodes.planners import make_planner
 from equigrasp.nodes.remote_camera import RemoteCamera
-from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
+from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper
+from equigrasp.nodes.ros_clock import RosClock
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive
@@ -41,23 +36,8 @@ from equigrasp.primitives.place_target import PlaceTarget, sample_place
 from equigrasp.primitives.success import needs_camera
 
 _DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come
+_CLOSED = 0.001  # [m] by which fingers that grip something have closed at least
 _CODES = ExecuteGrasp.Result
-_DEVICE_CODES = {"gripper": _CODES.GRIPPER_FAILED, "camera": _CODES.CAMERA_FAILED}
-_STOP_CODES = {
-    StopReason.PROTECTIVE_STOP: _CODES.PROTECTIVE_STOP,
-    StopReason.EMERGENCY_STOP: _CODES.EMERGENCY_STOP,
-    StopReason.LINK_LOST: _CODES.ARM_DISCONNECTED,
-    StopReason.NOT_READY: _CODES.ARM_NOT_READY,
-    StopReason.COMMANDER_SILENT: _CODES.COMMANDER_SILENT,
-    StopReason.DRY_RUN: _CODES.DRY_RUN,
-}
-_PLAN_CODES = {
-    PlanGrasp.Response.UNKNOWN_WORKSPACE: _CODES.INVALID_GOAL,
-    PlanGrasp.Response.NO_IMAGE: _CODES.CAMERA_FAILED,
-    PlanGrasp.Response.BAD_IMAGE: _CODES.CAMERA_FAILED,
-    PlanGrasp.Response.EMPTY_WORKSPACE: _CODES.EMPTY_WORKSPACE,
-    PlanGrasp.Response.NOT_ACTIVE: _CODES.POLICY_FAILED,
-}
 
 
 @dataclass(frozen=True)
@@ -78,14 +58,6 @@ class ExecutorNodeConfig:
     )
 
 
-class _GoalError(EquigraspError):
-    """A goal ends with an error code of its own."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 class ExecutorNode(ManagedNode):
     """One goal at a time over all three actions; see `GoalSlot` for what a newer goal does."""
 
@@ -93,7 +65,6 @@ class ExecutorNode(ManagedNode):
         super().__init__(names.EXECUTOR)
         self._config = declare(self, ExecutorNodeConfig)
         self._slot = GoalSlot()
-        self._motion_ended = 0.0  # robot time when the arm last stopped moving for a goal
 
     def set_up(self) -> None:
         """Build planner and primitive, and offer the actions."""
@@ -181,7 +152,7 @@ class ExecutorNode(ManagedNode):
         with self._slot.occupy(handle) as cancel:
             try:
                 if not self.is_active:
-                    raise _GoalError(_CODES.NOT_ACTIVE, "The executor node is not active.")
+                    raise GoalError(_CODES.NOT_ACTIVE, "The executor node is not active.")
                 if cancel is None:
                     raise CancelledError("A newer goal overtook this one.")
                 self._await_devices(cancel)
@@ -189,9 +160,8 @@ class ExecutorNode(ManagedNode):
             except CancelledError as error:
                 result.error_code, result.error_msg = _CODES.PREEMPTED, str(error)
             except EquigraspError as error:
-                result.error_code, result.error_msg = self._code(error), str(error)
+                result.error_code, result.error_msg = code_of(error), str(error)
                 self.get_logger().warning(f"Goal ended: {error}")
-            self._motion_ended = self._robot_clock.now()
             self._finish(handle, result, began)
         return result
 
@@ -216,24 +186,6 @@ class ExecutorNode(ManagedNode):
             handle.canceled()
         else:
             handle.abort()
-
-    def _code(self, error: EquigraspError) -> int:
-        if isinstance(error, _GoalError):
-            return error.code
-        if isinstance(error, ArmStoppedError):
-            return _STOP_CODES.get(error.reason, int(_CODES.ARM_FAILED))
-        if isinstance(error, (CommandRejectedError, ConfigError)):
-            return int(_CODES.INVALID_GOAL)
-        if isinstance(error, CollisionError):
-            return int(_CODES.IN_COLLISION)
-        if isinstance(error, PlanningError):
-            return int(_CODES.UNREACHABLE)
-        if isinstance(error, PerceptionError):
-            return int(_CODES.CAMERA_FAILED)
-        for device, code in _DEVICE_CODES.items():
-            if device in str(error).lower():
-                return int(code)
-        return int(_CODES.ARM_FAILED)
 
     def _is_holding(self) -> bool:
         try:
@@ -267,9 +219,16 @@ class ExecutorNode(ManagedNode):
             spread = self._cell.config.motion.place_spread
             rng = np.random.default_rng(seed)
             target = sample_place(self._cell.config.workspace(place), spread, rng)
-        return self._primitive.execute(
+        outcome = self._primitive.execute(
             grasp, workspace, target, observation=observation, on_phase=on_phase, cancel=cancel
         )
+        if outcome.is_success and outcome.finger_width > grasp.width - _CLOSED:
+            raise GoalError(
+                _CODES.GRIPPER_FAILED,
+                f"The fingers did not close from {grasp.width:.4f} m: an object so wide cannot be told "
+                "from a gripper that is blocked.",
+            )
+        return outcome
 
     def _execute_grasp(
         self,
@@ -326,13 +285,13 @@ class ExecutorNode(ManagedNode):
 
     def _plan_grasp(self, goal: PickObject.Goal, cancel: threading.Event) -> PlanGrasp.Response:
         if not self._plan_client.wait_for_service(1.0):
-            raise _GoalError(_CODES.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'.")
+            raise GoalError(_CODES.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'.")
         request = PlanGrasp.Request(
             workspace=goal.pick_workspace,
             mode=goal.mode,
             seed=goal.seed,
             num_consecutive_failures=goal.num_consecutive_failures,
-            not_before=to_time(self._robot_clock.now()),
+            not_before=to_time(self._robot_clock.stamp()),
         )
         answered = threading.Event()
         future = self._plan_client.call_async(request)
@@ -342,13 +301,13 @@ class ExecutorNode(ManagedNode):
             if cancel.is_set():
                 raise CancelledError("The goal was cancelled while a grasp was planned.")
             if time.monotonic() > deadline:
-                raise _GoalError(
+                raise GoalError(
                     _CODES.POLICY_FAILED,
                     f"'{names.PLAN_GRASP}' gave no answer within {self._config.policy_timeout} s.",
                 )
         response = future.result()
         if response.error_code:
-            raise _GoalError(_PLAN_CODES[response.error_code], response.error_msg)
+            raise GoalError(PLAN_CODES[response.error_code], response.error_msg)
         return response
 
 

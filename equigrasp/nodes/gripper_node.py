@@ -111,7 +111,10 @@ class GripperNode(ManagedNode):
         idle = threading.Event()
         while number == self._owner and self._gripper.motion_status().is_active:
             idle.wait(_POLL)
-        state = self._gripper.motion_status().state
+        status = self._gripper.motion_status()
+        state = status.state
+        if state is MotionState.FAULT:  # GripperCommand's result has no place for the reason
+            self.get_logger().error(f"The fingers stopped: {status.message}")
         if number != self._owner or state is MotionState.FAULT:
             goal_handle.abort()
         elif goal_handle.is_cancel_requested:
@@ -120,9 +123,9 @@ class GripperNode(ManagedNode):
             goal_handle.succeed()
         else:
             goal_handle.abort()
-        return self._result(state is MotionState.SUCCEEDED)
+        return self._result(state is MotionState.SUCCEEDED, state is MotionState.FAULT)
 
-    def _result(self, is_done: bool) -> GripperCommand.Result:
+    def _result(self, is_done: bool, is_fault: bool = True) -> GripperCommand.Result:
         try:
             state = self._gripper.state()
         except DeviceError as error:
@@ -130,7 +133,7 @@ class GripperNode(ManagedNode):
             return GripperCommand.Result()
         return GripperCommand.Result(
             position=state.width,
-            stalled=state.is_stalled,
+            stalled=state.is_stalled and not is_fault,
             reached_goal=is_done and not state.is_stalled,
         )
 

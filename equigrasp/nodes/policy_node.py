@@ -28,7 +28,7 @@ from equigrasp.nodes.conversions import (
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.parameters import declare, parameter
 from equigrasp.nodes.remote_camera import RemoteCamera
-from equigrasp.nodes.remote_devices import RosClock
+from equigrasp.nodes.ros_clock import RosClock
 from equigrasp.paths import find_weights
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation

@@ -16,7 +16,8 @@ from equigrasp.errors import DeviceTimeoutError
 from equigrasp.nodes import names
 from equigrasp.nodes.client_node import client_node
 from equigrasp.nodes.remote_camera import RemoteCamera
-from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper, RosClock
+from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper
+from equigrasp.nodes.ros_clock import RosClock
 from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.ompl_planner import OmplPlanner
 

@@ -1,5 +1,6 @@
 """A camera behind ROS: ours or any driver with the names and encodings of realsense2_camera."""
 
+import math
 import threading
 import time
 
@@ -21,6 +22,7 @@ from equigrasp.nodes.conversions import (
     from_depth_msg,
     from_time,
 )
+from equigrasp.nodes.image_stamps import stamp_problem
 from equigrasp.nodes.static_frames import StaticFrames
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.rectification import Rectifier
@@ -106,7 +108,7 @@ class RemoteCamera(Camera):
         """Nothing to do: the node hears as long as it lives."""
 
     def capture(self) -> CameraFrame:
-        return self.frame_since(self._clock.now())
+        return self.frame_since(self._clock.stamp())
 
     def frame_since(self, stamp: float) -> CameraFrame:
         """Return the newest frame as soon as it was taken at `stamp` or later.
@@ -146,8 +148,9 @@ class RemoteCamera(Camera):
             if topic in self._serialized:
                 self._newest[topic] = deserialize_message(self._serialized.pop(topic), Image)
             newest = self._newest.get(topic)
-            if newest is None or from_time(newest.header.stamp) < stamp:
-                found.append(f"'{topic}'")
+            newest_stamp = math.nan if newest is None else from_time(newest.header.stamp)
+            if problem := stamp_problem(newest_stamp, stamp, self._clock.stamp()):
+                found.append(f"'{topic}' ({problem})")
         if self._has_depth and self._frames.pose(names.BASE_FRAME, self._frame_id) is None:
             found.append(f"'{names.TF_STATIC}' (frame '{self._frame_id}')")
         return found

@@ -43,48 +43,9 @@ from equigrasp.nodes.remote_goal import RemoteGoal
 from equigrasp.nodes.trajectory_messages import from_trajectory_result, to_trajectory_msg
 
 _STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
-_CLOCK_TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
 _SETTLE_TIMEOUT = 1.0  # [s] wall clock between a goal's success and the joints being there
 _AT_REST = 0.05  # [rad/s] an arm whose motion was stopped is faster than this while it brakes
 _GRIP_SLACK = 0.002  # [m] fingers that moved on by more have lost what they stalled on
-_POLL = 0.02  # [s] wall clock between polls where nothing happens
-
-
-class RosClock:
-    """The node's clock; notices when simulated time stands still.
-
-    Who is in `pause` looks again as soon as `wake` tells of news: a joint state, a result, a cancel.
-    """
-
-    def __init__(self, node: Node) -> None:
-        self._clock = node.get_clock()
-        self._wake = threading.Event()
-        self._last, self._last_change = self.now(), time.monotonic()
-
-    def wake(self) -> None:
-        """End the present `pause`; from any thread."""
-        self._wake.set()
-
-    def now(self) -> float:
-        """Return ROS time [s]."""
-        return float(self._clock.now().nanoseconds * 1e-9)
-
-    def pause(self) -> None:
-        """Wait for news, for a short while at most.
-
-        Raises:
-            DeviceTimeoutError: if ROS time has not moved for a while: its source is gone.
-        """
-        self._wake.wait(_POLL)
-        self._wake.clear()
-        now = self.now()
-        if now != self._last:
-            self._last, self._last_change = now, time.monotonic()
-        elif time.monotonic() - self._last_change > _CLOCK_TIMEOUT:
-            self._last_change = time.monotonic()
-            raise DeviceTimeoutError(
-                f"Robot time stood still for {_CLOCK_TIMEOUT} s; is the simulation gone?"
-            )
 
 
 class JointStateFeed:

@@ -11,6 +11,7 @@ from unique_identifier_msgs.msg import UUID
 
 from equigrasp.devices.arm import MotionState, MotionStatus, StopReason
 from equigrasp.nodes.action_client import ActionClient
+from equigrasp.nodes.awaited_result import AwaitedResult
 
 _ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
 _REFUSED = (
@@ -42,6 +43,7 @@ class RemoteGoal:
         self._on_result = on_result
         self._wake = wake
         self._handle: Any = None
+        self._result: AwaitedResult | None = None
         self._is_cancelled = False
         self._sent = time.monotonic()
         self.ended = math.inf  # wall clock time of the result
@@ -58,15 +60,15 @@ class RemoteGoal:
 
     def status(self) -> MotionStatus:
         """Return what has become of it."""
+        loss = "" if self._result is None else self._result.loss()
         with self._lock:
-            is_silent = self._handle is None and self._status.is_active
-            if is_silent and time.monotonic() - self._sent > _ANSWER_TIMEOUT:
-                self._status = MotionStatus(
-                    MotionState.FAULT,
-                    f"the controller gave no answer within {_ANSWER_TIMEOUT} s",
-                    StopReason.LINK_LOST,
-                )
+            if not self._status.is_active:
+                return self._status
+            if self._handle is None and time.monotonic() - self._sent > _ANSWER_TIMEOUT:
+                loss = f"the controller gave no answer within {_ANSWER_TIMEOUT} s"
                 self._client.cancel_unanswered_async(self.goal_id)  # it may be moving
+            if loss:
+                self._status = MotionStatus(MotionState.FAULT, loss, StopReason.LINK_LOST)
             return self._status
 
     def cancel(self) -> None:
@@ -89,10 +91,9 @@ class RemoteGoal:
             self._handle = handle
             if not self._status.is_active or self._is_cancelled:
                 handle.cancel_goal_async()
-        handle.get_result_async().add_done_callback(self._finished)
+        self._result = AwaitedResult(self._client, handle, self._finished)
 
-    def _finished(self, future: Any) -> None:
-        answer = future.result()
+    def _finished(self, answer: Any) -> None:
         status = self._on_result(answer.result, answer.status)
         with self._lock:
             if not self._status.is_active:

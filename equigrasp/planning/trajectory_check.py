@@ -58,6 +58,20 @@ class TrajectoryCheck:
             self._check_spline(times, positions, velocities)
             self._check_path(times, positions, velocities, present.positions)
 
+    def places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where what must stay inside the limits is, for many joint positions at once.
+
+        Args:
+            joints: Shape (T, n) [rad].
+
+        Returns:
+            TCP, both fingertips of opened fingers and flange in base, shape (T, 4, 3) [m]; heights
+            of the elbow, the wrists and the flange, shape (T, n - 1) [m].
+        """
+        rotations, origins = self._chain.follow(joints)
+        tool = self._points @ rotations.transpose(0, 2, 1) + origins[:, None, -1]
+        return tool, np.column_stack([origins[:, _ELBOW - 1 : -1, 2], tool[:, 3, 2]])
+
     def _check_ends(self, velocities: np.ndarray, present: np.ndarray) -> None:
         allowed = _START_TIME * np.asarray(self._arm.limits.accelerations)
         for what, change in (
@@ -109,11 +123,9 @@ class TrajectoryCheck:
         samples = np.linspace(times[0], times[-1], max(_MIN_SAMPLES, int(way / _TURN)) + 1)
         joints = CubicHermiteSpline(times, positions, velocities)(samples)
         self._arm.limits.check_positions(joints, self._arm.joint_names)
-        rotations, origins = self._chain.follow(np.vstack([start, joints]))
-        tool = self._points @ rotations.transpose(0, 2, 1) + origins[:, None, -1]
-        links = origins[:, _ELBOW - 1 : -1, 2]
+        tool, heights = self.places(np.vstack([start, joints]))
         self._check_box(tool[:, :3], samples)
-        self._check_height(np.column_stack([links, tool[:, 3, 2]]), samples)
+        self._check_height(heights, samples)
         speeds = np.linalg.norm(np.diff(tool[1:, 0], axis=0), axis=1) / (samples[1] - samples[0])
         if speeds.max() > _SLACK * self._safety.tcp_speed:
             raise CommandRejectedError(

@@ -106,7 +106,7 @@ class Motion:
             if not status.is_active:
                 break
             stamp = arm.joint_state().stamp if is_heard else seen
-            if stamp > seen:
+            if stamp != seen:  # in either direction: somebody may set the driver's clock
                 seen = stamp
                 if watch is not None:
                     watch()
@@ -173,11 +173,11 @@ class Motion:
         one may come: it could stem from the motion before.
         """
         clock = self.cell.clock
-        asked = clock.now()
+        asked, deadline = clock.stamp(), clock.now() + _STATE_TIMEOUT
         while True:
             state = self.cell.arm.joint_state()
             is_settled = state.stamp >= asked and np.abs(state.velocities).max() < _AT_REST
-            if is_settled or clock.now() > asked + _STATE_TIMEOUT:
+            if is_settled or clock.now() > deadline:
                 return state.positions
             clock.pause()
 

@@ -49,6 +49,10 @@ class Physics:
         """Return simulated time [s]."""
         return self.start_time + self._num_steps * TIME_STEP
 
+    def stamp(self) -> float:
+        """Return simulated time [s]: devices stamp by it."""
+        return self.now()
+
     def step(self) -> None:
         """Advance by one `TIME_STEP`."""
         with self.lock:

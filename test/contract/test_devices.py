@@ -40,6 +40,8 @@ class RobotClock:
     def now(self) -> float:
         return self._controller.state.timestamp
 
+    stamp = now
+
     def pause(self) -> None:
         time.sleep(0.002)
 
@@ -91,6 +93,8 @@ class _SteadyClock:
     def now(self) -> float:
         return time.monotonic() * self._rate
 
+    stamp = now
+
     def sleep(self, duration: float) -> None:
         time.sleep(duration / self._rate)
 
@@ -119,6 +123,7 @@ class _UnixClock:
     """The clock that a real camera's frames are stamped with."""
 
     now, sleep = staticmethod(time.time), staticmethod(time.sleep)
+    stamp = now
 
     def pause(self) -> None:
         time.sleep(0.004)

@@ -18,6 +18,7 @@ from control_msgs.action import FollowJointTrajectory  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from rogues import bad_trajectories  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Float64  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
@@ -124,6 +125,32 @@ def test_what_breaks_a_limit_is_refused_naming_it_and_moves_nothing(bench: Bench
         assert re.search(message, result.error_string), result.error_string
     assert bench.arm.num_commands == 0
     assert bench.result(bench.send(0.3))[0] == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_a_bad_trajectory_of_somebody_else_leaves_the_running_one_alone(bench: Bench) -> None:
+    running = bench.send(0.5, 4.0)
+    wait_for(lambda: bench.turned() > 0.01, 5.0, "motion")
+    goals = bad_trajectories(bench.arm.joint_state().positions, bench.arm.joint_names)
+    for what, goal in goals.items():
+        status, result = bench.result(bench._await(bench.client.send_goal_async(goal)))
+        assert status == GoalStatus.STATUS_ABORTED, what
+        assert result.error_code == FollowJointTrajectory.Result.INVALID_GOAL, what
+        assert result.error_string, what
+    assert bench.arm.motion_status().is_active
+    assert bench.result(running)[0] == GoalStatus.STATUS_SUCCEEDED
+    assert bench.arm.num_commands == 1
+    assert bench.turned() == pytest.approx(0.5)
+
+
+def test_a_good_trajectory_of_somebody_else_takes_the_running_ones_place(bench: Bench) -> None:
+    running = bench.send(0.5, 4.0)
+    wait_for(lambda: bench.turned() > 0.01, 5.0, "motion")
+    here = bench.turned()
+    newer = bench.send(0.1 - here, 2.0)
+    status, result = bench.result(running)
+    assert status == GoalStatus.STATUS_ABORTED
+    assert "newer trajectory took this one's place" in result.error_string
+    assert bench.result(newer)[0] == GoalStatus.STATUS_SUCCEEDED
 
 
 @pytest.mark.parametrize("reason", [StopReason.PROTECTIVE_STOP, StopReason.EMERGENCY_STOP])

@@ -36,6 +36,7 @@ class Bench:
     """An active gripper node and a client beside it."""
 
     server: VirtualUrcapServer
+    firmware: VirtualRobotiq
     fingers: FakeGripper
     client: ActionClient
     joint_states: list[JointState]
@@ -59,14 +60,15 @@ def bench(gripper_config: GripperConfig) -> Iterator[Bench]:
     fingers.connect()
     joint_states: list[JointState] = []
     levels: list[bytes] = []
-    server = VirtualUrcapServer(VirtualRobotiq(fingers))
+    firmware = VirtualRobotiq(fingers)
+    server = VirtualUrcapServer(firmware)
     with ros(90 + os.getpid() % 5), server:
         config = server.driver_config()
         gripper = RobotiqGripper(gripper_config, config, make_link(config))
         node = GripperNode(gripper, load_config(CellConfig, "cells", "ur5").load_gripper())
         action = GripperCommand, names.GRIPPER_COMMAND
         with active(node, *action, joint_states, levels) as client:
-            yield Bench(server, fingers, client, joint_states, levels)
+            yield Bench(server, firmware, fingers, client, joint_states, levels)
 
 
 def _news(messages: list[Any]) -> Callable[[], bool]:
@@ -110,3 +112,15 @@ def test_what_breaks_the_cells_limits_moves_nothing(
     status, _ = bench.command(width, force)
     assert status == GoalStatus.STATUS_ABORTED
     assert bench.fingers.num_commands == before
+
+
+def test_fingers_that_cannot_open_are_not_told_as_a_grip(bench: Bench) -> None:
+    status, _ = bench.command(0.0)
+    assert status == GoalStatus.STATUS_SUCCEEDED
+    bench.firmware.block()
+    status, result = bench.command(0.085)
+    assert status == GoalStatus.STATUS_ABORTED
+    assert not result.stalled and not result.reached_goal
+    bench.firmware.unblock()
+    status, result = bench.command(0.05)
+    assert (status, result.reached_goal) == (GoalStatus.STATUS_SUCCEEDED, True)

@@ -34,7 +34,8 @@ from rclpy.executors import MultiThreadedExecutor
 from equigrasp.config import load_config
 from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.cell import CellConfig, RobotCell
-from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RosClock
+from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm
+from equigrasp.nodes.ros_clock import RosClock
 from equigrasp.primitives.motion import Motion
 rclpy.init()
 node = rclpy.create_node("commander")

@@ -40,6 +40,7 @@ class Bench:
     """Driver nodes on fakes, the executor, and a client."""
 
     arm: FakeArm
+    gripper: FakeGripper
     node: Any
 
     def grasp(self) -> Any:
@@ -98,7 +99,7 @@ def make() -> Iterator[Any]:
             threading.Thread(target=executors[-1].spin, daemon=True).start()
         for node in nodes:
             node.autostart()
-        return Bench(arm, tester)
+        return Bench(arm, gripper, tester)
 
     yield start
     for node in reversed(nodes):
@@ -138,3 +139,14 @@ def test_first_motion_is_given_its_time(make: Any) -> None:
     bench.arm._positions[5] = 0.4
     result = bench.result(bench.home())
     assert result.error_code == CODES.NONE, result.error_msg
+
+
+def test_fingers_that_did_not_close_at_all_are_blocked_and_no_success(make: Any) -> None:
+    bench = make()
+    bench.gripper.object_width = 0.085
+    blocked = bench.result(bench.grasp())
+    assert blocked.error_code == CODES.GRIPPER_FAILED and not blocked.is_success
+    assert "did not close from 0.0850 m" in blocked.error_msg
+    bench.gripper.object_width = 0.08
+    held = bench.result(bench.grasp())
+    assert held.error_code == CODES.NONE and held.is_success, held.error_msg

@@ -1,74 +1,41 @@
 """Learn on virtual hardware over the vendors' protocols, with or without faults, and measure it.
 
 .venv/bin/python test/ros/virtual_campaign.py --attempts 100 --out docs/results/virtual_ur5
-.venv/bin/python test/ros/virtual_campaign.py --attempts 100 --fault-every 5 --out results/faults
+.venv/bin/python test/ros/virtual_campaign.py --attempts 100 --fault-every 4 --out results/faults
 """
 
 import argparse
+import json
 import os
+import re
 import signal
 import sys
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import campaign_report as report
 import numpy as np
+from campaign_faults import FAULTS, Fault, Outcome
 from equigrasp_interfaces.action import CollectExperience
 from equigrasp_interfaces.msg import Experience, LearnerStatus
 from graph import Graph, wait_for
+from rogues import Rogue
 from std_srvs.srv import Trigger
 from tqdm import tqdm
-from virtual_robot import VirtualRobot, children, own_host
+from virtual_robot import VirtualRobot, children, own_host, patient_cell
 
-from equigrasp.experiments.metrics_file import read_metrics
+from equigrasp.config import load_config
+from equigrasp.devices.cell import CellConfig
 from equigrasp.nodes import names, qos
-from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.nodes.awaited_result import AwaitedResult
 
 _TICKS = float(os.sysconf("SC_CLK_TCK"))
 _NEVER = 10**9
 _PATIENCE = 25.0  # [s] without an attempt after which the operator steps in
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that goes wrong for a while.
-
-    Args:
-        begin: Order to the virtual cell, or `kill NODE`.
-        end: Order that ends it; empty: it ends by itself.
-        duration: How long it lasts [s].
-        needs_recovery: Whether a person has to recover the arm.
-    """
-
-    begin: str
-    end: str = ""
-    duration: float = 0.0
-    needs_recovery: bool = False
-
-
-FAULTS = (
-    Fault("drop_link", "restore_link", 3.0),
-    Fault("late_packets 0.05", "late_packets 0", 5.0),
-    Fault("stop_program", needs_recovery=True),
-    Fault("protective_stop", "unlock", 6.0, needs_recovery=True),
-    Fault("speed_slider 0.3", "speed_slider 1", 5.0),
-    Fault("gripper_unplug", "gripper_plug", 3.0),
-    Fault("gripper_answers silence", "gripper_answers well", 1.5),
-    Fault("gripper_answers noise", "gripper_answers well", 1.0),
-    Fault("camera_unplug", "camera_plug", 4.0),
-    Fault("camera_freeze on", "camera_freeze off", 4.0),
-    Fault("camera_blind on", "camera_blind off", 4.0),
-    Fault("camera_delay 1.5", "camera_delay 0", 4.0),
-    Fault("kill arm"),
-    Fault("kill gripper"),
-    Fault("kill camera"),
-    Fault("kill executor"),
-    Fault("kill policy"),
-    Fault("kill learner"),
-)
+_FALSE_IMAGES = 4.0  # [s]
+_LOST = re.compile(r"Attempt \d+: (.*)")
 
 
 class Campaign:
@@ -79,20 +46,29 @@ class Campaign:
         self._rng = np.random.default_rng(options.seed)
         self.robot = VirtualRobot(own_host(1), folder / "virtual.log", "--seed", str(options.seed))
         arguments = self.robot.arguments | {"method": options.method, "seed": str(options.seed)}
+        if options.patient:
+            arguments["cell"] = patient_cell(folder)
         self.graph = Graph(folder, 20 + os.getpid() % 10, "ur5", **arguments)
-        self._done = self._last_done = 0
+        joint_names = load_config(CellConfig, "cells", "ur5").load_arm().joint_names
+        self._rogue = Rogue(self.graph.node, joint_names)
+        self.status = LearnerStatus()
+        self._last_done = 0
         self._last_progress = time.monotonic()
         self._faults = [f for f in FAULTS if f.begin.startswith(options.only)]
         assert self._faults, f"no fault begins with '{options.only}'"
-        self.faults: list[tuple[str, bool]] = []
+        self.outcomes: list[Outcome] = []
         self.num_recoveries = 0  # by the operator, outside of faults that call for one
-        self.graph.node.create_subscription(
-            LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched()
-        )
+        self.told: report.Told = {}
+        subscribe = self.graph.node.create_subscription
+        subscribe(LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched())
+        subscribe(Experience, names.EXPERIENCE, self._on_experience, qos.experience())
+
+    @property
+    def _done(self) -> int:
+        return int(self.status.num_attempts)
 
     def run(self) -> dict[str, float]:
         """Make the attempts; return the share of a core that each process took."""
-        self.graph.client(CollectExperience, names.COLLECT_EXPERIENCE)
         goal, next_fault = self._begin(), self._options.fault_every or _NEVER
         wait_for(lambda: self._done > 0, 120.0, "the first attempt")
         before, began = self._cpu_times(), time.monotonic()
@@ -100,11 +76,11 @@ class Campaign:
             while self._done < self._options.attempts:
                 bar.update(self._done - bar.n)
                 self._stand_by()
-                if goal.done():  # the collector gave up, or died
+                if goal.is_done or goal.loss():  # the collector gave up, or died
                     time.sleep(1.0)
                     goal = self._begin()
                 if self._done >= next_fault:
-                    self._cause(self._faults[len(self.faults) % len(self._faults)])
+                    goal = self._cause(self._faults[len(self.outcomes) % len(self._faults)], goal)
                     next_fault = self._done + self._options.fault_every
                 time.sleep(0.1)
             bar.update(self._done - bar.n)
@@ -114,6 +90,11 @@ class Campaign:
             for name, used in self._cpu_times().items()
         }
 
+    def motion(self) -> list[dict[str, Any]]:
+        """Return the virtual controller's record of how the arm moved."""
+        rows: list[dict[str, Any]] = json.loads(self.robot.order("motion"))
+        return rows
+
     def close(self) -> None:
         """End everything and check that nothing is left."""
         try:
@@ -121,36 +102,63 @@ class Campaign:
         finally:
             assert self.robot.close() == 0
 
-    def _begin(self) -> Any:
+    def _begin(self) -> AwaitedResult:
         goal = CollectExperience.Goal(
-            num_attempts=self._options.attempts - self._done,
+            num_attempts=max(1, self._options.attempts - self._done),
             mode=Experience.MODE_TRAIN,
             is_learning=True,
         )
-        return self.graph.send(
-            CollectExperience, names.COLLECT_EXPERIENCE, goal
-        ).get_result_async()
+        handle = self.graph.send(CollectExperience, names.COLLECT_EXPERIENCE, goal)
+        client = self.graph.client(CollectExperience, names.COLLECT_EXPERIENCE)
+        return AwaitedResult(client, handle)
 
-    def _cause(self, fault: Fault) -> None:
-        """Cause a fault, end it, and wait until attempts go on."""
-        tqdm.write(f"after {self._done} attempts: {fault.begin}", file=sys.stderr)
+    def _cause(self, fault: Fault, goal: AwaitedResult) -> AwaitedResult:
+        """Cause a fault, end it, and wait until attempts go on; return the goal then pursued."""
         time.sleep(float(self._rng.uniform(0.0, 4.0)))  # some phase of a grasp
-        what, _, node = fault.begin.partition(" ")
-        if what == "kill":
-            os.kill(self.graph.processes[node].process.pid, signal.SIGKILL)
-        else:
-            self.robot.order(fault.begin)
+        tqdm.write(f"after {self._done} attempts: {fault.begin}", file=sys.stderr)
+        first, num_lost, num_recoveries = self._done, len(self._losses()), self.num_recoveries
+        self._do(fault.begin)
         time.sleep(fault.duration)
         if fault.end:
             self.robot.order(fault.end)
+        ended, enough = time.monotonic(), self._done + 2  # one may have been under way
         if fault.needs_recovery:
             self._recover()
-        done = self._done
-        deadline = time.monotonic() + 90.0
-        while self._done == done and time.monotonic() < deadline:
+        while self._done < enough and time.monotonic() < ended + 120.0:
             self._stand_by()
+            if goal.is_done or goal.loss():
+                goal = self._begin()
             time.sleep(0.1)
-        self.faults.append((fault.begin, self._done > done))
+        lost = self._losses()[num_lost:]
+        self.outcomes.append(
+            Outcome(
+                fault.begin,
+                first,
+                self._done >= enough,
+                round(time.monotonic() - ended, 1),
+                len(lost),
+                self.num_recoveries - num_recoveries,
+                lost[0] if lost else "",
+            )
+        )
+        return goal
+
+    def _do(self, what: str) -> None:
+        kind, _, name = what.partition(" ")
+        if kind == "kill":
+            os.kill(self.graph.processes[name].process.pid, signal.SIGKILL)
+        elif what == "rogue trajectories":
+            accepted = self._rogue.send_bad_trajectories()
+            assert not accepted, f"the arm node took {accepted}"
+        elif what == "rogue NaN images":
+            self._rogue.send_false_images(float("nan"), _FALSE_IMAGES)
+        else:
+            self.robot.order(what)
+
+    def _losses(self) -> list[str]:
+        """Return what the collector said of each attempt that ended as a fault."""
+        log = self.graph.folder / f"{names.COLLECTOR}.log"
+        return _LOST.findall(log.read_text(errors="replace"))
 
     def _stand_by(self) -> None:
         """Do what an operator does when nothing goes on: look, and recover the arm."""
@@ -171,7 +179,12 @@ class Campaign:
         tqdm.write(f"recovered: {future.result().message}", file=sys.stderr)
 
     def _on_status(self, message: LearnerStatus) -> None:
-        self._done = int(message.num_attempts)
+        self.status = message
+
+    def _on_experience(self, message: Experience) -> None:
+        stamp = message.header.stamp
+        told = self.told.setdefault(int(message.attempt), set())
+        told.add((stamp.sec, stamp.nanosec, float(message.reward)))
 
     def _cpu_times(self) -> dict[str, float]:
         """Return the CPU time of each process [s]; its children count as another."""
@@ -191,40 +204,27 @@ def _cpu_time(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def summary(folder: Path, shares: dict[str, float], campaign: Campaign) -> str:
-    """Return the figures as Markdown."""
-    rows = read_metrics(folder / "run" / "metrics.csv")
-    times = np.array([float(r["attempt_time"]) for r in rows])
-    idle = np.array([float(r["idle_time"]) for r in rows])
-    success = np.array([float(r["success"]) for r in rows])
-    log = ExperienceLog(folder / "run" / "experience.log")
-    attempts = [t.attempt for t, _ in log]
-    log.close()
-    lines = [
-        f"{len(rows)} attempts, {3600 * len(rows) / times.sum():.0f} an hour at real time; "
-        f"success {100 * success.mean():.0f} %, of the last 30 {100 * success[-30:].mean():.0f} %.",
-        f"Arm and fingers at rest {100 * idle.sum() / times.sum():.1f} % of the time "
-        f"(median attempt {np.median(times):.2f} s, at rest {np.median(idle):.2f} s).",
-        f"Attempts in the log complete and in order: {attempts == list(range(len(rows)))}.",
-        f"Recoveries by the operator, beside those that a fault called for: {campaign.num_recoveries}.",
-        "",
-        "| process | share of a core |",
-        "|---|---|",
-        *(f"| {name} | {100 * share:.0f} % |" for name, share in shares.items()),
+def _write(folder: Path, campaign: Campaign, cpu: dict[str, float], motion: Any) -> str:
+    """Write the result of a campaign into `options.out`; return it as Markdown."""
+    out, run = campaign._options.out, folder / "run"
+    parts = [
+        report.figures(run, campaign.num_recoveries),
+        report.losses(run, campaign.told, campaign.status),
+        report.limits(motion, 125.0),
     ]
-    faults = campaign.faults
-    if faults:
-        lines += ["", "| fault | caused | attempts went on |", "|---|---|---|"]
-        caused = Counter(name for name, _ in faults)
-        lines += [
-            f"| {name} | {count} | {sum(ok for n, ok in faults if n == name)} |"
-            for name, count in caused.items()
-        ]
-    return "\n".join(lines) + "\n"
+    if campaign.outcomes:
+        parts.append(report.faults(campaign.outcomes))
+        report.write_faults(out / "faults.csv", campaign.outcomes)
+    else:
+        parts.append(report.shares(cpu))
+    text = "\n\n".join("\n".join(part) for part in parts) + "\n"
+    (out / ("faults.md" if campaign.outcomes else "campaign.md")).write_text(text, "utf-8")
+    (out / "metrics.csv").write_bytes((run / "metrics.csv").read_bytes())
+    return text
 
 
 def main() -> None:
-    """Run the campaign and write `campaign.md`."""
+    """Run the campaign and write `campaign.md`, or `faults.md` and `faults.csv`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attempts", type=int, default=100, help="attempts [100]")
     parser.add_argument("--method", default="asr_tiny", help="method [asr_tiny]")
@@ -232,27 +232,28 @@ def main() -> None:
         "--fault-every", type=int, default=0, help="attempts between faults; 0: none"
     )
     parser.add_argument("--only", default="", help="faults whose order begins so; empty: all")
+    parser.add_argument(
+        "--patient", action="store_true", help="a watchdog that forgives a busy machine"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed [0]")
     parser.add_argument("--out", type=Path, default=Path("results/virtual_ur5"), help="folder")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and leave nothing behind
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         campaign = Campaign(folder, options)
-        shares: dict[str, float] = {}
+        cpu, motion = {}, []
         try:
-            shares = campaign.run()
+            cpu = campaign.run()
+            motion = campaign.motion()
         finally:
             try:
                 campaign.close()
             finally:
                 for log in folder.glob("*.log"):
                     (options.out / log.name).write_bytes(log.read_bytes())
-        text = summary(folder, shares, campaign)
-        (options.out / "campaign.md").write_text(text, encoding="utf-8")
-        metrics = (folder / "run" / "metrics.csv").read_bytes()
-        (options.out / "metrics.csv").write_bytes(metrics)
-    sys.stdout.write(text)
+        sys.stdout.write(_write(folder, campaign, cpu, motion))
 
 
 if __name__ == "__main__":

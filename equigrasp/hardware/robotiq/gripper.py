@@ -7,7 +7,7 @@ from collections import deque
 
 from equigrasp.devices.arm import MotionState, MotionStatus
 from equigrasp.devices.cell import GripperConfig
-from equigrasp.devices.clock import Clock, UnixClock
+from equigrasp.devices.clock import Clock, WallClock
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.errors import DeviceError, NotConnectedError
 from equigrasp.hardware.robotiq import faults
@@ -19,7 +19,12 @@ from equigrasp.hardware.robotiq.scale import Scale
 
 _logger = logging.getLogger(__name__)
 _MOTION_TIMEOUT = 2.0  # [s] beyond the time of a whole stroke at the commanded speed
+_CONTACTS = (Detection.CONTACT_OPENING, Detection.CONTACT_CLOSING)
 _SPEED_WINDOW = 0.2  # [s] over which the speed is averaged; one count is 0.4 mm
+_STUCK, _SOME_WAY = (
+    1,
+    8,
+)  # counts that fingers moved at most, of those that they were to move at least
 # End stops beyond these are not those of the fingers.
 _MAX_OPEN_COUNTS, _MIN_CLOSED_COUNTS = 25, 200
 
@@ -29,7 +34,9 @@ class RobotiqGripper(Gripper):
 
     A motion whose link is lost ends as FAULT, while the gripper itself carries on to its last
     goal; the next command opens the link again. The gripper keeps its activation meanwhile: where
-    it did not (its power was off), commands are refused until `connect()` activates it anew.
+    it did not (its power was off), commands are refused until `connect()` activates it anew. Fingers
+    that do not move at all though they were told to open are blocked: that ends as FAULT. (Told to
+    close, they may stand on an object, or round one as wide as they are open.)
 
     Counts are taken as linear in opening, speed and force between the limits, which the linkage
     is only roughly: about 0.4 mm a count (2F-85 & 2F-140 Instruction Manual, section 4.3; ranges
@@ -50,7 +57,7 @@ class RobotiqGripper(Gripper):
         clock: Clock | None = None,
     ) -> None:
         self._description, self._config = description, config
-        self._clock = clock or UnixClock()
+        self._clock = clock or WallClock()
         self._protocol = RobotiqProtocol(link, config.activation_timeout)
         limits = description.limits
         self._widths = self._width_scale(config.open_counts, config.closed_counts)
@@ -59,6 +66,7 @@ class RobotiqGripper(Gripper):
         self._lock = threading.RLock()
         self._is_connected = False
         self._target_counts = 0
+        self._before: Status | None = None  # when the motion began
         self._deadline = 0.0  # of the running motion, steady clock [s]
         self._motion = MotionStatus(MotionState.IDLE)
         self._recent: deque[tuple[float, float]] = deque()  # times [s] and widths [m]
@@ -104,15 +112,15 @@ class RobotiqGripper(Gripper):
             status = self._protocol.status()
             width = self._widths.to_value(status.position)
             speed = self._mean_speed(time.monotonic(), width)
-            contacts = (Detection.CONTACT_OPENING, Detection.CONTACT_CLOSING)
-            is_stalled = status.is_going and status.detection in contacts
-            return GripperState(self._clock.now(), width, speed, is_stalled)
+            is_stalled = status.is_going and status.detection in _CONTACTS
+            return GripperState(self._clock.stamp(), width, speed, is_stalled)
 
     def start_move(self, width: float, speed: float, force: float) -> None:
         with self._lock:
             self._require_connection()
             self.limits.check(width, speed, force)
-            self._raise_unless_ready(self._protocol.status())
+            self._before = self._protocol.status()
+            self._raise_unless_ready(self._before)
             self._target_counts = self._widths.to_counts(width)
             self._protocol.go_to(
                 self._target_counts, self._speeds.to_counts(speed), self._forces.to_counts(force)
@@ -146,6 +154,12 @@ class RobotiqGripper(Gripper):
             return
         if has_ended(status, self._target_counts):
             self._motion = MotionStatus(MotionState.SUCCEEDED)
+            if self._is_stuck(status):
+                self._motion = MotionStatus(
+                    MotionState.FAULT,
+                    f"The Robotiq gripper's fingers stay at {status.position} counts, told to go to"
+                    f" {self._target_counts}: are they blocked?",
+                )
         elif time.monotonic() > self._deadline:
             self._hold()
             self._motion = MotionStatus(
@@ -153,6 +167,17 @@ class RobotiqGripper(Gripper):
                 f"The Robotiq gripper did not reach {self._target_counts} counts"
                 f" in time: {status}.",
             )
+
+    def _is_stuck(self, status: Status) -> bool:
+        """Tell fingers that cannot open from a grip from inside that was there before."""
+        before = self._before
+        if before is None or status.detection is not Detection.CONTACT_OPENING:
+            return False
+        if status.detection is before.detection:
+            return False
+        start = before.position
+        is_far = abs(self._target_counts - start) >= _SOME_WAY
+        return is_far and abs(status.position - start) <= _STUCK
 
     def _hold(self) -> None:
         try:

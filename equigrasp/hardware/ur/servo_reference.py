@@ -7,6 +7,7 @@ from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.limits import JointLimits
 
 _SHORTEST = 0.01  # [s] shortest piece of a spline
+_RESUMPTION = 0.4  # [s] in which a trajectory that was interrupted comes back to its pace
 
 
 class ServoReference:
@@ -30,6 +31,7 @@ class ServoReference:
         self._spline: CubicHermiteSpline | None = None
         self._bridge: CubicHermiteSpline | None = None
         self._time = self._bridge_time = 0.0
+        self._pace = 1.0  # share of its speed at which the trajectory is followed
         self.positions = np.array(positions, dtype=float)
         self.velocities = np.zeros_like(self.positions)
 
@@ -63,6 +65,14 @@ class ServoReference:
             self.positions - positions[0], self.velocities - velocities[0]
         )
         self._time = self._bridge_time = 0.0
+        self._pace = 1.0
+
+    def interrupt(self) -> None:
+        """Take note that no set-point was sent for so long that the robot came to rest at the last.
+
+        The trajectory goes on slowly at first: at its own speed, the robot would have to jump to it.
+        """
+        self._pace = 0.0
 
     def brake(self) -> None:
         """Leave the trajectory and decelerate at the stop accelerations."""
@@ -87,6 +97,8 @@ class ServoReference:
 
     def _follow(self, spline: CubicHermiteSpline, step: float, speed_fraction: float) -> None:
         end = float(spline.x[-1])
+        self._pace = min(1.0, self._pace + step / _RESUMPTION)
+        speed_fraction *= self._pace
         self._time = min(self._time + step * speed_fraction, end)
         self.positions = spline(self._time)
         self.velocities = spline(self._time, 1) * (speed_fraction if self._time < end else 0.0)

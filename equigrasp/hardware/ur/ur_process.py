@@ -38,6 +38,7 @@ _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
 _LAG = 0.07  # [s] beyond the look-ahead by which a joint that moves may lag behind its set-point
 _SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
 _LONGEST_STEP = 2.0  # periods by which the set-point advances at most after a delay
+_INTERRUPTION = 5.0  # periods without a set-point after which the robot stands at the last one
 _VARIABLES = [
     "timestamp",
     "actual_q",
@@ -182,6 +183,10 @@ class _Servo:
             self._reference.brake()
             self._status = MotionStatus(MotionState.STOPPING)
 
+    def interrupt(self) -> None:
+        """Take note that this process did not run for a while."""
+        self._reference.interrupt()
+
     def cycle(self, step: float) -> UrReport:
         """Move the set-point on by `step` [s], send it and return the state."""
         state = self._robot.read()
@@ -270,6 +275,8 @@ def _serve(pipe: Connection, robot: _Robot, servo: _Servo, publisher: _Publisher
     while not (is_ending and servo.is_at_rest):
         is_ending = is_ending or _take_orders(pipe, servo)
         now = time.monotonic()
+        if now - last > _INTERRUPTION * robot.period:
+            servo.interrupt()
         publisher.publish(servo.cycle(min(now - last, _LONGEST_STEP * robot.period)))
         last = now
         time.sleep(max(0.0, now + robot.period - time.monotonic()))

@@ -34,6 +34,8 @@ class FrameServer(TcpServer):
         is_blind: Fault: no pixel has a depth. (Z16 has no NaN: a NaN of the camera becomes 0.)
         drop_every: Fault: every n-th frame is lost on the way; 0: none.
         delay: Fault: every frame arrives this much later [s].
+        clock_offset: Fault: the camera's clock is this much ahead of the wall clock [s].
+        is_reordered: Fault: of two frames the later one arrives first.
         num_frames: Frames sent so far.
     """
 
@@ -52,9 +54,12 @@ class FrameServer(TcpServer):
         self.is_blind = False
         self.drop_every = 0
         self.delay = 0.0
+        self.clock_offset = 0.0
+        self.is_reordered = False
         self.num_frames = 0
         self._number = 0
         self._last: bytes | None = None
+        self._held_back: bytes | None = None  # until the next frame has left
         self._late: collections.deque[tuple[float, bytes]] = collections.deque()
         self._due = 0.0  # [s] steady clock, of the next frame
 
@@ -88,7 +93,7 @@ class FrameServer(TcpServer):
             return
         self._number += 1
         if not (self.is_frozen and self._last):
-            stamp = time.time()
+            stamp = time.time() + self.clock_offset
             try:
                 frame = self._camera.capture()
             except DeviceError as error:
@@ -97,8 +102,15 @@ class FrameServer(TcpServer):
             depth = np.zeros_like(frame.depth) if self.is_blind else frame.depth
             counts = to_counts(depth, self.info.depth_units)
             self._last = pack_frame(RawFrame(self._number, stamp, counts, frame.color))
-        if not (self.drop_every and self._number % self.drop_every == 0):
-            self._late.append((now + self.delay, self._last))
+        if self.drop_every and self._number % self.drop_every == 0:
+            return
+        if self.is_reordered and self._held_back is None:
+            self._held_back = self._last
+            return
+        for data in (self._last, self._held_back):
+            if data is not None:
+                self._late.append((now + self.delay, data))
+        self._held_back = None
 
     def _send_due(self) -> None:
         while self._late and self._late[0][0] <= time.monotonic():

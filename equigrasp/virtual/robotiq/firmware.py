@@ -40,7 +40,7 @@ class VirtualRobotiq:
         self._command = Command()
         self._activation = Activation.RESET
         self._fault = faults.NO_FAULT
-        self._is_releasing = False
+        self._is_releasing = self._is_blocked = False
         self._strokes: deque[float] = deque()  # openings [m] that the activation has yet to reach
         self.num_activations = 0
 
@@ -90,6 +90,19 @@ class VirtualRobotiq:
                 self._strokes.clear()
                 self._gripper.stop()
 
+    def block(self) -> None:
+        """Fault: something holds the fingers where they are, until `unblock()`."""
+        with self._lock:
+            self._is_blocked = True
+            self._gripper.stop()
+
+    def unblock(self) -> None:
+        """Let the fingers go where they were told to."""
+        with self._lock:
+            self._is_blocked = False
+            if self._is_going():
+                self._act()
+
     def switch_off_and_on(self) -> None:
         """Lose power for a moment: the fingers stop, the activation is gone."""
         with self._lock:
@@ -118,6 +131,8 @@ class VirtualRobotiq:
         """Do what the registers ask for, or say why not."""
         if self._activation is Activation.IN_PROGRESS and self._command.is_going:
             self._fault = faults.ACTION_DELAYED
+        elif self._is_blocked:
+            return
         elif self._is_going():
             self._gripper.start_move(
                 self._widths.to_value(self._command.position),
@@ -129,7 +144,7 @@ class VirtualRobotiq:
 
     def _update(self) -> None:
         """Go on with what takes time."""
-        if self._gripper.motion_status().is_active:
+        if self._is_blocked or self._gripper.motion_status().is_active:
             return
         if self._is_releasing:
             self._is_releasing, self._fault = False, faults.RELEASED
@@ -151,7 +166,8 @@ class VirtualRobotiq:
         if not self._is_going() or self._gripper.motion_status().is_active:
             return Detection.IN_MOTION
         state = self._gripper.state()
-        if not state.is_stalled:
+        is_there = self._widths.to_counts(state.width) == self._command.position
+        if not (state.is_stalled or self._is_blocked) or is_there:
             return Detection.AT_REQUEST
         is_closing = self._widths.to_value(self._command.position) < state.width
         return Detection.CONTACT_CLOSING if is_closing else Detection.CONTACT_OPENING

@@ -24,6 +24,8 @@ class FastClock:
     def now(self) -> float:
         return time.monotonic() * self._rate + self._skipped
 
+    stamp = now
+
     def skip(self, duration: float) -> None:
         """Let `duration` [s] pass at once."""
         self._skipped += duration

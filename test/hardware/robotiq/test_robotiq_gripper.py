@@ -332,3 +332,25 @@ def test_what_is_out_of_range_is_refused_before_a_byte_is_sent(
 
 def _num_open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_fingers_that_cannot_open_are_a_fault(rig: Rig) -> None:
+    rig.driver.start_move(0.03, 0.15, 40.0)
+    rig.wait()
+    rig.firmware.block()
+    rig.driver.start_move(0.085, 0.15, 40.0)
+    status = rig.wait()
+    assert status.state is MotionState.FAULT and "are they blocked?" in status.message
+    rig.firmware.unblock()
+    rig.driver.start_move(0.085, 0.15, 40.0)
+    assert rig.wait().state is MotionState.SUCCEEDED
+
+
+def test_fingers_that_cannot_close_have_met_something(rig: Rig) -> None:
+    rig.driver.start_move(0.085, 0.15, 40.0)
+    rig.wait()
+    rig.firmware.block()
+    rig.driver.start_move(0.0, 0.15, 40.0)
+    assert rig.wait().state is MotionState.SUCCEEDED
+    assert rig.driver.state().is_stalled
+    assert rig.driver.state().width == pytest.approx(0.085)

@@ -105,3 +105,18 @@ def test_set_points_stay_within_the_joint_ranges(
     reference.brake_from(upper - 0.001, np.full(6, 1.0))
     run(reference, 20)
     assert (reference.positions <= upper).all()
+
+
+def test_after_an_interruption_the_pace_rises_slowly(
+    reference: ServoReference, arm_config: ArmConfig
+) -> None:
+    reference.follow(ramp(reference.positions, 1.2, 0.8))  # at most 2.25 rad/s
+    before = run(reference, 50)
+    assert before[-1] - before[-2] > 2.2 * _STEP
+    reference.interrupt()
+    after = np.concatenate([before[-1:], before[-1:], run(reference, 90)])
+    speeds = np.diff(after) / _STEP
+    assert speeds[1] < 0.1
+    assert np.diff(speeds).max() / _STEP < arm_config.limits.accelerations[0]
+    assert reference.is_at_end
+    assert after[-1] == pytest.approx(arm_config.home_positions[0] + 1.2)

@@ -164,3 +164,23 @@ def test_a_server_that_never_greets_is_told() -> None:
         with pytest.raises(DeviceTimeoutError, match="0 of 10 bytes within 0.2 s"):
             FrameReader(connection, 0.2)
         connection.close()
+
+
+def test_a_clock_that_is_set_shifts_the_stamps_alone(server: FrameServer) -> None:
+    reader = _listen(server)
+    for offset in (3600.0, -3600.0, 0.0):
+        server.clock_offset = offset
+        _read(reader, 3)  # that were on their way
+        assert _read(reader, 1)[0].stamp - time.time() == pytest.approx(offset, abs=1.0)
+    reader.close()
+
+
+def test_frames_overtake_one_another(server: FrameServer) -> None:
+    reader = _listen(server)
+    server.is_reordered = True
+    steps = np.diff([f.number for f in _read(reader, 21)])
+    assert set(steps[2:].tolist()) == {-1, 3}
+    server.is_reordered = False
+    _read(reader, 3)
+    assert np.diff([f.number for f in _read(reader, 5)]).tolist() == [1] * 4
+    reader.close()

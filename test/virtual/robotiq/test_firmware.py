@@ -189,3 +189,21 @@ def test_servers_leave_nothing_behind(firmware: VirtualRobotiq) -> None:
 
 def _num_open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_blocked_fingers_stay_and_tell_of_contact_until_they_are_free(
+    active: VirtualRobotiq, clock: ManualClock
+) -> None:
+    active.block()
+    active.write(GO)
+    clock.sleep(1.0)
+    status = active.read()
+    assert (status.position, status.detection) == (3, Detection.CONTACT_CLOSING)
+    active.unblock()
+    clock.sleep(1.0)
+    status = active.read()
+    assert (status.position, status.detection) == (230, Detection.AT_REQUEST)
+    active.block()
+    active.write(Command(is_activated=True, is_going=True, speed=255))
+    clock.sleep(1.0)
+    assert active.read().detection is Detection.CONTACT_OPENING

@@ -1,0 +1,58 @@
+"""The robot's clock as a node has it."""
+
+import threading
+import time
+
+from rclpy.node import Node
+
+from equigrasp.errors import DeviceTimeoutError
+
+_TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
+_POLL = 0.02  # [s] wall clock between polls where nothing happens
+
+
+class RosClock:
+    """Simulated time where the node uses it, else this machine's steady clock; stamps in ROS time.
+
+    Notices when simulated time stands still. Who is in `pause` looks again as soon as `wake` tells of
+    news: a joint state, a result, a cancel.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._clock = node.get_clock()
+        self._wake = threading.Event()
+        self._last, self._last_change = self.now(), time.monotonic()
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether time is that of a simulation."""
+        return bool(self._clock.ros_time_is_active)
+
+    def wake(self) -> None:
+        """End the present `pause`; from any thread."""
+        self._wake.set()
+
+    def now(self) -> float:
+        """Return the time since an arbitrary start [s]; setting the machine's clock moves it not."""
+        return self.stamp() if self.is_simulated else time.monotonic()
+
+    def stamp(self) -> float:
+        """Return ROS time [s]; jumps when the machine's clock is set."""
+        return float(self._clock.now().nanoseconds * 1e-9)
+
+    def pause(self) -> None:
+        """Wait for news, for a short while at most.
+
+        Raises:
+            DeviceTimeoutError: if simulated time has not moved for a while: its source is gone.
+        """
+        self._wake.wait(_POLL)
+        self._wake.clear()
+        now = self.now()
+        if now != self._last:
+            self._last, self._last_change = now, time.monotonic()
+        elif time.monotonic() - self._last_change > _TIMEOUT:
+            self._last_change = time.monotonic()
+            raise DeviceTimeoutError(
+                f"Robot time stood still for {_TIMEOUT} s; is the simulation gone?"
+            )

@@ -1,0 +1,169 @@
+"""The collector between an executor and a policy that a test plays."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from driver_node import active, ros  # noqa: E402
+from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome  # noqa: E402
+from equigrasp_interfaces.msg import Experience, LearnerStatus  # noqa: E402
+from equigrasp_interfaces.srv import PlanGrasp  # noqa: E402
+from graph import wait_for  # noqa: E402
+from rclpy.action import ActionServer  # noqa: E402
+from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+
+from equigrasp.nodes import names, qos  # noqa: E402
+from equigrasp.nodes.collector_node import CollectorNode  # noqa: E402
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+
+
+class Partners:
+    """Executor and policy: grasps miss, trays are as full as the test says.
+
+    Attributes:
+        did: What they were asked for, in order: `look TRAY`, `grasp TRAY`, `home`.
+        is_empty: Trays without an object.
+        hits: Grasps, counted from 0, that succeed.
+        failing: Error codes of the next grasps.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.did: list[str] = []
+        self.is_empty: set[str] = set()
+        self.hits: set[int] = set()
+        self.failing: list[int] = []
+        group = ReentrantCallbackGroup()
+        self._kept = [
+            ActionServer(node, kind, name, work, callback_group=group)
+            for kind, name, work in (
+                (ExecuteGrasp, names.EXECUTE_GRASP, self._grasp),
+                (MoveHome, names.MOVE_HOME, self._go_home),
+            )
+        ]
+        self.told: list[int] = []  # numbers of the attempts
+        node.create_subscription(
+            Experience,
+            names.EXPERIENCE,
+            lambda message: self.told.append(int(message.attempt)),
+            qos.experience(),
+        )
+        self._status = node.create_publisher(LearnerStatus, names.LEARNER_STATUS, qos.latched())
+        self._service = node.create_service(
+            PlanGrasp, names.PLAN_GRASP, self._plan, callback_group=group
+        )
+
+    def learn(self, num_attempts: int) -> None:
+        """Say that so many attempts are on disk."""
+        self._status.publish(LearnerStatus(num_attempts=num_attempts))
+
+    def grasps(self) -> list[str]:
+        """Return the trays that were picked from."""
+        return [what.partition(" ")[2] for what in self.did if what.startswith("grasp")]
+
+    def _plan(
+        self, request: PlanGrasp.Request, response: PlanGrasp.Response
+    ) -> PlanGrasp.Response:
+        self.did.append(f"look {request.workspace}")
+        response.grasp.workspace = request.workspace
+        if request.workspace in self.is_empty:
+            response.error_code = PlanGrasp.Response.EMPTY_WORKSPACE
+        return response
+
+    def _grasp(self, handle: object) -> ExecuteGrasp.Result:
+        number = len(self.grasps())
+        goal = handle.request
+        assert goal.place_workspace != goal.grasp.workspace
+        self.did.append(f"grasp {goal.grasp.workspace}")
+        handle.succeed()
+        code = self.failing.pop(0) if self.failing else 0
+        return ExecuteGrasp.Result(is_success=number in self.hits and not code, error_code=code)
+
+    def _go_home(self, handle: object) -> MoveHome.Result:
+        self.did.append("home")
+        handle.succeed()
+        return MoveHome.Result()
+
+
+@contextlib.contextmanager
+def collecting(**parameters: object) -> Iterator[tuple[Partners, object]]:
+    """Yield the partners and a function that has attempts made and returns the result."""
+    with ros(30 + os.getpid() % 10, **parameters):
+        node = CollectorNode()
+        action = CollectExperience, names.COLLECT_EXPERIENCE
+        with active(node, *action, [], []) as client:
+            partners = Partners(client._node)
+
+            def collect(count: int, is_learning: bool = False) -> CollectExperience.Result:
+                goal = CollectExperience.Goal(
+                    num_attempts=count, mode=Experience.MODE_TRAIN, is_learning=is_learning
+                )
+                sent = client.send_goal_async(goal)
+                wait_for(sent.done, 20.0, "the acceptance")
+                result = sent.result().get_result_async()
+                wait_for(result.done, 30.0, f"{count} attempts; {partners.did}")
+                return result.result().result
+
+            yield partners, collect
+
+
+def test_a_streak_of_failures_swaps_the_trays() -> None:
+    with collecting(max_failures_in_a_row=3) as (partners, collect):
+        partners.hits = {5}
+        result = collect(10)
+        assert (result.num_attempts, result.num_successes, result.num_faults) == (10, 1, 0)
+        assert partners.grasps() == 3 * ["left"] + 6 * ["right"] + ["left"]
+        swap = partners.did.index("grasp right")
+        assert partners.did[swap - 2 : swap] == ["home", "look right"]  # nothing hides the tray
+
+
+def test_a_streak_ends_in_the_same_tray_when_the_other_is_empty() -> None:
+    with collecting(max_failures_in_a_row=2) as (partners, collect):
+        partners.is_empty = {"right"}
+        collect(6)
+        assert partners.grasps() == 6 * ["left"]
+        assert partners.did.count("look right") == 2
+
+
+def test_refused_grasps_count_as_failures_of_a_streak() -> None:
+    with collecting(max_failures_in_a_row=2) as (partners, collect):
+        partners.failing = [ExecuteGrasp.Result.UNREACHABLE, ExecuteGrasp.Result.IN_COLLISION]
+        result = collect(2)
+        assert (result.num_attempts, result.num_faults) == (2, 2)
+        assert partners.grasps() == ["left", "left", "right", "right"]
+
+
+def test_without_a_limit_trays_swap_when_empty_only() -> None:
+    with collecting(max_failures_in_a_row=0) as (partners, collect):
+        collect(15)
+        assert partners.grasps() == 15 * ["left"]
+        partners.is_empty = {"left"}
+        collect(2)
+        assert partners.grasps()[15:] == 2 * ["right"]
+
+
+def test_after_a_fault_the_arm_goes_home_before_anybody_looks() -> None:
+    with collecting() as (partners, collect):
+        partners.failing = [0, ExecuteGrasp.Result.GRIPPER_FAILED]
+        result = collect(2)
+        assert (result.num_attempts, result.num_faults) == (2, 1)
+        fault = [i for i, what in enumerate(partners.did) if what == "grasp left"][1]
+        assert partners.did[fault + 1 : fault + 4] == ["home", "look left", "grasp left"]
+
+
+def test_no_number_is_given_twice_while_the_learner_is_away() -> None:
+    with collecting() as (partners, collect):
+        partners.learn(7)
+        collect(3, is_learning=True)
+        collect(2, is_learning=True)  # the learner has not heard of any
+        wait_for(lambda: len(partners.told) == 5, 5.0, "the attempts")
+        assert partners.told == [7, 8, 9, 10, 11]
+        partners.learn(20)
+        wait_for(
+            lambda: bool(collect(1, is_learning=True)) and partners.told[-1] == 20, 10.0, "it"
+        )

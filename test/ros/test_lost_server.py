@@ -1,0 +1,185 @@
+"""A client whose action server, in another process, is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+import rclpy  # noqa: E402
+from control_msgs.action import GripperCommand  # noqa: E402
+from equigrasp_interfaces.action import MoveHome  # noqa: E402
+from graph import wait_for  # noqa: E402
+from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
+from rclpy.executors import MultiThreadedExecutor  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+from equigrasp.devices.arm import MotionState, MotionStatus, StopReason  # noqa: E402
+from equigrasp.errors import NotConnectedError  # noqa: E402
+from equigrasp.nodes.action_client import ActionClient  # noqa: E402
+from equigrasp.nodes.calls import Caller, PendingGoal  # noqa: E402
+from equigrasp.nodes.remote_goal import RemoteGoal  # noqa: E402
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
+DOMAIN = 60 + os.getpid() % 10
+BOUND = 6.0  # [s] from the moment when a restarted server is there again; tests share their cores
+
+# Offers actions that take for ever, and a service that answers after DELAY [s].
+SERVER = """
+import sys, time, rclpy
+from control_msgs.action import GripperCommand
+from equigrasp_interfaces.action import MoveHome
+from rclpy.action import ActionServer
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
+from std_srvs.srv import Trigger
+rclpy.init()
+node, group, delay = rclpy.create_node("server"), ReentrantCallbackGroup(), float(sys.argv[1])
+
+def wait(handle):
+    while rclpy.ok() and not handle.is_cancel_requested:
+        time.sleep(0.05)
+
+def answer(request, response):
+    time.sleep(delay)
+    response.message = str(delay)
+    return response
+
+kept = [ActionServer(node, t, n, wait, callback_group=group)
+        for t, n in ((MoveHome, "move_home"), (GripperCommand, "gripper_cmd"))]
+kept.append(node.create_service(Trigger, "ask", answer, callback_group=group))
+executor = MultiThreadedExecutor(4)
+executor.add_node(node)
+print("ready", flush=True)
+try:
+    executor.spin()
+except KeyboardInterrupt:
+    [each.destroy() for each in kept[:2]]
+    node.destroy_node()
+"""
+
+
+class Server:
+    """That script as a process."""
+
+    def __init__(self, script: Path, delay: float = 0.0) -> None:
+        environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
+        command = [sys.executable, "-W", "ignore", str(script), str(delay)]
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None and self.process.stdout.readline() == b"ready\n"
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        self.process.send_signal(number)
+        self.process.wait(10.0)
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    rclpy.init(domain_id=DOMAIN)
+    node = rclpy.create_node("client")
+    executor = MultiThreadedExecutor(2)
+    executor.add_node(node)
+    spinner = threading.Thread(target=executor.spin, daemon=True)
+    spinner.start()
+    yield node
+    executor.shutdown(timeout_sec=5.0)
+    rclpy.try_shutdown()
+    spinner.join(5.0)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers, and leave none behind."""
+    script, servers = tmp_path / "server.py", []
+    script.write_text(SERVER)
+
+    def start(delay: float = 0.0) -> Server:
+        servers.append(Server(script, delay))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+def _end(pending: PendingGoal, timeout: float) -> tuple[str, float]:
+    """Watch a goal as the collector does; return why it ended and after how long [s]."""
+    began = time.monotonic()
+    try:
+        wait_for(pending.is_done, timeout, "the end of the goal")
+    except NotConnectedError as error:
+        return str(error), time.monotonic() - began
+    raise AssertionError("the goal has a result")
+
+
+def test_goals_of_a_killed_server_are_given_up_when_it_is_there_again(
+    node: Node, serve: Callable[..., Server]
+) -> None:
+    server = serve()
+    callbacks = ReentrantCallbackGroup()
+    caller = Caller(threading.Event())
+    pending = caller.send_goal(
+        ActionClient(node, MoveHome, "move_home", callback_group=callbacks), MoveHome.Goal()
+    )
+    fingers = ActionClient(node, GripperCommand, "gripper_cmd", callback_group=callbacks)
+    assert fingers.wait_for_server(10.0)
+    remote = RemoteGoal(
+        fingers,
+        GripperCommand.Goal(),
+        lambda result, status: MotionStatus(MotionState.SUCCEEDED),
+        lambda: None,
+    )
+    deadline = time.monotonic() + 2.5  # longer than the questions' period
+    while time.monotonic() < deadline:
+        assert not pending.is_done() and remote.status().is_active
+        time.sleep(0.01)
+    server.kill()
+    assert not pending.is_done()
+    serve()
+    message, took = _end(pending, 20.0)
+    assert "'move_home'" in message and "was started anew and does not know the goal" in message
+    assert took < BOUND
+    wait_for(lambda: not remote.status().is_active, BOUND, "the fingers' goal to be given up")
+    assert remote.status().state is MotionState.FAULT
+    assert remote.status().reason is StopReason.LINK_LOST
+
+
+def test_a_server_that_ended_in_good_order_is_missed_within_seconds(
+    node: Node, serve: Callable[..., Server]
+) -> None:
+    server = serve()
+    pending = Caller(threading.Event()).send_goal(
+        ActionClient(node, MoveHome, "move_home"), MoveHome.Goal()
+    )
+    server.kill(signal.SIGINT)
+    message, took = _end(pending, 20.0)
+    assert "its server is gone" in message
+    assert took < 5.0
+
+
+def test_a_service_that_died_with_the_request_is_asked_again(
+    node: Node, serve: Callable[..., Server]
+) -> None:
+    server, answers = serve(delay=60.0), []
+    client = node.create_client(Trigger, "ask", callback_group=ReentrantCallbackGroup())
+    caller = Caller(threading.Event())
+    thread = threading.Thread(
+        target=lambda: answers.append(caller.call(client, Trigger.Request()).message)
+    )
+    thread.start()
+    time.sleep(2.0)
+    server.kill()
+    serve()
+    began = time.monotonic()
+    thread.join(15.0)
+    assert answers == ["0.0"]
+    assert time.monotonic() - began < 10.0
