@@ -112,8 +112,7 @@ class Collection:
         self._plan: PlanGrasp.Response | None = None
         self._attempt = 0
         self._faults_in_a_row = 0
-        self._failures_in_a_row = 0
-        self._failures_here = 0  # since a success or a swap of the trays, refused grasps included
+        self._failures = 0  # since a success or a swap of the trays, refused grasps included
         self._hides_view = True  # whether the arm may be over a tray
         self._attempt_began = 0.0
 
@@ -163,7 +162,7 @@ class Collection:
         if self._hides_view:
             self._move_home()
         plan, self._plan = self._plan, None
-        if 0 < self._config.max_failures_in_a_row <= self._failures_here:
+        if 0 < self._config.max_failures_in_a_row <= self._failures:
             plan = self._swap_trays()
         plan = plan or self._plan_grasp()
         if plan.error_code == PlanGrasp.Response.EMPTY_WORKSPACE:
@@ -180,18 +179,19 @@ class Collection:
     def _swap_trays(self) -> PlanGrasp.Response:
         """Pick from the other tray from now on, and choose a grasp in it."""
         self._partners.trays.rotate(1)
-        self._failures_here = 0
+        self._failures = 0
         self._move_home()
         return self._plan_grasp()
 
     def _execute_grasp(self, plan: PlanGrasp.Response) -> ExecuteGrasp.Result:
         """Carry out a grasp and meanwhile choose the next one."""
         has_view = threading.Event()
-        view_stamp = 0.0
+        view_stamp, is_miss = 0.0, False
 
         def on_feedback(message: Any) -> None:
-            nonlocal view_stamp
-            if message.feedback.phase == int(Phase.PLACE):
+            nonlocal view_stamp, is_miss
+            if message.feedback.phase in (Phase.PLACE, Phase.RETURN):
+                is_miss = message.feedback.phase == Phase.RETURN
                 view_stamp = self._partners.clock.stamp()
                 has_view.set()
 
@@ -202,16 +202,16 @@ class Collection:
         next_plan = None
         while not pending.is_done():
             if next_plan is None and has_view.wait(0.01):
-                next_plan = self._caller.call(
-                    self._partners.policy, self._plan_request(view_stamp, 1)
-                )
+                failures = self._failures + 1 if is_miss else 0
+                request = self._plan_request(view_stamp, 1, failures)
+                next_plan = self._caller.call(self._partners.policy, request)
             elif next_plan is not None:
                 self._caller.pause(0.005)
             self._caller.check()
         outcome = pending.result()
         if outcome.error_code:
             self._hides_view = outcome.error_code not in _NOTHING_MOVED
-            self._failures_here += not self._hides_view
+            self._failures += not self._hides_view
             raise _Fault(f"error {outcome.error_code}: {outcome.error_msg}")
         if next_plan is not None and next_plan.error_code in (
             0,
@@ -220,21 +220,23 @@ class Collection:
             self._plan = next_plan
         return outcome
 
-    def _plan_request(self, not_before: float, ahead: int) -> PlanGrasp.Request:
-        mode = self._goal.mode
-        first = self._attempt + ahead < self._config.num_random_attempts
-        if mode == Experience.MODE_TRAIN and first:
-            mode = Experience.MODE_RANDOM
+    def _mode(self, attempt: int) -> int:
+        is_first = attempt < self._config.num_random_attempts
+        if self._goal.mode == Experience.MODE_TRAIN and is_first:
+            return int(Experience.MODE_RANDOM)
+        return int(self._goal.mode)
+
+    def _plan_request(self, not_before: float, ahead: int, failures: int) -> PlanGrasp.Request:
         return PlanGrasp.Request(
             workspace=self._partners.trays[0],
-            mode=mode,
+            mode=self._mode(self._attempt + ahead),
             seed=self._seed(0, ahead),
-            num_consecutive_failures=self._failures_in_a_row,
+            num_consecutive_failures=failures,
             not_before=to_time(not_before),
         )
 
     def _plan_grasp(self) -> PlanGrasp.Response:
-        request = self._plan_request(self._partners.clock.stamp(), 0)
+        request = self._plan_request(self._partners.clock.stamp(), 0, self._failures)
         return self._caller.call(self._partners.policy, request)
 
     def _move_home(self) -> None:
@@ -251,8 +253,7 @@ class Collection:
         waiting = max(0.0, attempt_time - outcome.duration)  # the arm stood still between goals
         idle = outcome.idle_time + waiting
         is_success = bool(outcome.is_success)
-        self._failures_in_a_row = 0 if is_success else self._failures_in_a_row + 1
-        self._failures_here = 0 if is_success else self._failures_here + 1
+        self._failures = 0 if is_success else self._failures + 1
         if self._goal.is_learning:
             message = Experience(
                 attempt=self._attempt,
@@ -263,7 +264,7 @@ class Collection:
                 decision_time=plan.decision_time,
                 attempt_time=attempt_time,
                 idle_time=idle,
-                mode=self._plan_request(0.0, 0).mode,
+                mode=self._mode(self._attempt),
             )
             message.header.stamp = to_time(self._partners.clock.stamp())
             message.header.frame_id = names.BASE_FRAME

@@ -15,6 +15,7 @@ class Phase(enum.IntEnum):
     VERIFY = 5
     PLACE = 6
     HOME = 7
+    RETURN = 8  # after a miss: as PLACE, with nothing to put down
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ class PickPrimitive:
         """Pre-grasp, descend, close, lift, verify, and put down over `place` where it is given.
 
         All is planned before anything moves. The arm goes over `place` after a miss, too: the camera
-        must see the tray. `on_phase(Phase.PLACE)` is called once it does, at the latest over the place.
+        must see the tray. `on_phase` is called with PLACE, or RETURN after a miss, once it does, at the
+        latest over the place.
 
         Args:
             grasp: What to try.
@@ -184,18 +185,18 @@ class PickPrimitive:
         is_held: bool,
         enter: OnPhase,
     ) -> None:
-        """Go over the place and let go of what is held; enter PLACE once the tray is in view."""
-        is_entered = False
+        """Go over the place and let go of what is held; enter the phase once the tray is in view."""
+        phase, is_entered = Phase.PLACE if is_held else Phase.RETURN, False
 
         def watch_view() -> None:
             nonlocal is_entered
             positions = self.cell.arm.joint_state().positions
             if not is_entered and self.planner.is_in_view(workspace, positions):
                 is_entered = True
-                enter(Phase.PLACE)
+                enter(phase)
 
         motion.follow(carry, watch=watch_view)
         if not is_entered:
-            enter(Phase.PLACE)
+            enter(phase)
         if is_held:
             motion.open_fingers()

@@ -56,8 +56,12 @@ def test_an_attempt_passes_all_phases_in_order_and_puts_the_object_down(bench: B
 
 def test_a_miss_is_a_failure_and_the_arm_clears_the_view_all_the_same(bench: Bench) -> None:
     bench.gripper.object_width = 0.0
-    outcome = bench.primitive.execute(bench.grasp, bench.workspace, bench.place)
+    phases: list[Phase] = []
+    outcome = bench.primitive.execute(
+        bench.grasp, bench.workspace, bench.place, on_phase=phases.append
+    )
     assert not outcome.is_success and outcome.finger_width < 0.003
+    assert phases == [*_ORDER[:-1], Phase.RETURN]
     assert bench.planner.is_in_view(bench.workspace, bench.arm.joint_state().positions)
 
 
@@ -242,7 +246,7 @@ def test_a_blocked_lift_lets_go_and_rises_empty_handed(
     outcome = bench.primitive.execute(
         bench.grasp, bench.workspace, bench.place, on_phase=phases.append
     )
-    assert faults and not outcome.is_success and phases == _ORDER
+    assert faults and not outcome.is_success and phases == [*_ORDER[:-1], Phase.RETURN]
     assert bench.gripper.state().width == pytest.approx(bench.gripper.limits.stroke)
 
 

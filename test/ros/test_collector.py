@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,7 @@ from rclpy.node import Node  # noqa: E402
 
 from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.collector_node import CollectorNode  # noqa: E402
+from equigrasp.primitives.outcome import Phase  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 
@@ -31,6 +33,8 @@ class Partners:
         is_empty: Trays without an object.
         hits: Grasps, counted from 0, that succeed.
         failing: Error codes of the next grasps.
+        failures: In a row, as the policy was told.
+        shows_tray: Whether a grasp tells when the camera sees the tray, and waits for a look.
     """
 
     def __init__(self, node: Node) -> None:
@@ -38,6 +42,8 @@ class Partners:
         self.is_empty: set[str] = set()
         self.hits: set[int] = set()
         self.failing: list[int] = []
+        self.failures: list[int] = []
+        self.shows_tray = False
         group = ReentrantCallbackGroup()
         self._kept = [
             ActionServer(node, kind, name, work, callback_group=group)
@@ -70,6 +76,7 @@ class Partners:
         self, request: PlanGrasp.Request, response: PlanGrasp.Response
     ) -> PlanGrasp.Response:
         self.did.append(f"look {request.workspace}")
+        self.failures.append(request.num_consecutive_failures)
         response.grasp.workspace = request.workspace
         if request.workspace in self.is_empty:
             response.error_code = PlanGrasp.Response.EMPTY_WORKSPACE
@@ -80,9 +87,19 @@ class Partners:
         goal = handle.request
         assert goal.place_workspace != goal.grasp.workspace
         self.did.append(f"grasp {goal.grasp.workspace}")
+        if self.shows_tray:
+            self._show_tray(handle, Phase.PLACE if number in self.hits else Phase.RETURN)
         handle.succeed()
         code = self.failing.pop(0) if self.failing else 0
         return ExecuteGrasp.Result(is_success=number in self.hits and not code, error_code=code)
+
+    def _show_tray(self, handle: object, phase: Phase) -> None:
+        num_looks = len(self.failures)
+        for _ in range(100):  # the first feedback may find nobody listening yet
+            handle.publish_feedback(ExecuteGrasp.Feedback(phase=int(phase)))
+            time.sleep(0.05)
+            if len(self.failures) > num_looks:
+                return
 
     def _go_home(self, handle: object) -> MoveHome.Result:
         self.did.append("home")
@@ -145,6 +162,16 @@ def test_without_a_limit_trays_swap_when_empty_only() -> None:
         partners.is_empty = {"left"}
         collect(2)
         assert partners.grasps()[15:] == 2 * ["right"]
+
+
+@pytest.mark.parametrize("shows_tray", [False, True])
+def test_the_policy_is_told_of_failures_in_a_row_also_when_it_looks_ahead(
+    shows_tray: bool,
+) -> None:
+    with collecting() as (partners, collect):
+        partners.hits, partners.shows_tray = {2, 3}, shows_tray
+        collect(6)
+        assert partners.failures[:6] == [0, 1, 2, 0, 0, 1]
 
 
 def test_after_a_fault_the_arm_goes_home_before_anybody_looks() -> None:
