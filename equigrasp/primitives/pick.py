@@ -53,8 +53,7 @@ class PickPrimitive:
         """Pre-grasp, descend, close, lift, verify, and put down over `place` where it is given.
 
         All is planned before anything moves. The arm goes over `place` after a miss, too: the camera
-        must see the tray. `on_phase` is called with PLACE, or RETURN after a miss, once it does, at the
-        latest over the place.
+        must see the tray. Then PLACE begins, or RETURN after a miss; at the latest over the place.
 
         Args:
             grasp: What to try.

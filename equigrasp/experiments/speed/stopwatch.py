@@ -54,7 +54,7 @@ def alternate(works: list[Work], repeats: int, warm_up: bool = True) -> list[flo
 
 def count_multiplications(work: Work) -> float:
     """Return the multiply-adds of the convolutions and matrix products in a piece of work."""
-    with _FlopCounter() as counter:
+    with _FlopCounter() as counter:  # type: ignore[no-untyped-call]
         work()
     return counter.flops / 2.0
 
