@@ -90,6 +90,7 @@ class ExecutorNode(ManagedNode):
             self._camera(config),  # type: ignore[arg-type]
             self._robot_clock,
         )
+        self._num_unclosed = 0  # grasps in a row in which the fingers did not close at all
         self._primitive = PickPrimitive(self._cell, make_planner(self._config.planner, self._cell))
         self._plan_client = self.create_client(
             PlanGrasp, names.PLAN_GRASP, callback_group=self.callbacks
@@ -222,13 +223,23 @@ class ExecutorNode(ManagedNode):
         outcome = self._primitive.execute(
             grasp, workspace, target, observation=observation, on_phase=on_phase, cancel=cancel
         )
-        if outcome.is_success and outcome.finger_width > grasp.width - _CLOSED:
-            raise GoalError(
-                _CODES.GRIPPER_FAILED,
-                f"The fingers did not close from {grasp.width:.4f} m: an object so wide cannot be told "
-                "from a gripper that is blocked.",
-            )
-        return outcome
+        return self._judged_by_fingers(outcome, grasp.width)
+
+    def _judged_by_fingers(self, outcome: GraspOutcome, opening: float) -> GraspOutcome:
+        """Take fingers that did not close for a miss, and twice in a row for a gripper that is blocked."""
+        is_told_by_fingers = outcome.is_success and not self._primitive.detector.needs_view
+        if not (is_told_by_fingers and outcome.finger_width > opening - _CLOSED):
+            self._num_unclosed = 0
+            return outcome
+        self._num_unclosed += 1
+        message = (
+            f"The fingers did not close from {opening:.4f} m: an object so wide cannot be told from a "
+            "gripper that is blocked."
+        )
+        if self._num_unclosed > 1:
+            raise GoalError(_CODES.GRIPPER_FAILED, f"{message} It is the second time in a row.")
+        self.get_logger().warning(message)
+        return replace(outcome, is_success=False)
 
     def _execute_grasp(
         self,

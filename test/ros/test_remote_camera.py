@@ -48,6 +48,8 @@ class StampClock(WallClock):
     def now(self) -> float:
         return self.time
 
+    stamp = now
+
 
 @pytest.fixture
 def node() -> Iterator[Node]:
