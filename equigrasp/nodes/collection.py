@@ -14,7 +14,7 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.client import Client
 from rclpy.publisher import Publisher
 
-from equigrasp.errors import DeviceError, EquigraspError
+from equigrasp.errors import DeviceError, DeviceTimeoutError, EquigraspError
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.nodes import names
 from equigrasp.nodes.action_client import ActionClient
@@ -28,6 +28,7 @@ _WINDOW = 50  # attempts in running figures
 _MAX_FAULTS_IN_A_ROW = 20
 _MAX_UNACKNOWLEDGED = 32  # attempts that may be under way to the learner
 _LEARNER_TIMEOUT = 120.0  # [s, wall clock] it may take to acknowledge them
+_CLOCK_TIMEOUT = 20.0  # [s, wall clock] until simulated time must be told
 _FAULT_PAUSE = 1.0  # [s, wall clock] before trying again after a fault
 _NOTHING_MOVED = (
     ExecuteGrasp.Result.INVALID_GOAL,
@@ -119,6 +120,7 @@ class Collection:
     def run(self) -> None:
         """Make the attempts; raises what ends the goal early."""
         self._attempt = self._first_attempt()
+        self._await_time()
         self._attempt_began = self._now()
         while self._result.num_attempts < self._goal.num_attempts:
             try:
@@ -145,6 +147,16 @@ class Collection:
                 self._result.error_code = CollectExperience.Result.LEARNER_SILENT
                 raise _Fault("The learner does not report its status.")
         return max(int(status.num_attempts), self._partners.next_attempt)
+
+    def _await_time(self) -> None:
+        """Wait for simulated time: it is 0 until somebody tells it."""
+        deadline = time.monotonic() + _CLOCK_TIMEOUT
+        while self._partners.clock.stamp() == 0.0:
+            self._caller.pause(0.01)
+            if time.monotonic() > deadline:
+                raise DeviceTimeoutError(
+                    f"No time on '/clock' within {_CLOCK_TIMEOUT} s; is the simulation running?"
+                )
 
     def _await_learner(self) -> None:
         """Hold back while too many attempts are not on disk yet."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 
@@ -17,9 +18,11 @@ from graph import wait_for  # noqa: E402
 from rclpy.action import ActionServer  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 
 from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.collector_node import CollectorNode  # noqa: E402
+from equigrasp.nodes.conversions import to_time  # noqa: E402
 from equigrasp.primitives.outcome import Phase  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
@@ -53,16 +56,33 @@ class Partners:
             )
         ]
         self.told: list[int] = []  # numbers of the attempts
+        self.attempt_times: list[float] = []
+        self._clock = node.create_publisher(Clock, "/clock", 1)
+        self.may_go_home = threading.Event()
+        self.may_go_home.set()
         node.create_subscription(
             Experience,
             names.EXPERIENCE,
-            lambda message: self.told.append(int(message.attempt)),
+            self._on_experience,
             qos.experience(),
         )
         self._status = node.create_publisher(LearnerStatus, names.LEARNER_STATUS, qos.latched())
         self._service = node.create_service(
             PlanGrasp, names.PLAN_GRASP, self._plan, callback_group=group
         )
+
+    def tell_time(self, begin: float, duration: float) -> None:
+        """Tell simulated time for so many seconds, at real time."""
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < duration:
+            self._clock.publish(Clock(clock=to_time(begin + passed)))
+            time.sleep(0.01)
+            if passed > 1.0:
+                self.may_go_home.set()
+
+    def _on_experience(self, message: Experience) -> None:
+        self.told.append(int(message.attempt))
+        self.attempt_times.append(float(message.attempt_time))
 
     def learn(self, num_attempts: int) -> None:
         """Say that so many attempts are on disk."""
@@ -103,6 +123,7 @@ class Partners:
 
     def _go_home(self, handle: object) -> MoveHome.Result:
         self.did.append("home")
+        assert self.may_go_home.wait(10.0)
         handle.succeed()
         return MoveHome.Result()
 
@@ -194,3 +215,16 @@ def test_no_number_is_given_twice_while_the_learner_is_away() -> None:
         wait_for(
             lambda: bool(collect(1, is_learning=True)) and partners.told[-1] == 20, 10.0, "it"
         )
+
+
+def test_attempts_are_not_timed_from_before_simulated_time_was_told() -> None:
+    with collecting(use_sim_time=True) as (partners, collect):
+        partners.learn(0)
+        partners.may_go_home.clear()  # nothing moves while time stands still
+        later = threading.Timer(1.0, partners.tell_time, (1e9, 8.0))
+        later.start()
+        result = collect(2, is_learning=True)
+        assert (result.num_attempts, result.error_code) == (2, 0), result.error_msg
+        wait_for(lambda: partners.told[-2:] == [0, 1], 5.0, f"the attempts, not {partners.told}")
+        assert max(partners.attempt_times) < 60.0
+        later.join()
