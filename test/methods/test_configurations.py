@@ -29,7 +29,7 @@ NO_FCB = NO_SOFTMAX | {
     "training.num_failure_slots": 0,
 }
 CHANGES = {  # configuration: what it extends, and what differs but for sizes
-    "asr": ("asr_published", {"acting.failure_radius_px": 4}),
+    "asr": ("asr_published", {}),
     "asr_no_equivariance": ("asr_published", {"network.kind": "conventional"}),
     "asr_no_fcb": ("asr_published", NO_FCB),
     "asr_no_augmentation_buffer": ("asr_published", {"training.num_copies": 0}),

@@ -33,7 +33,6 @@ class Benchmark:
 
 BASELINES = (
     "asr_published",
-    "asr",
     "rot_fcn",
     "asr_baseline",
     "fcn",
@@ -61,12 +60,12 @@ BENCHMARKS = {
     "table1": Benchmark(
         "robot",
         "Table 1: 500 attempts, two trays",
-        ("random", "asr_published", "asr", "rot_fcn", "asr_baseline"),
+        ("random", "asr_published", "rot_fcn", "asr_baseline"),
     ),
     "table2": Benchmark(
         "robot",
         "Table 2: 500 and 1000 attempts, two trays",
-        ("random", "asr_published", "asr", "asr_c32"),
+        ("random", "asr_published", "asr_c32"),
     ),
 }
 DEFAULT_ATTEMPTS = {"compact": 500, "paper": 1500, "tiny": 22}  # simulation

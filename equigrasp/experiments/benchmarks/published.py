@@ -23,7 +23,6 @@ class Figure:
 # Names in the paper. Section 6.1 compares the best variation of each baseline.
 LABELS = {
     "asr_published": "the paper's method",
-    "asr": "equigrasp's: remembers failures",
     "rot_fcn": "Rot FCN (FCB, aug buff)",
     "asr_baseline": "ASR (aug buff)",
     "fcn": "FCN",
