@@ -105,7 +105,7 @@ class _Witness:
 
     def __init__(self, policy: Policy, world: TwoTrayWorld) -> None:
         self._policy, self._world = policy, world
-        self.version, self.remembers_failures = policy.version, policy.remembers_failures
+        self.version = policy.version
         self.target = ""
 
     def choose(

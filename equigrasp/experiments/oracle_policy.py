@@ -16,7 +16,6 @@ class OraclePolicy:
     """Chooses by script, from the heightmap and the true places of the objects."""
 
     version = 0
-    remembers_failures = True
 
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle

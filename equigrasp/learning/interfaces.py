@@ -46,11 +46,6 @@ class Policy(Protocol):
 
     version: int
 
-    @property
-    def remembers_failures(self) -> bool:
-        """Whether grasps that failed are not repeated while the scene stays as it was."""
-        ...
-
     def choose(
         self,
         observation: Observation,

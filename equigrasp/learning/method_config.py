@@ -18,8 +18,6 @@ class ActingConfig:
         train_temperature: Boltzmann temperature while learning.
         greedy_temperature: Boltzmann temperature of frozen weights.
         temperature_per_failure: Added to the greedy temperature for each failure in a row.
-        failure_radius_px: Pixels closer than this to a grasp that failed are not chosen until the
-            scene there has changed; 0: as published.
         epsilon_start: Epsilon-greedy: share of random grasps at first.
         epsilon_end: The same at last (paper, section 6.1, "egreedy").
         epsilon_attempts: Attempts over which the share falls, linearly.
@@ -37,7 +35,6 @@ class ActingConfig:
     train_temperature: float = 0.01
     greedy_temperature: float = 0.002
     temperature_per_failure: float = 0.01
-    failure_radius_px: int = 0
     epsilon_start: float = 0.5
     epsilon_end: float = 0.1
     epsilon_attempts: int = 500
@@ -58,7 +55,6 @@ class ActingConfig:
                 f"epsilon must fall within [0, 1], found epsilon_start {self.epsilon_start} "
                 f"and epsilon_end {self.epsilon_end}."
             )
-        check_bounds(self, at_least_0=("failure_radius_px",))
         if self.epsilon_attempts < 1:
             raise ConfigError(
                 f"epsilon_attempts must be at least 1, found {self.epsilon_attempts}."

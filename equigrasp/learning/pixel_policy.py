@@ -12,7 +12,6 @@ import torch
 from equigrasp.geometry.actions import GraspAction, PixelGrasp
 from equigrasp.geometry.angles import bin_to_angle
 from equigrasp.learning.exploration import annealed_epsilon, sample_index
-from equigrasp.learning.failure_memory import FailureMemory
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.weight_store import fill_parameters
@@ -63,7 +62,6 @@ class PixelPolicy(ABC):
         self._modules = modules
         devices = (p.device for m in modules.values() for p in m.parameters())
         self._device = next(devices, torch.device("cpu"))
-        self._memory = FailureMemory(acting.failure_radius_px)
         self._lock = threading.Lock()
         self.version = 0
         self._refresh()
@@ -85,11 +83,6 @@ class PixelPolicy(ABC):
             rng: All randomness of the choice.
         """
 
-    @property
-    def remembers_failures(self) -> bool:
-        """Whether grasps that failed are not repeated while the scene stays as it was."""
-        return self._config.failure_radius_px > 0
-
     def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
         """Take over weights between two choices; see `Policy.load`."""
         with self._lock:
@@ -110,9 +103,8 @@ class PixelPolicy(ABC):
             observation: What the camera saw.
             rng: All randomness of the choice.
             mode: `random` (uniform over pixels near objects and over yaws), `train` or `greedy`.
-            num_consecutive_failures: In this workspace. So that a grasp which failed is not
-                repeated for ever, they raise the greedy temperature, and the last choice is
-                remembered as failed (`FailureMemory`), as the configuration says.
+            num_consecutive_failures: Raises the greedy temperature, so that a grasp which failed
+                is not repeated for ever.
 
         Raises:
             EmptyWorkspaceError: if there is nothing to grasp.
@@ -122,7 +114,6 @@ class PixelPolicy(ABC):
         if mode == "random" or self._is_random(mode, rng):
             selection = self._select_uniformly(mask, rng)
         else:
-            mask = self._memory.allowed(observation, mask, num_consecutive_failures > 0)
             with self._lock, torch.inference_mode():
                 temperature = self._temperature(mode, num_consecutive_failures)
                 heightmap = observation.heightmap[None, None].astype(np.float32)
@@ -130,7 +121,6 @@ class PixelPolicy(ABC):
                 selection = self._select(image, mask, temperature, rng)
         border = observation.workspace.border_px
         chosen = PixelGrasp(selection.row + border, selection.col + border, selection.rotation_bin)
-        self._memory.note(observation, chosen)
         return Decision(
             grasp=self._to_grasp(observation, chosen),
             pixel=chosen,

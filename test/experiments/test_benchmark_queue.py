@@ -29,7 +29,7 @@ from equigrasp.simulation.make import make_simulated_cell
 from equigrasp.simulation.object_sets.household import HouseholdSet
 
 CONDITIONS = Conditions("simulation")
-TINY = ["--size", "tiny", "--cell", "ur5", "--methods", "asr_published", "--workers", "1"]
+TINY = ["--size", "tiny", "--cell", "ur5", "--methods", "asr", "--workers", "1"]
 TINY += ["--attempts", "23", "--validate-every", "23", "--validation-attempts", "3"]
 TINY += ["--num-objects", "3"]
 
@@ -40,7 +40,7 @@ def test_a_plan_does_what_tells_most_first() -> None:
     assert [p.attempts for p in plan[:4]] == [500, 150, 300, 450]
     assert [p.kind for p in plan[:4]] == ["train", "validate", "validate", "validate"]
     trained = [(p.method, p.seed) for p in plan if p.kind == "train"]
-    assert trained[0] == ("asr_published", 0) and len(trained) == len(set(trained)) == 2 * 16
+    assert trained[0] == ("asr", 0) and len(trained) == len(set(trained)) == 2 * 16
     assert [seed for _, seed in trained] == [0] * 16 + [1] * 16
     assert make_plan(order) == plan
 
@@ -50,9 +50,9 @@ def test_on_robot_runs_end_with_two_unseen_sets_and_the_longer_one_is_twice_as_l
     assert [(p.method, p.kind, p.attempts, p.objects) for p in plan] == [
         ("random", "validate", 0, "easy"),
         ("random", "validate", 0, "hard"),
-        ("asr_published", "train", 500, ""),
-        ("asr_published", "validate", 500, "easy"),
-        ("asr_published", "validate", 500, "hard"),
+        ("asr", "train", 500, ""),
+        ("asr", "validate", 500, "easy"),
+        ("asr", "validate", 500, "hard"),
         ("asr_c32", "train", 1000, ""),
         ("asr_c32", "validate", 1000, "easy"),
         ("asr_c32", "validate", 1000, "hard"),
@@ -69,7 +69,7 @@ def test_bad_orders_are_named() -> None:
 
 
 def test_a_task_survives_the_way_to_its_worker() -> None:
-    order = Order(("table1",), Conditions("robot", "kuka"), ("asr_published",), (3,), 7)
+    order = Order(("table1",), Conditions("robot", "kuka"), ("asr",), (3,), 7)
     task = Task("results/x", order, ("validate",), "cuda", 2)
     assert Task.from_json(task.to_json()) == task
 
@@ -135,7 +135,7 @@ def _wait_for_rows(path: Path, count: int, process: "subprocess.Popen[bytes]") -
 def test_a_runner_that_is_killed_carries_on_where_it_was(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "runs" / "asr_published" / "seed_0"
+    run = tmp_path / "runs" / "asr" / "seed_0"
     killed = _bench(tmp_path)
     _wait_for_rows(run / "metrics.csv", 4, killed)
     worker = int((run / "training.lock").read_text(encoding="utf-8").split()[1])

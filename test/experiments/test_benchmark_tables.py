@@ -45,9 +45,8 @@ def test_the_running_mean_is_of_the_last_attempts() -> None:
 
 
 def test_ours_stand_beside_the_published_figures(tmp_path: Path) -> None:
-    order = Order(("table3",), CONDITIONS, ("asr_published", "fcn"), (0, 1), 300)
-    ours = "asr_published"
-    _finish(order, tmp_path, {(ours, 0, 150): 0.6, (ours, 1, 150): 0.8, (ours, 0, 300): 0.75})
+    order = Order(("table3",), CONDITIONS, ("asr", "fcn"), (0, 1), 300)
+    _finish(order, tmp_path, {("asr", 0, 150): 0.6, ("asr", 1, 150): 0.8, ("asr", 0, 300): 0.75})
     redraw(order, tmp_path)
     text = (tmp_path / "table3.md").read_text(encoding="utf-8")
     row = (
@@ -69,11 +68,11 @@ def test_seeds_that_lie_in_the_folder_count_though_an_order_does_not_name_them(
     tmp_path: Path,
 ) -> None:
     _finish(
-        Order(("table5",), CONDITIONS, ("asr_published",), (0, 7), 150),
+        Order(("table5",), CONDITIONS, ("asr",), (0, 7), 150),
         tmp_path,
-        {("asr_published", 0, 150): 0.5, ("asr_published", 7, 150): 0.7},
+        {("asr", 0, 150): 0.5, ("asr", 7, 150): 0.7},
     )
-    found = read_results(Order(("table5",), CONDITIONS, (), (0,), 150), tmp_path)["asr_published"]
+    found = read_results(Order(("table5",), CONDITIONS, (), (0,), 150), tmp_path)["asr"]
     assert found.validation(150, "seen").mean == pytest.approx(0.6)
     assert found.last_outcomes(150, 150).count == 2
     assert found.last_outcomes(150, 300).count == 0  # no run made so many

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import annealed_epsilon
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
@@ -83,19 +82,3 @@ def test_temperatures_follow_mode_exploration_and_failures(workspace: Workspace)
     always = _policy(exploration="epsilon_greedy", epsilon_start=1.0, epsilon_end=1.0)
     assert np.isnan(always.choose(observation, rng, "train").q_value)
     assert always.choose(observation, rng, "greedy").q_value == 0.002  # near-greedy, as published
-
-
-def test_a_policy_that_remembers_failures_goes_on_to_the_next_best(workspace: Workspace) -> None:
-    observation = _observation(workspace)
-    for radius_px, num_places in ((0, 1), (4, 5)):
-        policy, pixels = _policy(failure_radius_px=radius_px), []
-        for failures in range(5):
-            pixels.append(
-                policy.choose(observation, np.random.default_rng(0), "greedy", failures).pixel
-            )
-        assert len(set(pixels)) == num_places and policy.remembers_failures is bool(radius_px)
-
-
-def test_a_negative_radius_is_refused() -> None:
-    with pytest.raises(ConfigError, match="failure_radius_px must be at least 0, found -1"):
-        ActingConfig(failure_radius_px=-1)

@@ -29,20 +29,19 @@ NO_FCB = NO_SOFTMAX | {
     "training.num_failure_slots": 0,
 }
 CHANGES = {  # configuration: what it extends, and what differs but for sizes
-    "asr": ("asr_published", {}),
-    "asr_no_equivariance": ("asr_published", {"network.kind": "conventional"}),
-    "asr_no_fcb": ("asr_published", NO_FCB),
-    "asr_no_augmentation_buffer": ("asr_published", {"training.num_copies": 0}),
-    "asr_no_failure_priority": ("asr_published", {"training.num_failure_slots": 0}),
-    "asr_no_on_policy_target": ("asr_published", {"training.q1_target": "reward"}),
-    "asr_no_off_policy_loss": ("asr_published", {"training.num_off_policy_pixels": 0}),
-    "asr_epsilon_greedy": ("asr_published", {"acting.exploration": "epsilon_greedy"}),
+    "asr_no_equivariance": ("asr", {"network.kind": "conventional"}),
+    "asr_no_fcb": ("asr", NO_FCB),
+    "asr_no_augmentation_buffer": ("asr", {"training.num_copies": 0}),
+    "asr_no_failure_priority": ("asr", {"training.num_failure_slots": 0}),
+    "asr_no_on_policy_target": ("asr", {"training.q1_target": "reward"}),
+    "asr_no_off_policy_loss": ("asr", {"training.num_off_policy_pixels": 0}),
+    "asr_epsilon_greedy": ("asr", {"acting.exploration": "epsilon_greedy"}),
     "asr_c32": (
-        "asr_published",
+        "asr",
         {"network.num_rotations": 16, "training.batch_size": 16, "training.num_copies": 16},
     ),
     "equ_asr": (
-        "asr_published",
+        "asr",
         NO_FCB
         | {
             "network.is_patch_relative": False,
@@ -52,7 +51,7 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
             "training.num_copies": 0,
         },
     ),
-    "asr_baseline": ("asr_published", NO_FCB | {"network.kind": "residual"}),
+    "asr_baseline": ("asr", NO_FCB | {"network.kind": "residual"}),
     "rad_asr": ("asr_baseline", {"training.num_views": 1}),
     "drq_asr": ("asr_baseline", {"training.num_views": 2}),
     "rad_fcn": ("fcn", {"training.num_copies": 8, "training.num_views": 1}),
@@ -81,8 +80,7 @@ def _flat(name: str) -> dict:
 
 
 def test_each_configuration_is_listed_here() -> None:
-    bases = {f"asr_published_{s}" for s in ("paper", "compact", "tiny")} | {"asr_tiny"}
-    bases |= {"fcn_paper", "fcn_compact"}
+    bases = {"asr_paper", "asr_compact", "asr_tiny", "fcn_paper", "fcn_compact"}
     assert bases | {f"{n}_{s}" for n in CHANGES for s in ("paper", "compact")} == set(NAMES)
 
 

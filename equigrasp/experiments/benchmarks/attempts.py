@@ -37,9 +37,6 @@ class AttemptSource(Protocol):
 class EpisodeAttempts:
     """One tray of objects, each removed once grasped; then, or after 30 attempts, a new one.
 
-    A policy that remembers failures is told of them; the published ones choose at the same temperature
-    whatever happened, unless the planner refused a grasp.
-
     Args:
         simulation: The cell.
         policy: Chooses the grasps.
@@ -68,7 +65,6 @@ class EpisodeAttempts:
             max_attempts=EPISODE_ATTEMPTS,
         )
         self.num_refused = 0
-        self._failures = 0 if scene is None else scene.failures
         self._number = -1 if scene is None else scene.episode
         if scene is None:
             self._next_episode()
@@ -87,7 +83,7 @@ class EpisodeAttempts:
             observation = self._observation
             disagreements = self._episode.num_disagreements
             try:
-                decision = self._policy.choose(observation, rng, used, refusals + self._failures)
+                decision = self._policy.choose(observation, rng, used, refusals)
                 self._observation, outcome = self._episode.step(decision.grasp)
             except EmptyWorkspaceError:
                 self._next_episode()
@@ -97,19 +93,16 @@ class EpisodeAttempts:
                 refusals += 1
                 self._recover()
                 continue
-            is_failure = self._policy.remembers_failures and not outcome.is_success
-            self._failures = self._failures + 1 if is_failure else 0
             is_disagreeing = self._episode.num_disagreements > disagreements
             return Attempt(observation, decision, outcome, is_disagreeing)
 
     def scene(self, attempts: int) -> Scene:
         """Return where everything lies after some attempts."""
         done, objects = self._episode.num_attempts, placed_objects(self._world)
-        return Scene(attempts, self._number, done, 0, self._failures, objects)
+        return Scene(attempts, self._number, done, 0, 0, objects)
 
     def _next_episode(self) -> None:
         self._number += 1
-        self._failures = 0
         seed = derive_seed(self._seed, 6, self._number)
         self._observation = self._episode.reset(self._names(self._number), seed)
 

@@ -25,7 +25,7 @@ another, run `--only train` there, copy the folder, run `--only validate` here: 
 results are files in it, and no piece is done twice. Methods, seeds and attempts may be added later."""
 EPILOG = """examples:
   equigrasp bench table3 table5 --seeds 0 1 2 --dry-run     what there is to do, and for how long
-  equigrasp bench table3 --methods asr_published rot_fcn --seeds 0    these two first
+  equigrasp bench table3 --methods asr rot_fcn --seeds 0    these two first
   equigrasp bench table3 table5 --size paper --device cuda  as published, on a GPU"""
 
 

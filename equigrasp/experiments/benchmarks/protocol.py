@@ -32,7 +32,7 @@ class Benchmark:
 
 
 BASELINES = (
-    "asr_published",
+    "asr",
     "rot_fcn",
     "asr_baseline",
     "fcn",
@@ -43,7 +43,7 @@ BASELINES = (
     "rad_fcn",
 )
 ABLATIONS = (
-    "asr_published",
+    "asr",
     "asr_no_equivariance",
     "equ_asr",
     "asr_no_fcb",
@@ -58,14 +58,10 @@ BENCHMARKS = {
     "figure3": Benchmark("simulation", "Figure 3: baselines, simulation", BASELINES),
     "table5": Benchmark("simulation", "Table 5: ablations, simulation", ABLATIONS),
     "table1": Benchmark(
-        "robot",
-        "Table 1: 500 attempts, two trays",
-        ("random", "asr_published", "rot_fcn", "asr_baseline"),
+        "robot", "Table 1: 500 attempts, two trays", ("random", "asr", "rot_fcn", "asr_baseline")
     ),
     "table2": Benchmark(
-        "robot",
-        "Table 2: 500 and 1000 attempts, two trays",
-        ("random", "asr_published", "asr_c32"),
+        "robot", "Table 2: 500 and 1000 attempts, two trays", ("random", "asr", "asr_c32")
     ),
 }
 DEFAULT_ATTEMPTS = {"compact": 500, "paper": 1500, "tiny": 22}  # simulation

@@ -22,7 +22,7 @@ class Figure:
 
 # Names in the paper. Section 6.1 compares the best variation of each baseline.
 LABELS = {
-    "asr_published": "the paper's method",
+    "asr": "the paper's method",
     "rot_fcn": "Rot FCN (FCB, aug buff)",
     "asr_baseline": "ASR (aug buff)",
     "fcn": "FCN",
@@ -44,7 +44,7 @@ LABELS = {
 
 # By method and attempts. FCN's row cannot be read in the copy that we have.
 SIMULATION = {
-    "asr_published": {450: Figure(87.1, 0.7), 1500: Figure(90.7, 1.1)},
+    "asr": {450: Figure(87.1, 0.7), 1500: Figure(90.7, 1.1)},
     "rot_fcn": {450: Figure(35.5, 7.3), 1500: Figure(78.1, 1.8)},
     "asr_baseline": {450: Figure(34.0, 1.5), 1500: Figure(73.5, 3.2)},
     "equ_asr": {450: Figure(81.6, 1.2), 1500: Figure(83.3, 0.8)},
@@ -66,6 +66,6 @@ ROBOT = {
     "random": {"easy": Figure(35.3, 4.11), "hard": Figure(31.0, 2.16)},
     "rot_fcn": {"easy": Figure(35.0, 3.56)},
     "asr_baseline": {"easy": Figure(42.0, 10.6)},
-    "asr_published": {"easy": Figure(92.0, 3.56), "hard": Figure(89.3, 0.94)},
+    "asr": {"easy": Figure(92.0, 3.56), "hard": Figure(89.3, 0.94)},
     "asr_c32": {"easy": Figure(93.7, 1.25), "hard": Figure(90.0, 4.08)},
 }

@@ -31,18 +31,14 @@ class RestingObjects:
         self._looks_at_rest: dict[int, int] = {}
         physics.add_step_hook(self._before_step)
 
-    def wake(self, handle: int) -> None:
-        """Have an object move again, as after it was put elsewhere."""
-        self._looks_at_rest.pop(handle, None)
-        self._client.changeDynamics(
-            handle, -1, activationState=self._client.ACTIVATION_STATE_WAKE_UP
-        )
-
     def wake_all(self) -> None:
         """Begin anew with all objects awake, as where the state of the world is kept or returned to."""
         self._num_steps = 0
+        self._looks_at_rest.clear()
         for handle in self._handles:
-            self.wake(handle)
+            self._client.changeDynamics(
+                handle, -1, activationState=self._client.ACTIVATION_STATE_WAKE_UP
+            )
 
     def _before_step(self, now: float) -> None:
         self._num_steps += 1
