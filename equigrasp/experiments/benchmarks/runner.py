@@ -43,7 +43,7 @@ def run_plan(task: Task, num_workers: int, show: Show) -> int:
     """
     out, order = Path(task.out), task.order
     plan = [p for p in make_plan(order) if p.kind in task.only]
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     workers = [_Worker(task, i) for i in range(num_workers)]
     finished = _finished(plan, out)
     redraw(order, out)
@@ -64,6 +64,7 @@ def run_plan(task: Task, num_workers: int, show: Show) -> int:
             worker.stop()
         for worker in workers:
             worker.wait()
+        signal.signal(signal.SIGTERM, before)
     redraw(order, out)
     return sum(error_path(p, out).is_file() for p in plan)
 
