@@ -1,4 +1,9 @@
-"""Devices without physics, for tests and dry runs: they do as they are told, or fail on demand."""
+"""Devices without physics, for tests and dry runs: they do as they are told, or fail on demand.
+
+They may be asked from several threads.
+"""
+
+import threading
 
 import numpy as np
 
@@ -54,11 +59,13 @@ class FakeArm(Arm):
         is_silent: Never finishes a motion, as a controller that hangs.
         is_dead: Every motion ends as a fault, as a controller that died.
         force: What `tcp_force` reports.
+        commands: The trajectories that it was told to follow.
     """
 
     def __init__(self, config: ArmConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
+        self._lock = threading.RLock()
         self._is_connected = False
         self._positions = np.array(config.home_positions)
         self._trajectory: JointTrajectory | None = None
@@ -68,7 +75,7 @@ class FakeArm(Arm):
         self._is_tripped = False
         self.is_silent = False
         self.is_dead = False
-        self.num_commands = 0
+        self.commands: list[JointTrajectory] = []
         self.force: np.ndarray | None = None
 
     @property
@@ -79,6 +86,11 @@ class FakeArm(Arm):
     def limits(self) -> JointLimits:
         return self._config.limits
 
+    @property
+    def num_commands(self) -> int:
+        """How many trajectories it was told to follow."""
+        return len(self.commands)
+
     def connect(self) -> None:
         self._is_connected = True
 
@@ -87,29 +99,33 @@ class FakeArm(Arm):
         self._is_connected = False
 
     def joint_state(self) -> JointState:
-        self._update()
-        still = np.zeros_like(self._positions)
-        return JointState(self._clock.stamp(), self._positions.copy(), still, still)
+        with self._lock:
+            self._update()
+            still = np.zeros_like(self._positions)
+            return JointState(self._clock.stamp(), self._positions.copy(), still, still)
 
     def start_trajectory(self, trajectory: JointTrajectory) -> None:
-        self._update()
-        if self._is_tripped:
-            raise ArmStoppedError(self._fault.message, self._fault.reason)
-        self.limits.check_trajectory(trajectory, self.joint_names, self._positions)
-        self._trajectory, self._began = trajectory, self._clock.now()
-        self._state = MotionState.MOVING
-        self.num_commands += 1
-        if self.is_dead:
-            self._fail(StopReason.OTHER)
+        with self._lock:
+            self._update()
+            if self._is_tripped:
+                raise ArmStoppedError(self._fault.message, self._fault.reason)
+            self.limits.check_trajectory(trajectory, self.joint_names, self._positions)
+            self._trajectory, self._began = trajectory, self._clock.now()
+            self._state = MotionState.MOVING
+            self.commands.append(trajectory)
+            if self.is_dead:
+                self._fail(StopReason.OTHER)
 
     def motion_status(self) -> MotionStatus:
-        self._update()
-        return self._fault if self._state is MotionState.FAULT else MotionStatus(self._state)
+        with self._lock:
+            self._update()
+            return self._fault if self._state is MotionState.FAULT else MotionStatus(self._state)
 
     def stop(self) -> None:
-        if self._state is MotionState.MOVING:
-            self._update()
-            self._state, self._trajectory = MotionState.STOPPED, None
+        with self._lock:
+            if self._state is MotionState.MOVING:
+                self._update()
+                self._state, self._trajectory = MotionState.STOPPED, None
 
     def tcp_force(self) -> np.ndarray | None:
         return self.force
@@ -120,17 +136,20 @@ class FakeArm(Arm):
 
     def trip(self, reason: StopReason) -> None:
         """Fault: stop as the robot's own safety functions do, until `recover()`."""
-        self._update()
-        self._is_tripped = True
-        self._fail(reason)
+        with self._lock:
+            self._update()
+            self._is_tripped = True
+            self._fail(reason)
 
     def recover(self) -> None:
-        self._is_tripped, self._state = False, MotionState.IDLE
+        with self._lock:
+            self._is_tripped, self._state = False, MotionState.IDLE
 
     def _fail(self, reason: StopReason) -> None:
         message = f"the fake arm was told to die: {reason.value}"
-        self._state, self._trajectory = MotionState.FAULT, None
-        self._fault = MotionStatus(self._state, message, reason)
+        with self._lock:
+            self._state, self._trajectory = MotionState.FAULT, None
+            self._fault = MotionStatus(self._state, message, reason)
 
     def _update(self) -> None:
         if not self._is_connected:
@@ -157,6 +176,7 @@ class FakeGripper(Gripper):
     def __init__(self, config: GripperConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
+        self._lock = threading.RLock()
         self._is_connected = False
         self._width = self._target = config.limits.stroke
         self._speed = config.limits.max_speed
@@ -181,23 +201,27 @@ class FakeGripper(Gripper):
         self._is_connected = False
 
     def state(self) -> GripperState:
-        self._update()
-        return GripperState(self._clock.stamp(), self._width, 0.0, self._is_stalled())
+        with self._lock:
+            self._update()
+            return GripperState(self._clock.stamp(), self._width, 0.0, self._is_stalled())
 
     def start_move(self, width: float, speed: float, force: float) -> None:
-        self._update()
-        self.limits.check(width, speed, force)
-        self._target, self._speed, self._state = width, speed, MotionState.MOVING
-        self.num_commands += 1
+        with self._lock:
+            self._update()
+            self.limits.check(width, speed, force)
+            self._target, self._speed, self._state = width, speed, MotionState.MOVING
+            self.num_commands += 1
 
     def motion_status(self) -> MotionStatus:
-        self._update()
-        return MotionStatus(self._state)
+        with self._lock:
+            self._update()
+            return MotionStatus(self._state)
 
     def stop(self) -> None:
-        if self._state is MotionState.MOVING:
-            self._update()
-            self._target, self._state = self._width, MotionState.STOPPED
+        with self._lock:
+            if self._state is MotionState.MOVING:
+                self._update()
+                self._target, self._state = self._width, MotionState.STOPPED
 
     def _is_stalled(self) -> bool:
         return self._target < self.object_width <= self._width + 1e-9 and (
