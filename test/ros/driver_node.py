@@ -1,4 +1,4 @@
-"""Spin a driver node in this process, with a node beside it that listens."""
+"""Spin nodes in this process: any, or a driver with a node beside it that listens."""
 
 import contextlib
 import os
@@ -10,6 +10,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from graph import wait_for
 from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from equigrasp.nodes import names, qos
@@ -32,6 +33,22 @@ def ros(domain_id: int, **parameters: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def spinning(*nodes: Node) -> Iterator[None]:
+    """Spin nodes in threads, then destroy them: what they latched is not heard by the next test."""
+    executor = MultiThreadedExecutor(4)
+    for node in nodes:
+        executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    yield
+    executor.shutdown(timeout_sec=5.0)
+    thread.join(5.0)
+    assert not thread.is_alive()
+    for node in nodes:
+        node.destroy_node()
+
+
+@contextlib.contextmanager
 def active(
     node: ManagedNode,
     action: Any,
@@ -49,9 +66,6 @@ def active(
         levels: Its levels on /diagnostics go here.
     """
     tester = rclpy.create_node("tester")
-    executor = MultiThreadedExecutor(4)
-    for each in (node, tester):
-        executor.add_node(each)
     client = ActionClient(tester, action, name)
     tester.create_subscription(JointState, names.JOINT_STATES, joint_states.append, qos.reliable())
     tester.create_subscription(
@@ -60,12 +74,8 @@ def active(
         lambda message: levels.append(message.status[0].level),
         qos.reliable(),
     )
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    node.autostart()
-    wait_for(client.server_is_ready, 20.0, f"the action '{name}'")
-    yield client
-    node.end()
-    executor.shutdown(timeout_sec=1.0)
-    thread.join(5.0)
-    assert not thread.is_alive()
+    with spinning(node, tester):
+        node.autostart()
+        wait_for(client.server_is_ready, 20.0, f"the action '{name}'")
+        yield client
+        node.end()

@@ -15,10 +15,10 @@ pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
 from control_msgs.action import GripperCommand  # noqa: E402
+from driver_node import ros, spinning  # noqa: E402
 from equigrasp_interfaces.action import MoveHome  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
@@ -83,17 +83,10 @@ class Server:
 
 @pytest.fixture
 def node() -> Iterator[Node]:
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    rclpy.init(domain_id=DOMAIN)
-    node = rclpy.create_node("client")
-    executor = MultiThreadedExecutor(2)
-    executor.add_node(node)
-    spinner = threading.Thread(target=executor.spin, daemon=True)
-    spinner.start()
-    yield node
-    executor.shutdown(timeout_sec=5.0)
-    rclpy.try_shutdown()
-    spinner.join(5.0)
+    with ros(DOMAIN):
+        node = rclpy.create_node("client")
+        with spinning(node):
+            yield node
 
 
 @pytest.fixture

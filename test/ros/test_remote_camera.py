@@ -1,7 +1,5 @@
 """A camera behind topics: what is heard, what is straightened, and what is said when it cannot be."""
 
-import os
-import threading
 from collections.abc import Iterator
 
 import cv2
@@ -10,9 +8,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-import rclpy  # noqa: E402
+from driver_node import ros, spinning  # noqa: E402
 from graph import wait_for  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.publisher import Publisher  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
@@ -53,18 +50,10 @@ class StampClock(WallClock):
 
 @pytest.fixture
 def node() -> Iterator[Node]:
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    rclpy.init(domain_id=63)
-    node = Node("tester")
-    executor = MultiThreadedExecutor(2)
-    executor.add_node(node)
-    spinner = threading.Thread(target=executor.spin, daemon=True)
-    spinner.start()
-    yield node
-    executor.shutdown(timeout_sec=2.0)
-    node.destroy_node()  # or what it latched is heard by the next test
-    rclpy.try_shutdown()
-    spinner.join(5.0)
+    with ros(63):
+        node = Node("tester")
+        with spinning(node):
+            yield node
 
 
 def _color_camera(

@@ -11,12 +11,11 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-import rclpy  # noqa: E402
 from control_msgs.action import FollowJointTrajectory, GripperCommand  # noqa: E402
+from driver_node import ros, spinning  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.action import ActionServer, CancelResponse, GoalResponse  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
@@ -78,17 +77,10 @@ class SlowController(Node):
 
 @pytest.fixture
 def controller(arm_config: ArmConfig) -> Iterator[SlowController]:
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    rclpy.init(domain_id=85 + os.getpid() % 5)
-    node = SlowController(arm_config.joint_names)
-    executor = MultiThreadedExecutor(4)
-    executor.add_node(node)
-    spinner = threading.Thread(target=executor.spin, daemon=True)
-    spinner.start()
-    yield node
-    executor.shutdown(timeout_sec=5.0)
-    rclpy.try_shutdown()
-    spinner.join(5.0)
+    with ros(85 + os.getpid() % 5):
+        node = SlowController(arm_config.joint_names)
+        with spinning(node):
+            yield node
 
 
 @pytest.fixture
