@@ -69,7 +69,7 @@ class RemoteCamera(Camera):
         profiles = [(topic, qos.sensor_data()) for topic in self._topics]
         if (
             has_color
-        ):  # of a picture of a megapixel, best effort loses parts; not all drivers offer more
+        ):  # best effort loses parts of a picture of a megapixel; not all drivers offer more
             profiles.append((names.COLOR_IMAGE, qos.reliable(2)))
         for topic, profile in profiles:
             node.create_subscription(

@@ -21,10 +21,8 @@ _logger = logging.getLogger(__name__)
 _MOTION_TIMEOUT = 2.0  # [s] beyond the time of a whole stroke at the commanded speed
 _CONTACTS = (Detection.CONTACT_OPENING, Detection.CONTACT_CLOSING)
 _SPEED_WINDOW = 0.2  # [s] over which the speed is averaged; one count is 0.4 mm
-_STUCK, _SOME_WAY = (
-    1,
-    8,
-)  # counts that fingers moved at most, of those that they were to move at least
+_STUCK = 1  # counts that fingers moved at most ...
+_SOME_WAY = 8  # ... of those that they were to move at least
 # End stops beyond these are not those of the fingers.
 _MAX_OPEN_COUNTS, _MIN_CLOSED_COUNTS = 25, 200
 
