@@ -59,14 +59,14 @@ class AsrTrainingConfig(TrainingConfig):
             best yaw but the tried one (L1', equation 11); `reward` (L1, equation 10).
         num_off_policy_pixels: k of the loss L1''; 0: no such term.
         off_policy_temperature: Temperature at which these pixels are drawn.
-        precision: Of the convolutions in an SGD step; weights stay float32. Whether bfloat16 learns
-            as well has not been measured.
+        precision: Of the convolutions in an SGD step; weights stay float32. `auto`: bfloat16 where
+            the device multiplies it natively, else float32.
     """
 
     q1_target: Literal["best_other_yaw", "reward"] = "best_other_yaw"
     num_off_policy_pixels: int = 10
     off_policy_temperature: float = 1.0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,6 +3,7 @@
 import torch
 
 from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.learning.precision import is_half_precision
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.methods.asr.losses import (
     mean_over_views,
@@ -50,8 +51,9 @@ class AsrLearner:
         for module in self.modules.values():
             module.train()
         with sharing_filters(*self.modules.values()):
-            is_half = self._config.precision == "bfloat16"
-            with torch.autocast(batch.heightmaps.device.type, torch.bfloat16, is_half):
+            device = batch.heightmaps.device
+            is_half = is_half_precision(self._config.precision, device)
+            with torch.autocast(device.type, torch.bfloat16, is_half):
                 loss_on, loss_off, loss_q2 = self._losses(batch, seed)
             loss = loss_on + loss_off + loss_q2
             self.optimizer.zero_grad(set_to_none=True)
