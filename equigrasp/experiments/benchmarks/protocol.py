@@ -33,6 +33,7 @@ class Benchmark:
 
 BASELINES = (
     "asr",
+    "equigrasp",
     "rot_fcn",
     "asr_baseline",
     "fcn",
