@@ -32,6 +32,9 @@ class ServoReference:
         self._bridge: CubicHermiteSpline | None = None
         self._time = self._bridge_time = 0.0
         self._pace = 1.0  # share of its speed at which the trajectory is followed
+        self._lead = np.zeros(len(positions))  # of the set-point over the joints, as a stop begins
+        self._stop_time = self._stop_duration = 0.0
+        self._slowing = np.array(positions, dtype=float)
         self.positions = np.array(positions, dtype=float)
         self.velocities = np.zeros_like(self.positions)
 
@@ -45,7 +48,7 @@ class ServoReference:
     @property
     def is_at_rest(self) -> bool:
         """Whether no trajectory is followed and the set-point stands still."""
-        return self._spline is None and not np.any(self.velocities)
+        return self._spline is None and not (np.any(self.velocities) or np.any(self._lead))
 
     def follow(self, trajectory: JointTrajectory) -> None:
         """Begin a trajectory that the limits have passed."""
@@ -74,25 +77,34 @@ class ServoReference:
         """
         self._pace = 0.0
 
-    def brake(self) -> None:
-        """Leave the trajectory and decelerate at the stop accelerations."""
+    def hold(self) -> None:
+        """Leave a trajectory that has ended: the set-point stays."""
         self._spline = self._bridge = None
+        self._lead, self.velocities = np.zeros_like(self._lead), np.zeros_like(self._lead)
 
-    def brake_from(self, positions: np.ndarray, velocities: np.ndarray) -> None:
-        """Let go of the set-point: decelerate from where the joints really are."""
-        self.brake()
-        self.positions = np.array(positions, dtype=float)
+    def brake(self, positions: np.ndarray, velocities: np.ndarray) -> None:
+        """Leave the trajectory: the joints decelerate from where they are, at the stop accelerations.
+
+        A servo moves because its set-point leads. A set-point that braked itself would stop the joints
+        only when they have caught up with it; here its lead is taken back while they slow down.
+
+        Args:
+            positions: Measured, shape (n,) [rad].
+            velocities: Measured, shape (n,) [rad/s].
+        """
+        self._spline = self._bridge = None
+        self._lead = self.positions - positions
+        self._stop_time = 0.0
+        self._stop_duration = float((np.abs(velocities) / self._brake).max())
+        self._slowing = np.array(positions, dtype=float)
         self.velocities = np.array(velocities, dtype=float)
 
     def advance(self, step: float, speed_fraction: float) -> None:
         """Let `step` [s] pass, of which the trajectory sees the share `speed_fraction`."""
-        if self._spline is None:
-            slower = np.maximum(np.abs(self.velocities) - self._brake * step, 0.0)
-            slower *= np.sign(self.velocities)
-            self.positions = self.positions + 0.5 * (self.velocities + slower) * step
-            self.velocities = slower
-        else:
+        if self._spline is not None:
             self._follow(self._spline, step, speed_fraction)
+        elif np.any(self._lead) or np.any(self.velocities):
+            self._slow_down(step)
         self.positions = np.clip(self.positions, self._limits.lower, self._limits.upper)
 
     def _follow(self, spline: CubicHermiteSpline, step: float, speed_fraction: float) -> None:
@@ -110,6 +122,17 @@ class ServoReference:
             return
         self.positions = self.positions + self._bridge(self._bridge_time)
         self.velocities = self.velocities + self._bridge(self._bridge_time, 1)
+
+    def _slow_down(self, step: float) -> None:
+        slower = np.maximum(np.abs(self.velocities) - self._brake * step, 0.0)
+        slower *= np.sign(self.velocities)
+        self._slowing = self._slowing + 0.5 * (self.velocities + slower) * step
+        self.velocities = slower
+        self._stop_time += step
+        if self._stop_time >= self._stop_duration:
+            self._lead = np.zeros_like(self._lead)
+        left = max(0.0, 1.0 - self._stop_time / max(self._stop_duration, step))
+        self.positions = self._slowing + left * self._lead
 
     def _make_bridge(
         self, offset: np.ndarray, difference: np.ndarray

@@ -40,9 +40,9 @@ class UrConfig:
     """
 
     host: str
-    # Look-ahead and gain as in Universal_Robots_ROS2_Driver: the stiffest, with the least lag.
+    # The gain as in Universal_Robots_ROS2_Driver, the stiffest; the look-ahead by measurement.
     servo_rate: float = 125.0
-    servo_lookahead_time: float = 0.03
+    servo_lookahead_time: float = 0.05
     servo_gain: float = 2000.0
     payload_mass: float = 0.0
     payload_cog: tuple[float, float, float] = (0.0, 0.0, 0.0)

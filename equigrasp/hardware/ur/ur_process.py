@@ -154,7 +154,8 @@ class _Servo:
         self._lag = setup.config.servo_lookahead_time + _LAG
         self._limits = setup.limits
         self._joint_names = setup.joint_names
-        self._reference = ServoReference(setup.limits, robot.read().joints.positions)
+        self._joints = robot.read().joints
+        self._reference = ServoReference(setup.limits, self._joints.positions)
         self._number = 0
         self._status = MotionStatus(MotionState.IDLE)
         self._time_at_end = 0.0
@@ -180,7 +181,7 @@ class _Servo:
     def brake(self) -> None:
         """Begin to decelerate, if something moves."""
         if self._status.state is MotionState.MOVING:
-            self._reference.brake()
+            self._reference.brake(self._joints.positions, self._joints.velocities)
             self._status = MotionStatus(MotionState.STOPPING)
 
     def interrupt(self) -> None:
@@ -191,7 +192,7 @@ class _Servo:
         """Move the set-point on by `step` [s], send it and return the state."""
         state = self._robot.read()
         self._fault = self._fault or state.fault
-        joints = state.joints
+        joints = self._joints = state.joints
         if self._fault:
             # Whoever unlocks the robot finds the set-point where it stands.
             self._reference = ServoReference(self._limits, joints.positions)
@@ -224,13 +225,13 @@ class _Servo:
         elif self._reference.is_at_end:
             self._time_at_end += step
             if errors.max() < _SETTLE_TOLERANCE and is_still:
-                self._reference.brake()
+                self._reference.hold()
                 self._status = MotionStatus(MotionState.SUCCEEDED)
             elif self._time_at_end > _SETTLE_TIME:
                 self._fail(joints, errors)
 
     def _fail(self, joints: JointState, errors: np.ndarray) -> None:
-        self._reference.brake_from(joints.positions, joints.velocities)
+        self._reference.brake(joints.positions, joints.velocities)
         self._status = MotionStatus(
             MotionState.FAULT,
             f"Joint '{self._joint_names[int(errors.argmax())]}' is {errors.max():.3f} rad from its "

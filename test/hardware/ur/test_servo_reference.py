@@ -44,13 +44,14 @@ def test_the_last_point_is_reached_in_time(reference: ServoReference) -> None:
     assert reference.positions[0] == pytest.approx(goal)
 
 
-def test_half_the_pace_takes_the_same_way_in_twice_the_time(reference: ServoReference) -> None:
-    start = reference.positions
-    reference.follow(ramp(start, 0.4, 0.8))
-    whole = run(reference, 100)
-    reference.brake_from(start, np.zeros_like(start))
-    reference.follow(ramp(start, 0.4, 0.8))
-    half = run(reference, 200, 0.5)
+def test_half_the_pace_takes_the_same_way_in_twice_the_time(arm_config: ArmConfig) -> None:
+    start = np.array(arm_config.home_positions)
+    paces = []
+    for count, pace in ((100, 1.0), (200, 0.5)):
+        reference = ServoReference(arm_config.limits, start)
+        reference.follow(ramp(start, 0.4, 0.8))
+        paces.append(run(reference, count, pace))
+    whole, half = paces
     assert half[1::2] == pytest.approx(whole)
 
 
@@ -68,12 +69,55 @@ def test_a_brake_keeps_to_the_stop_acceleration(
     run(reference, 62)
     speed = reference.velocities[0]
     assert speed > 1.3
-    reference.brake()
+    reference.brake(reference.positions, reference.velocities)
     points = run(reference, 15)
     assert reference.is_at_rest
     rate = arm_config.limits.stop_accelerations[0]
     assert points[-1] - points[0] < speed**2 / (2 * rate)
     assert np.abs(np.diff(points, 2)).max() / _STEP**2 < 1.05 * rate
+
+
+@pytest.mark.parametrize("lookahead_time", [0.03, 0.08])
+@pytest.mark.parametrize("speed", [0.3, 1.0, 2.5])
+def test_joints_that_lag_behind_stop_as_soon_as_if_they_did_not(
+    speed: float, lookahead_time: float, reference: ServoReference, arm_config: ArmConfig
+) -> None:
+    start = reference.positions[0]
+    reference.follow(ramp(reference.positions, 3.0 * speed / 1.5, 3.0))  # at most `speed`
+    joint = Follower(start, lookahead_time)
+    for _ in range(int(1.5 / _STEP)):
+        reference.advance(_STEP, 1.0)
+        joint.follow(reference.positions[0])
+    lag = reference.positions[0] - joint.position
+    assert joint.speed == pytest.approx(speed, rel=0.02)
+    assert lag == pytest.approx(speed * lookahead_time, rel=0.2)
+    asked = joint.position
+    seen = (reference.positions.copy(), np.zeros(6))
+    seen[0][0], seen[1][0] = joint.position, joint.speed
+    reference.brake(*seen)
+    speeds = [joint.speed]
+    for _ in range(60):
+        reference.advance(_STEP, 1.0)
+        joint.follow(reference.positions[0])
+        speeds.append(joint.speed)
+    assert reference.is_at_rest and abs(joint.speed) < 0.01
+    rate = arm_config.limits.stop_accelerations[0]
+    assert joint.position - asked < speed**2 / (2.0 * rate) + 0.1 * lag
+    assert np.abs(np.diff(speeds)).max() / _STEP < 1.2 * rate
+
+
+class Follower:
+    """A joint that a position servo pulls, critically damped, behind a target."""
+
+    def __init__(self, position: float, lookahead_time: float) -> None:
+        self.position, self.speed = position, 0.0
+        self._pull = 2.0 * _STEP / lookahead_time
+
+    def follow(self, target: float) -> None:
+        """Let a cycle pass."""
+        way = (target - self.position) * self._pull**2 / _STEP
+        self.speed = (self.speed + way) / (1.0 + self._pull) ** 2
+        self.position += self.speed * _STEP
 
 
 def test_a_start_that_is_off_is_joined_without_a_jump(
@@ -102,7 +146,7 @@ def test_set_points_stay_within_the_joint_ranges(
     reference: ServoReference, arm_config: ArmConfig
 ) -> None:
     upper = np.array(arm_config.limits.upper)
-    reference.brake_from(upper - 0.001, np.full(6, 1.0))
+    reference.brake(upper - 0.001, np.full(6, 1.0))
     run(reference, 20)
     assert (reference.positions <= upper).all()
 
