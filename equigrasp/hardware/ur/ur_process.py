@@ -38,6 +38,7 @@ _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
 _LAG = 0.07  # [s] beyond the look-ahead by which a joint that moves may lag behind its set-point
 _SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
 _LONGEST_STEP = 2.0  # periods by which the set-point advances at most after a delay
+_POLLS = 8  # looks for the controller's next cycle in a period
 _INTERRUPTION = 5.0  # periods without a set-point after which the robot stands at the last one
 _VARIABLES = [
     "timestamp",
@@ -68,7 +69,7 @@ class _Robot:
         self._control: Any = load_library("rtde_control").RTDEControlInterface(
             config.host, config.servo_rate
         )
-        self._last_stamp = self._silence = 0.0
+        self._last_stamp = self._last_cycle = self._silence = 0.0
         self._last_read = time.monotonic()
         self._wait_for_script()
         if not (
@@ -85,6 +86,20 @@ class _Robot:
             if time.monotonic() > deadline:
                 raise DeviceError(f"the control script did not run within {_SCRIPT_TIMEOUT} s.")
             time.sleep(self.period)
+
+    def wait(self) -> float:
+        """Wait for the controller's next cycle; return what has passed by its clock [s], 0 if none comes.
+
+        One set-point for each of its cycles, at its own pace: two clocks of 125 Hz that drift would now
+        and then give it two, or none, and the joints would answer with a jerk.
+        """
+        deadline = time.monotonic() + _LONGEST_STEP * self.period
+        while (stamp := self._receive.getTimestamp()) == self._last_cycle:
+            if time.monotonic() > deadline:
+                return 0.0
+            time.sleep(self.period / _POLLS)
+        step, self._last_cycle = stamp - self._last_cycle, stamp
+        return max(0.0, float(step))  # a controller that was started anew counts from zero
 
     def read(self) -> UrReport:
         """Return the newest state; raise `DeviceError` when the link is lost."""
@@ -271,16 +286,14 @@ class _Publisher:
 
 
 def _serve(pipe: Connection, robot: _Robot, servo: _Servo, publisher: _Publisher) -> None:
-    last = time.monotonic()
+    robot.wait()  # the first cycle counts from here
     is_ending = False
     while not (is_ending and servo.is_at_rest):
+        step = robot.wait()
         is_ending = is_ending or _take_orders(pipe, servo)
-        now = time.monotonic()
-        if now - last > _INTERRUPTION * robot.period:
+        if step > _INTERRUPTION * robot.period:
             servo.interrupt()
-        publisher.publish(servo.cycle(min(now - last, _LONGEST_STEP * robot.period)))
-        last = now
-        time.sleep(max(0.0, now + robot.period - time.monotonic()))
+        publisher.publish(servo.cycle(min(step, _LONGEST_STEP * robot.period)))
     robot.stop_script()
 
 
