@@ -67,7 +67,7 @@ class MotionRecord:
         self._cell, self._arm = cell, cell.load_arm()
         self._check = TrajectoryCheck(cell)
         self._lock = threading.Lock()
-        self._samples: list[tuple[float, np.ndarray, np.ndarray, np.ndarray]] = []
+        self._samples: list[tuple[float, float, np.ndarray, np.ndarray, np.ndarray]] = []
         self._rows = {
             name: RecordRow(name)
             for name in (
@@ -85,12 +85,14 @@ class MotionRecord:
             )
         }
 
-    def add(self, joints: JointState, commanded: np.ndarray) -> None:
-        """Take in one sample: measured joints, commanded speeds (n,) [rad/s]."""
+    def add(self, time: float, joints: JointState, commanded: np.ndarray) -> None:
+        """Take in one sample: the controller's time [s], measured joints, commanded speeds (n,) [rad/s]."""
         with self._lock:
-            if self._samples and joints.stamp <= self._samples[-1][0]:
+            if self._samples and joints.stamp <= self._samples[-1][1]:
                 return  # the controller's cycle was shorter than a step of physics
-            self._samples.append((joints.stamp, joints.positions, joints.velocities, commanded))
+            self._samples.append(
+                (time, joints.stamp, joints.positions, joints.velocities, commanded)
+            )
             if len(self._samples) >= _CHUNK:
                 self._digest()
 
@@ -102,7 +104,8 @@ class MotionRecord:
             return list(self._rows.values())
 
     def _digest(self) -> None:
-        stamps, positions, velocities, commanded = map(np.array, zip(*self._samples, strict=True))
+        columns = map(np.array, zip(*self._samples, strict=True))
+        times, stamps, positions, velocities, commanded = columns
         self._samples = self._samples[-1:]  # the next chunk's differences begin with it
         limits, safety = self._arm.limits, self._cell.safety
         names = self._arm.joint_names
@@ -110,8 +113,8 @@ class MotionRecord:
         self._hold("joint position, lower [rad]", positions[1:], limits.lower, names, -1.0)
         self._hold("joint position, upper [rad]", positions[1:], limits.upper, names)
         self._hold_rate("joint speed [rad/s]", np.abs(velocities[1:]), limits.velocities, names)
-        self._hold_accelerations("in one cycle", stamps, commanded, 1)
-        self._hold_accelerations("over 50 ms", stamps, commanded, _WINDOW)
+        self._hold_accelerations("in one cycle", times, commanded, 1)
+        self._hold_accelerations("over 50 ms", times, commanded, _WINDOW)
         tool, heights = self._check.places(positions)
         points, heights = tool[1:, :3].reshape(-1, 9), heights[1:]
         axes = tuple(f"{p} {a}" for p in ("TCP", "fingertip", "fingertip") for a in "xyz")
@@ -125,13 +128,12 @@ class MotionRecord:
         self._hold_rate("TCP speed [m/s]", speeds, (safety.tcp_speed,), ("TCP",))
 
     def _hold_accelerations(
-        self, span: str, stamps: np.ndarray, commanded: np.ndarray, width: int
+        self, span: str, times: np.ndarray, commanded: np.ndarray, width: int
     ) -> None:
-        if len(stamps) <= width:
+        if len(times) <= width:
             return
-        change = (commanded[width:] - commanded[:-width]) / (stamps[width:] - stamps[:-width])[
-            :, None
-        ]
+        spans = times[width:] - times[:-width]
+        change = (commanded[width:] - commanded[:-width]) / spans[:, None]
         is_up = change * commanded[width:] > 0.0
         limits, names = self._arm.limits, self._arm.joint_names
         for what, values, bounds in (

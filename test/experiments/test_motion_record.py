@@ -23,7 +23,7 @@ def record(
         q, qd, wanted = HOME.copy(), still.copy(), still.copy()
         q[joint], qd[joint] = position, velocity
         wanted[joint] = velocity if commanded is None else commanded[i]
-        made.add(JointState(100.0 + i * STEP, q, qd, still), wanted)
+        made.add(i * STEP, JointState(100.0 + i * STEP, q, qd, still), wanted)
     return {row.quantity.split(" [")[0]: row for row in made.rows()}
 
 

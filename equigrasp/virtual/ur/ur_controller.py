@@ -43,8 +43,8 @@ class UrController:
         is_remote: Remote control (e-Series); in local control no script is accepted.
         refuses_scripts: Fault: uploaded scripts do not start.
         servo_gain: Gain of the last servoj.
-        watch: Called once a cycle with the measured joints and the speeds that the controller commands,
-            shape (6,) [rad/s].
+        watch: Called once a cycle with the controller's time [s], the measured joints and the speeds
+            that it commands, shape (6,) [rad/s].
         lock: Held while a cycle runs and while a client is served.
     """
 
@@ -58,7 +58,7 @@ class UrController:
         self.is_remote = True
         self.refuses_scripts = False
         self.servo_gain = 0.0
-        self.watch: Callable[[JointState, np.ndarray], None] = lambda *sample: None
+        self.watch: Callable[[float, JointState, np.ndarray], None] = lambda *sample: None
         self.watchdog_period: float | None = None
         self.stop_deceleration = float(min(arm.limits.stop_accelerations))
         self._arm = arm
@@ -85,7 +85,7 @@ class UrController:
                 self.trigger_protective_stop()
             joints = self._arm.joint_state()
             motion = self._motion
-            self.watch(joints, motion.target_velocities)
+            self.watch(self.state.timestamp, joints, motion.target_velocities)
             force = self._arm.tcp_force()
             if force is not None:  # the controller's base is turned by half a turn about z
                 self.state.tcp_force = (-force[0], -force[1], force[2], 0.0, 0.0, 0.0)

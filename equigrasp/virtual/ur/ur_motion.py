@@ -54,14 +54,13 @@ class UrMotion:
     Args:
         arm: The arm to move, connected.
         clock: The arm's own clock; advanced by `advance`.
-        cycle: Duration of a control cycle [s].
+        cycle: Duration of a control cycle [s]; the arm's own steps need not divide it.
     """
 
     def __init__(self, arm: Arm, clock: Clock, cycle: float) -> None:
         self._arm = arm
         self._clock = clock
         self._cycle = cycle
-        self._now = clock.now()
         self._brake = np.asarray(arm.limits.stop_accelerations)
         self._command: Rest | Servo | Speed | Move = Rest(float(self._brake.min()))
         self.target_positions = arm.joint_state().positions
@@ -86,10 +85,10 @@ class UrMotion:
         self._command = command
 
     def advance(self, until: float, speed_fraction: float) -> None:
-        """Let the arm's time pass and tell it how to go on.
+        """Let the arm's time pass until the end of a cycle and tell it how to go on.
 
         Args:
-            until: Time of the arm's clock [s].
+            until: End of the cycle by the arm's clock [s].
             speed_fraction: Share of the programmed speed, 0 to 1.
 
         Raises:
@@ -97,16 +96,12 @@ class UrMotion:
         """
         while self._clock.now() < until:
             self._clock.pause()
-        now = self._clock.now()
-        step, self._now = now - self._now, now
-        if step <= 0.0:
-            return
         was_at_rest = self.is_at_rest
-        velocities = self._next_velocities(step, max(speed_fraction, 1e-6))
-        self.target_positions = self.target_positions + velocities * step
+        velocities = self._next_velocities(self._cycle, max(speed_fraction, 1e-6))
+        self.target_positions = self.target_positions + velocities * self._cycle
         self.target_velocities = velocities
         if not (was_at_rest and self.is_at_rest):
-            self._send()
+            self._send(self._clock.now() - until)
 
     def give_way(self) -> None:
         """Hold the arm where it is now: used when something blocks it."""
@@ -147,10 +142,12 @@ class UrMotion:
         )
         return np.asarray(error / distance * speed)
 
-    def _send(self) -> None:
+    def _send(self, lateness: float) -> None:
+        """Give the arm a cycle of motion; its clock has gone a little beyond the cycle's end."""
         speeds = np.abs(self.target_velocities)
         tail = max(float((speeds / self._brake).max()), self._cycle)
-        ahead = self.target_positions + self.target_velocities * self._cycle
+        here = self.target_positions + self.target_velocities * lateness
+        ahead = here + self.target_velocities * self._cycle
         end = np.clip(
             ahead + 0.5 * self.target_velocities * tail,
             self._arm.limits.lower,
@@ -158,7 +155,7 @@ class UrMotion:
         )
         trajectory = JointTrajectory(
             np.array([0.0, self._cycle, self._cycle + tail]),
-            np.vstack([self.target_positions, ahead, end]),
+            np.vstack([here, ahead, end]),
             np.vstack([self.target_velocities] * 2 + [np.zeros_like(end)]),
         )
         try:
