@@ -11,9 +11,11 @@ from equigrasp.experiments.speed.learning_speed import Floor, LearningSpeed
 from equigrasp.experiments.speed.replay_memory import measure_replay
 from equigrasp.experiments.speed.simulation_speed import measure_simulation
 from equigrasp.experiments.speed.stopwatch import Comparison, matrix_rates
+from equigrasp.learning.precision import is_half_precision
 from equigrasp.methods.registry import load_method
 
-_REPEATS = {"asr_compact": 7, "asr_paper": 3}  # a step at paper size takes long
+_COMPACT, _PAPER = ("asr_compact", "equigrasp_compact"), ("asr_paper", "equigrasp_paper")
+_REPEATS = dict.fromkeys(_COMPACT, 7) | dict.fromkeys(_PAPER, 3)  # a step of these takes long
 
 
 def bench(has_paper_size: bool = True, out: Path | None = None) -> None:
@@ -24,8 +26,8 @@ def bench(has_paper_size: bool = True, out: Path | None = None) -> None:
         out: Folder for `speed.csv`; None: `results/bench`.
     """
     comparisons, floors, lines = [], [], list(_describe_machine())
-    methods = list(_REPEATS)[: 1 + has_paper_size]
-    for method in tqdm(methods, desc="learning and acting", unit="size"):
+    methods = _COMPACT + _PAPER * has_paper_size
+    for method in tqdm(methods, desc="learning and acting", unit="method"):
         found, bounds = LearningSpeed(method).measure(_REPEATS[method])
         comparisons += found
         floors += bounds
@@ -54,7 +56,8 @@ def write_comparisons(path: Path, comparisons: list[Comparison]) -> None:
 
 
 def _describe_machine() -> Iterator[str]:
-    rates = ", ".join(f"{k} {2e-9 * v:.0f} GFLOP/s" for k, v in matrix_rates().items())
+    found = matrix_rates() | matrix_rates(is_half_precision("auto", torch.device("cpu")))
+    rates = ", ".join(f"{k} {2e-9 * v:.0f} GFLOP/s" for k, v in found.items())
     yield f"{torch.get_num_threads()} threads; measured: {rates}"
 
 

@@ -16,6 +16,7 @@ from equigrasp.experiments.speed.stopwatch import (
     matrix_rates,
 )
 from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.learning.precision import is_half_precision
 from equigrasp.methods.registry import load_method
 from equigrasp.networks.logit_map import logit_map
 from equigrasp.networks.outputs import success_probability
@@ -54,6 +55,7 @@ class LearningSpeed:
     def __init__(self, method: str, batch_size: int | None = None) -> None:
         package, config = load_method(method)
         torch.set_num_threads(config.training.num_threads)
+        self._is_half = is_half_precision(config.training.precision, torch.device("cpu"))
         modules = package.make_networks(config, 0)
         self.method = method
         self.reference = ReferenceMethod(
@@ -82,8 +84,8 @@ class LearningSpeed:
     def measure(self, repeats: int) -> tuple[list[Comparison], list[Floor]]:
         """Time ours and the reference in turn."""
         comparisons, floors = [], []
-        rate = max(matrix_rates().values())
-        for name, ours, theirs in self.works():
+        rates = [max(matrix_rates(h).values()) for h in (self._is_half, False)]
+        for (name, ours, theirs), rate in zip(self.works(), rates, strict=True):
             seconds, reference = alternate([ours, theirs], repeats)
             comparisons.append(Comparison(name, "s", seconds, reference, _REFERENCE))
             count, published = (count_multiplications(work) for work in (ours, theirs))

@@ -72,12 +72,18 @@ class _FlopCounter(TorchDispatchMode):
         return result
 
 
-def matrix_rates(repeats: int = 5) -> dict[str, float]:
-    """Return multiply-adds per second of a large matrix product and of a convolution of q1's."""
-    a = torch.randn(2048, 2048)
+def matrix_rates(is_half: bool = False, repeats: int = 5) -> dict[str, float]:
+    """Return multiply-adds per second of a large matrix product and of a convolution of q1's.
+
+    Args:
+        is_half: In bfloat16 instead of float32.
+        repeats: Measurements, of which the median counts.
+    """
+    dtype = torch.bfloat16 if is_half else torch.float32
+    a = torch.randn(2048, 2048).to(dtype)
     product = torch.empty_like(a)
-    maps = torch.randn(1, 128, 128, 128).contiguous(memory_format=torch.channels_last)
-    filters = torch.randn(128, 128, 3, 3).contiguous(memory_format=torch.channels_last)
+    maps = torch.randn(1, 128, 128, 128).to(dtype).contiguous(memory_format=torch.channels_last)
+    filters = torch.randn(128, 128, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
 
     def convolve() -> None:
         with torch.inference_mode():
@@ -85,7 +91,5 @@ def matrix_rates(repeats: int = 5) -> dict[str, float]:
 
     seconds = alternate([lambda: torch.mm(a, a, out=product), convolve], repeats)
     work = (2048.0**3, 9.0 * 128**4)
-    return {
-        name: count / time
-        for name, count, time in zip(("sgemm", "convolution"), work, seconds, strict=True)
-    }
+    names = ("bfloat16 product", "bfloat16 convolution") if is_half else ("sgemm", "convolution")
+    return {name: n / time for name, n, time in zip(names, work, seconds, strict=True)}
