@@ -23,7 +23,7 @@ class Figure:
 # Names in the paper. Section 6.1 compares the best variation of each baseline.
 LABELS = {
     "asr": "the paper's method",
-    "equigrasp": "equigrasp's default",
+    "equigrasp": "the paper's method, more SGD steps",
     "rot_fcn": "Rot FCN (FCB, aug buff)",
     "asr_baseline": "ASR (aug buff)",
     "fcn": "FCN",

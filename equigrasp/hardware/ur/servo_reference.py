@@ -7,7 +7,7 @@ from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.limits import JointLimits
 
 _SHORTEST = 0.01  # [s] shortest piece of a spline
-_RESUMPTION = 0.4  # [s] in which a trajectory that was interrupted comes back to its pace
+_RESUMPTION = 1.0  # [s] in which a trajectory comes back from rest to its pace
 
 
 class ServoReference:
@@ -70,12 +70,12 @@ class ServoReference:
         self._time = self._bridge_time = 0.0
         self._pace = 1.0
 
-    def interrupt(self) -> None:
-        """Take note that no set-point was sent for so long that the robot came to rest at the last.
+    def slow_to(self, share: float) -> None:
+        """Take note that the joints have slowed down to a share of their speed for want of set-points.
 
-        The trajectory goes on slowly at first: at its own speed, the robot would have to jump to it.
+        The trajectory goes on at that pace, and comes back to its own: at once, they would have to jump.
         """
-        self._pace = 0.0
+        self._pace *= share
 
     def hold(self) -> None:
         """Leave a trajectory that has ended: the set-point stays."""

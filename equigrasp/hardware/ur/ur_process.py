@@ -37,9 +37,8 @@ _SETTLE_SPEED = 0.02  # [rad/s]
 _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
 _LAG = 0.07  # [s] beyond the look-ahead by which a joint that moves may lag behind its set-point
 _SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
-_LONGEST_STEP = 2.0  # periods by which the set-point advances at most after a delay
+_PATIENCE = 2.0  # periods for which the controller's next cycle is awaited
 _POLLS = 8  # looks for the controller's next cycle in a period
-_INTERRUPTION = 5.0  # periods without a set-point after which the robot stands at the last one
 _VARIABLES = [
     "timestamp",
     "actual_q",
@@ -93,7 +92,7 @@ class _Robot:
         One set-point for each of its cycles, at its own pace: two clocks of 125 Hz that drift would now
         and then give it two, or none, and the joints would answer with a jerk.
         """
-        deadline = time.monotonic() + _LONGEST_STEP * self.period
+        deadline = time.monotonic() + _PATIENCE * self.period
         while (stamp := self._receive.getTimestamp()) == self._last_cycle:
             if time.monotonic() > deadline:
                 return 0.0
@@ -108,7 +107,7 @@ class _Robot:
         if report.robot_time != self._last_stamp:
             self._last_stamp, self._silence = report.robot_time, 0.0
         else:  # time in which this process itself did not run is not the controller's silence
-            self._silence += min(now - self._last_read, _LONGEST_STEP * self.period)
+            self._silence += min(now - self._last_read, _PATIENCE * self.period)
         self._last_read = now
         if not (self._receive.isConnected() and self._control.isConnected()):
             raise DeviceError("the controller closed the connection")
@@ -166,7 +165,8 @@ class _Servo:
     def __init__(self, setup: UrSetup, robot: _Robot) -> None:
         self._robot = robot
         self._tolerance = setup.config.tracking_tolerance
-        self._lag = setup.config.servo_lookahead_time + _LAG
+        self._lookahead_time = setup.config.servo_lookahead_time
+        self._lag = self._lookahead_time + _LAG
         self._limits = setup.limits
         self._joint_names = setup.joint_names
         self._joints = robot.read().joints
@@ -199,9 +199,13 @@ class _Servo:
             self._reference.brake(self._joints.positions, self._joints.velocities)
             self._status = MotionStatus(MotionState.STOPPING)
 
-    def interrupt(self) -> None:
-        """Take note that this process did not run for a while."""
-        self._reference.interrupt()
+    def note_delay(self, delay: float) -> None:
+        """Take note that the controller ran for `delay` [s] without a new set-point.
+
+        Its servo, taken as a critically damped one, has slowed down meanwhile.
+        """
+        decay = 2.0 * delay / self._lookahead_time
+        self._reference.slow_to((1.0 + decay) * math.exp(-decay))
 
     def cycle(self, step: float) -> UrReport:
         """Move the set-point on by `step` [s], send it and return the state."""
@@ -291,9 +295,9 @@ def _serve(pipe: Connection, robot: _Robot, servo: _Servo, publisher: _Publisher
     while not (is_ending and servo.is_at_rest):
         step = robot.wait()
         is_ending = is_ending or _take_orders(pipe, servo)
-        if step > _INTERRUPTION * robot.period:
-            servo.interrupt()
-        publisher.publish(servo.cycle(min(step, _LONGEST_STEP * robot.period)))
+        if step > 1.5 * robot.period:
+            servo.note_delay(step - robot.period)
+        publisher.publish(servo.cycle(min(step, robot.period)))
     robot.stop_script()
 
 

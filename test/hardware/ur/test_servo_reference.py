@@ -151,16 +151,17 @@ def test_set_points_stay_within_the_joint_ranges(
     assert (reference.positions <= upper).all()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.6])
 def test_after_an_interruption_the_pace_rises_slowly(
-    reference: ServoReference, arm_config: ArmConfig
+    share: float, reference: ServoReference, arm_config: ArmConfig
 ) -> None:
     reference.follow(ramp(reference.positions, 1.2, 0.8))  # at most 2.25 rad/s
     before = run(reference, 50)
     assert before[-1] - before[-2] > 2.2 * _STEP
-    reference.interrupt()
-    after = np.concatenate([before[-1:], before[-1:], run(reference, 90)])
+    reference.slow_to(share)
+    after = np.concatenate([before[-1:], run(reference, 130)])
     speeds = np.diff(after) / _STEP
-    assert speeds[1] < 0.1
+    assert speeds[0] == pytest.approx(share * 2.25, abs=0.05)
     assert np.diff(speeds).max() / _STEP < arm_config.limits.accelerations[0]
     assert reference.is_at_end
     assert after[-1] == pytest.approx(arm_config.home_positions[0] + 1.2)
