@@ -7,14 +7,17 @@ from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.limits import JointLimits
 
 _SHORTEST = 0.01  # [s] shortest piece of a spline
+_RELEASE_SPEED = 1.6  # [rad/s] at which a set-point gives its lead over the joints up, at most
+_SPARE = 0.12  # of the acceleration limits: what plans leave for joining a start that is off
 _RESUMPTION = 1.0  # [s] in which a trajectory comes back from rest to its pace
 
 
 class ServoReference:
     """Where n joints should be now.
 
-    A trajectory that begins a little off the present set-point, or at another speed, is joined to
-    it within the stop accelerations: set-points never jump.
+    A trajectory that begins a little off the present set-point is joined to it within the acceleration
+    that plans leave unused; one that begins at another speed, within the stop accelerations: set-points
+    never jump.
 
     Args:
         limits: Stop accelerations and ranges.
@@ -95,7 +98,8 @@ class ServoReference:
         self._spline = self._bridge = None
         self._lead = self.positions - positions
         self._stop_time = 0.0
-        self._stop_duration = float((np.abs(velocities) / self._brake).max())
+        slowing = np.abs(velocities) / self._brake
+        self._stop_duration = float(np.maximum(slowing, np.abs(self._lead) / _RELEASE_SPEED).max())
         self._slowing = np.array(positions, dtype=float)
         self.velocities = np.array(velocities, dtype=float)
 
@@ -139,12 +143,12 @@ class ServoReference:
     ) -> CubicHermiteSpline | None:
         if not (np.any(offset) or np.any(difference)):
             return None
+        is_at_rest = not np.any(difference)
+        rate = _SPARE * np.asarray(self._limits.accelerations) if is_at_rest else self._brake
         duration = _SHORTEST
         # A cubic's acceleration is largest at one of its ends.
-        while (
-            np.abs(6.0 * offset / duration**2 + 4.0 * difference / duration) > self._brake
-        ).any() or (
-            np.abs(6.0 * offset / duration**2 + 2.0 * difference / duration) > self._brake
+        while (np.abs(6.0 * offset / duration**2 + 4.0 * difference / duration) > rate).any() or (
+            np.abs(6.0 * offset / duration**2 + 2.0 * difference / duration) > rate
         ).any():
             duration *= 1.2
         still = np.zeros_like(offset)
