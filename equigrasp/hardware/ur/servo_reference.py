@@ -7,6 +7,9 @@ from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.limits import JointLimits
 
 _SHORTEST = 0.01  # [s] shortest piece of a spline
+_STOP_SHARE = (
+    0.88  # of the stop accelerations: a servo whose lead is taken back brakes a little harder
+)
 _RELEASE_SPEED = 1.6  # [rad/s] at which a set-point gives its lead over the joints up, at most
 _SPARE = 0.12  # of the acceleration limits: what plans leave for joining a start that is off
 _RESUMPTION = 1.0  # [s] in which a trajectory comes back from rest to its pace
@@ -38,6 +41,7 @@ class ServoReference:
         self._lead = np.zeros(len(positions))  # of the set-point over the joints, as a stop begins
         self._stop_time = self._stop_duration = 0.0
         self._slowing = np.array(positions, dtype=float)
+        self._rates = np.zeros(len(positions))
         self.positions = np.array(positions, dtype=float)
         self.velocities = np.zeros_like(self.positions)
 
@@ -86,7 +90,8 @@ class ServoReference:
         self._lead, self.velocities = np.zeros_like(self._lead), np.zeros_like(self._lead)
 
     def brake(self, positions: np.ndarray, velocities: np.ndarray) -> None:
-        """Leave the trajectory: the joints decelerate from where they are, at the stop accelerations.
+        """Leave the trajectory: the joints decelerate from where they are, within the stop accelerations
+        and all in the same time, so that they keep to their way.
 
         A servo moves because its set-point leads. A set-point that braked itself would stop the joints
         only when they have caught up with it; here its lead is taken back while they slow down.
@@ -98,10 +103,10 @@ class ServoReference:
         self._spline = self._bridge = None
         self._lead = self.positions - positions
         self._stop_time = 0.0
-        slowing = np.abs(velocities) / self._brake
+        slowing = np.abs(velocities) / (_STOP_SHARE * self._brake)
         self._stop_duration = float(np.maximum(slowing, np.abs(self._lead) / _RELEASE_SPEED).max())
         self._slowing = np.array(positions, dtype=float)
-        self.velocities = np.array(velocities, dtype=float)
+        self._rates = self.velocities = np.array(velocities, dtype=float)
 
     def advance(self, step: float, speed_fraction: float) -> None:
         """Let `step` [s] pass, of which the trajectory sees the share `speed_fraction`."""
@@ -128,14 +133,13 @@ class ServoReference:
         self.velocities = self.velocities + self._bridge(self._bridge_time, 1)
 
     def _slow_down(self, step: float) -> None:
-        slower = np.maximum(np.abs(self.velocities) - self._brake * step, 0.0)
-        slower *= np.sign(self.velocities)
+        self._stop_time += step
+        left = max(0.0, 1.0 - self._stop_time / max(self._stop_duration, _SHORTEST))
+        slower = self._rates * left
         self._slowing = self._slowing + 0.5 * (self.velocities + slower) * step
         self.velocities = slower
-        self._stop_time += step
-        if self._stop_time >= self._stop_duration:
+        if left == 0.0:
             self._lead = np.zeros_like(self._lead)
-        left = max(0.0, 1.0 - self._stop_time / max(self._stop_duration, step))
         self.positions = self._slowing + left * self._lead
 
     def _make_bridge(

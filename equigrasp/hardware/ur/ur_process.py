@@ -38,6 +38,7 @@ _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
 _LAG = 0.07  # [s] beyond the look-ahead by which a joint that moves may lag behind its set-point
 _SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
 _PATIENCE = 2.0  # periods for which the controller's next cycle is awaited
+_DELAY = 1.5  # periods from a measured state to the set-point that answers it
 _POLLS = 8  # looks for the controller's next cycle in a period
 _VARIABLES = [
     "timestamp",
@@ -196,7 +197,7 @@ class _Servo:
     def brake(self) -> None:
         """Begin to decelerate, if something moves."""
         if self._status.state is MotionState.MOVING:
-            self._reference.brake(self._joints.positions, self._joints.velocities)
+            self._release()
             self._status = MotionStatus(MotionState.STOPPING)
 
     def note_delay(self, delay: float) -> None:
@@ -232,6 +233,12 @@ class _Servo:
             self._status,
         )
 
+    def _release(self) -> None:
+        """Let the joints slow down from where they will be when the controller hears of it."""
+        joints = self._joints
+        ahead = _DELAY * self._robot.period * joints.velocities
+        self._reference.brake(joints.positions + ahead, joints.velocities)
+
     def _judge(self, joints: JointState, step: float) -> None:
         errors = np.abs(self._reference.positions - joints.positions)
         is_still = bool(np.abs(joints.velocities).max() < _SETTLE_SPEED)
@@ -250,7 +257,7 @@ class _Servo:
                 self._fail(joints, errors)
 
     def _fail(self, joints: JointState, errors: np.ndarray) -> None:
-        self._reference.brake(joints.positions, joints.velocities)
+        self._release()
         self._status = MotionStatus(
             MotionState.FAULT,
             f"Joint '{self._joint_names[int(errors.argmax())]}' is {errors.max():.3f} rad from its "
