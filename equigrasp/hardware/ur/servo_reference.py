@@ -7,9 +7,7 @@ from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.limits import JointLimits
 
 _SHORTEST = 0.01  # [s] shortest piece of a spline
-_STOP_SHARE = (
-    0.88  # of the stop accelerations: a servo whose lead is taken back brakes a little harder
-)
+_STOP_SHARE = 0.88  # of the stop accelerations: the joints answer with a little more
 _RELEASE_SPEED = 1.6  # [rad/s] at which a set-point gives its lead over the joints up, at most
 _SPARE = 0.12  # of the acceleration limits: what plans leave for joining a start that is off
 _RESUMPTION = 1.0  # [s] in which a trajectory comes back from rest to its pace
