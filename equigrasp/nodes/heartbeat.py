@@ -13,7 +13,7 @@ from unique_identifier_msgs.msg import UUID
 from equigrasp.nodes import names, qos
 
 _PERIOD = 0.1  # [s] between heartbeats
-_LONGEST_STEP = 0.05  # [s] of silence counted between two looks
+_LONGEST_STEP = 0.2  # [s] of silence counted between two looks
 _NUM_GOALS = 16  # remembered
 
 
