@@ -104,7 +104,7 @@ class ArmNode(ManagedNode):
             JointTrajectoryMsg, names.PLANNED_TRAJECTORY, qos.latched()
         )
         self.create_subscription(
-            UUID, names.HEARTBEAT, self._heartbeats.hear, reliable, callback_group=group
+            UUID, names.HEARTBEAT, self._heartbeats.hear, qos.reliable(2), callback_group=group
         )
         self.create_service(Trigger, "~/recover", self._recover, callback_group=group)
         self.create_service(Trigger, "~/confirm", self._confirmation.give, callback_group=group)
