@@ -67,9 +67,7 @@ class RemoteCamera(Camera):
         group = MutuallyExclusiveCallbackGroup()
         self._topics = [names.COLOR_IMAGE] * has_color + [names.DEPTH_IMAGE] * has_depth
         profiles = [(topic, qos.sensor_data()) for topic in self._topics]
-        if (
-            has_color
-        ):  # best effort loses parts of a picture of a megapixel; not all drivers offer more
+        if has_color:  # best effort loses parts of large pictures; not all drivers offer more
             profiles.append((names.COLOR_IMAGE, qos.reliable(2)))
         for topic, profile in profiles:
             node.create_subscription(
