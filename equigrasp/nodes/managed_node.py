@@ -14,12 +14,13 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
 from equigrasp.errors import DeviceError, EquigraspError
 from equigrasp.nodes import names, qos
+from equigrasp.nodes.fair_executor import FairExecutor
 
 _DIAGNOSTICS_PERIOD = 1.0  # [s]
 _FIRST_RETRY, _LAST_RETRY = 1.0, 10.0  # [s] between attempts to start; doubles each time
@@ -235,7 +236,7 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    executors: list[MultiThreadedExecutor] = []
+    executors: list[FairExecutor] = []
     nodes: Sequence[ManagedNode] = ()
     exit_code = 0
 
@@ -259,7 +260,7 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     try:
         nodes = make_nodes()
         for node in nodes:
-            executors.append(MultiThreadedExecutor(num_threads))
+            executors.append(FairExecutor(num_threads))
             executors[-1].add_node(node)
             in_thread(executors[-1].spin)
         in_thread(start)  # so that a signal ends the wait for a device at once

@@ -9,12 +9,12 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from graph import wait_for
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.action_client import ActionClient
+from equigrasp.nodes.fair_executor import FairExecutor
 from equigrasp.nodes.managed_node import ManagedNode
 
 
@@ -35,7 +35,7 @@ def ros(domain_id: int, **parameters: object) -> Iterator[None]:
 @contextlib.contextmanager
 def spinning(*nodes: Node) -> Iterator[None]:
     """Spin nodes in threads, then destroy them: what they latched is not heard by the next test."""
-    executor = MultiThreadedExecutor(4)
+    executor = FairExecutor(4)
     for node in nodes:
         executor.add_node(node)
     thread = threading.Thread(target=executor.spin, daemon=True)

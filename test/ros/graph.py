@@ -9,10 +9,10 @@ from typing import Any
 
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
 from equigrasp.nodes.action_client import ActionClient
+from equigrasp.nodes.fair_executor import FairExecutor
 from equigrasp.nodes.launch_parts import STOP_ORDER, describe, resolve
 from equigrasp.nodes.supervisor import ManagedProcess
 
@@ -34,7 +34,7 @@ class Graph:
         self.context = Context()
         rclpy.init(context=self.context, domain_id=domain_id)
         self.node = Node("tester", context=self.context)
-        self._executor = MultiThreadedExecutor(2, context=self.context)
+        self._executor = FairExecutor(2, context=self.context)
         self._executor.add_node(self.node)
         self._spinner = threading.Thread(target=self._executor.spin, daemon=True)
         self._spinner.start()

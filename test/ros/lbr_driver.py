@@ -20,7 +20,6 @@ from control_msgs.action import FollowJointTrajectory
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
@@ -29,6 +28,7 @@ from equigrasp.devices.arm import Arm
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.camera_node import CameraNode
 from equigrasp.nodes.conversions import to_time
+from equigrasp.nodes.fair_executor import FairExecutor
 from equigrasp.nodes.gripper_node import GripperNode
 from equigrasp.nodes.managed_node import ManagedNode, run
 from equigrasp.nodes.sim_bridge_node import SimBridgeNode
@@ -140,7 +140,7 @@ def make_nodes() -> list[ManagedNode]:
     bridge = SimBridgeNode()
     cell = bridge.simulation.cell
     cell.arm.connect()
-    executor = MultiThreadedExecutor(4)
+    executor = FairExecutor(4)
     executor.add_node(JointTrajectoryController(cell.arm))
     threading.Thread(target=executor.spin, daemon=True).start()
     return [bridge, GripperNode(cell.gripper, cell.gripper_config), CameraNode(cell.camera)]

@@ -30,7 +30,7 @@ BOUND = 1.0  # [s] from the kill to the stop
 COMMANDER = """
 import sys, threading, numpy as np, rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
+from equigrasp.nodes.fair_executor import FairExecutor
 from equigrasp.config import load_config
 from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.cell import CellConfig, RobotCell
@@ -40,7 +40,7 @@ from equigrasp.primitives.motion import Motion
 rclpy.init()
 node = rclpy.create_node("commander")
 node.callbacks = ReentrantCallbackGroup()
-executor = MultiThreadedExecutor(2)
+executor = FairExecutor(2)
 executor.add_node(node)
 threading.Thread(target=executor.spin, daemon=True).start()
 config = load_config(CellConfig, "cells", "ur5")

@@ -39,7 +39,7 @@ from control_msgs.action import GripperCommand
 from equigrasp_interfaces.action import MoveHome
 from rclpy.action import ActionServer
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
+from equigrasp.nodes.fair_executor import FairExecutor
 from std_srvs.srv import Trigger
 rclpy.init()
 node, group, delay = rclpy.create_node("server"), ReentrantCallbackGroup(), float(sys.argv[1])
@@ -56,7 +56,7 @@ def answer(request, response):
 kept = [ActionServer(node, t, n, wait, callback_group=group)
         for t, n in ((MoveHome, "move_home"), (GripperCommand, "gripper_cmd"))]
 kept.append(node.create_service(Trigger, "ask", answer, callback_group=group))
-executor = MultiThreadedExecutor(4)
+executor = FairExecutor(4)
 executor.add_node(node)
 print("ready", flush=True)
 try:

@@ -17,7 +17,6 @@ from equigrasp_interfaces.action import (
     MoveHome,  # noqa: E402
 )
 from graph import wait_for  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from equigrasp.config import load_config  # noqa: E402
@@ -29,6 +28,7 @@ from equigrasp.nodes import names  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.nodes.arm_node import ArmNode  # noqa: E402
 from equigrasp.nodes.executor_node import ExecutorNode  # noqa: E402
+from equigrasp.nodes.fair_executor import FairExecutor  # noqa: E402
 from equigrasp.nodes.gripper_node import GripperNode  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(90)]
@@ -78,7 +78,7 @@ class Bench:
 @pytest.fixture
 def make() -> Iterator[Any]:
     """Return a function that starts the nodes with parameters."""
-    executors: list[MultiThreadedExecutor] = []
+    executors: list[FairExecutor] = []
     nodes: list[Any] = []
     contexts: list[Any] = []
 
@@ -94,7 +94,7 @@ def make() -> Iterator[Any]:
             [ArmNode(arm, cell), GripperNode(gripper, cell.load_gripper()), ExecutorNode()]
         )
         for node in [*nodes, tester]:
-            executors.append(MultiThreadedExecutor(4))
+            executors.append(FairExecutor(4))
             executors[-1].add_node(node)
             threading.Thread(target=executors[-1].spin, daemon=True).start()
         for node in nodes:
