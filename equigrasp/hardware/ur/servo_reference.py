@@ -10,7 +10,7 @@ _SHORTEST = 0.01  # [s] shortest piece of a spline
 _STOP_SHARE = 0.88  # of the stop accelerations: the joints answer with a little more
 _RELEASE_SPEED = 1.6  # [rad/s] at which a set-point gives its lead over the joints up, at most
 _SPARE = 0.12  # of the acceleration limits: what plans leave for joining a start that is off
-_RESUMPTION = 1.0  # [s] in which a trajectory comes back from rest to its pace
+_RESUMPTION = 1.0  # [s] in which a trajectory comes from rest to its whole pace
 
 
 class ServoReference:
@@ -35,7 +35,7 @@ class ServoReference:
         self._spline: CubicHermiteSpline | None = None
         self._bridge: CubicHermiteSpline | None = None
         self._time = self._bridge_time = 0.0
-        self._pace = 1.0  # share of its speed at which the trajectory is followed
+        self._pace = 1.0  # share of its speed at which the trajectory is followed, slider included
         self._lead = np.zeros(len(positions))  # of the set-point over the joints, as a stop begins
         self._stop_time = self._stop_duration = 0.0
         self._slowing = np.array(positions, dtype=float)
@@ -107,7 +107,11 @@ class ServoReference:
         self._rates = self.velocities = np.array(velocities, dtype=float)
 
     def advance(self, step: float, speed_fraction: float) -> None:
-        """Let `step` [s] pass, of which the trajectory sees the share `speed_fraction`."""
+        """Let `step` [s] pass, of which the trajectory sees the share `speed_fraction`.
+
+        A fraction that rises is followed within `_RESUMPTION`: a slider that is pushed up, or a pause that
+        ends, would have the joints jump.
+        """
         if self._spline is not None:
             self._follow(self._spline, step, speed_fraction)
         elif np.any(self._lead) or np.any(self.velocities):
@@ -116,11 +120,10 @@ class ServoReference:
 
     def _follow(self, spline: CubicHermiteSpline, step: float, speed_fraction: float) -> None:
         end = float(spline.x[-1])
-        self._pace = min(1.0, self._pace + step / _RESUMPTION)
-        speed_fraction *= self._pace
-        self._time = min(self._time + step * speed_fraction, end)
+        self._pace = min(speed_fraction, self._pace + step / _RESUMPTION)
+        self._time = min(self._time + step * self._pace, end)
         self.positions = spline(self._time)
-        self.velocities = spline(self._time, 1) * (speed_fraction if self._time < end else 0.0)
+        self.velocities = spline(self._time, 1) * (self._pace if self._time < end else 0.0)
         if self._bridge is None:
             return
         self._bridge_time += step

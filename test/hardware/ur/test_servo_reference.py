@@ -175,3 +175,15 @@ def test_after_an_interruption_the_pace_rises_slowly(
     assert np.diff(speeds).max() / _STEP < arm_config.limits.accelerations[0]
     assert reference.is_at_end
     assert after[-1] == pytest.approx(arm_config.home_positions[0] + 1.2)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3])
+def test_a_slider_pushed_up_is_followed_slowly(
+    fraction: float, reference: ServoReference, arm_config: ArmConfig
+) -> None:
+    reference.follow(ramp(reference.positions, 1.2, 0.8))
+    run(reference, 50)
+    low = run(reference, 20, fraction)
+    speeds = np.diff(np.concatenate([low[-2:], run(reference, 150)])) / _STEP
+    assert np.diff(speeds).max() / _STEP < arm_config.limits.accelerations[0]
+    assert reference.is_at_end
