@@ -7,7 +7,7 @@ from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.limits import JointLimits
 
 _SHORTEST = 0.01  # [s] shortest piece of a spline
-_STOP_SHARE = 0.88  # of the stop accelerations: the joints answer with a little more
+_STOP_SHARE = 0.88  # of the accelerations allowed: the joints answer with a little more
 _RELEASE_SPEED = 1.6  # [rad/s] at which a set-point gives its lead over the joints up, at most
 _SPARE = 0.12  # of the acceleration limits: what plans leave for joining a start that is off
 _RESUMPTION = 1.0  # [s] in which a trajectory comes from rest to its whole pace
@@ -21,7 +21,7 @@ class ServoReference:
     never jump.
 
     Args:
-        limits: Stop accelerations and ranges.
+        limits: Accelerations, of stops too, and ranges.
         positions: Where the joints are, at rest, shape (n,) [rad].
 
     Attributes:
@@ -32,12 +32,14 @@ class ServoReference:
     def __init__(self, limits: JointLimits, positions: np.ndarray) -> None:
         self._limits = limits
         self._brake = np.asarray(limits.stop_accelerations)
+        self._accelerations = np.asarray(limits.accelerations)
         self._spline: CubicHermiteSpline | None = None
         self._bridge: CubicHermiteSpline | None = None
         self._time = self._bridge_time = 0.0
         self._pace = 1.0  # share of its speed at which the trajectory is followed, slider included
         self._lead = np.zeros(len(positions))  # of the set-point over the joints, as a stop begins
         self._stop_time = self._stop_duration = 0.0
+        self._is_standing = False  # whether the set-point stood still as the stop began
         self._slowing = np.array(positions, dtype=float)
         self._rates = np.zeros(len(positions))
         self.positions = np.array(positions, dtype=float)
@@ -92,7 +94,9 @@ class ServoReference:
         and all in the same time, so that they keep to their way.
 
         A servo moves because its set-point leads. A set-point that braked itself would stop the joints
-        only when they have caught up with it; here its lead is taken back while they slow down.
+        only when they have caught up with it; here its lead is taken back while they slow down. Where the
+        set-point stands still already, because something holds the joints up, its lead is taken back within
+        the accelerations: nothing is in a hurry, and the joints would spring back.
 
         Args:
             positions: Measured, shape (n,) [rad].
@@ -102,7 +106,12 @@ class ServoReference:
         self._lead = self.positions - positions
         self._stop_time = 0.0
         slowing = np.abs(velocities) / (_STOP_SHARE * self._brake)
-        self._stop_duration = float(np.maximum(slowing, np.abs(self._lead) / _RELEASE_SPEED).max())
+        self._is_standing = not np.any(self.velocities)
+        if self._is_standing:  # a cubic from rest to rest
+            releasing = np.sqrt(6.0 * np.abs(self._lead) / (_STOP_SHARE * self._accelerations))
+        else:
+            releasing = np.abs(self._lead) / _RELEASE_SPEED
+        self._stop_duration = float(np.maximum(slowing, releasing).max())
         self._slowing = np.array(positions, dtype=float)
         self._rates = self.velocities = np.array(velocities, dtype=float)
 
@@ -141,7 +150,8 @@ class ServoReference:
         self.velocities = slower
         if left == 0.0:
             self._lead = np.zeros_like(self._lead)
-        self.positions = self._slowing + left * self._lead
+        share = left**2 * (3.0 - 2.0 * left) if self._is_standing else left
+        self.positions = self._slowing + share * self._lead
 
     def _make_bridge(
         self, offset: np.ndarray, difference: np.ndarray
@@ -149,7 +159,7 @@ class ServoReference:
         if not (np.any(offset) or np.any(difference)):
             return None
         is_at_rest = not np.any(difference)
-        rate = _SPARE * np.asarray(self._limits.accelerations) if is_at_rest else self._brake
+        rate = _SPARE * self._accelerations if is_at_rest else self._brake
         duration = _SHORTEST
         # A cubic's acceleration is largest at one of its ends.
         while (np.abs(6.0 * offset / duration**2 + 4.0 * difference / duration) > rate).any() or (

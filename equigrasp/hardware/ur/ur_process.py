@@ -298,12 +298,16 @@ class _Publisher:
 
 def _serve(pipe: Connection, robot: _Robot, servo: _Servo, publisher: _Publisher) -> None:
     robot.wait()  # the first cycle counts from here
-    is_ending = False
+    last, is_ending = time.monotonic(), False
     while not (is_ending and servo.is_at_rest):
         step = robot.wait()
         is_ending = is_ending or _take_orders(pipe, servo)
-        if step > 1.5 * robot.period:
-            servo.note_delay(step - robot.period)
+        if step > 0.0:
+            # Cycles were missed, or heard of so late that the controller went through others meanwhile.
+            now = time.monotonic()
+            gap, last = max(step, now - last), now
+            if gap > 1.5 * robot.period:
+                servo.note_delay(gap - robot.period)
         publisher.publish(servo.cycle(min(step, robot.period)))
     robot.stop_script()
 

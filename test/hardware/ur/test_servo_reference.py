@@ -134,11 +134,32 @@ def test_a_start_that_is_off_is_joined_without_a_jump(
 
 def test_a_joint_that_is_held_is_let_go_without_a_jump(reference: ServoReference) -> None:
     held = reference.positions.copy()
-    reference.positions[0] += 0.1
+    reference.follow(ramp(held, 0.9, 1.0))
+    while reference.positions[0] < held[0] + 0.1:
+        reference.advance(_STEP, 1.0)
+    lead = reference.positions[0]
     reference.brake(held, np.zeros(6))
-    points = np.concatenate([[held[0] + 0.1], run(reference, 9)])
+    points = np.concatenate([[lead], run(reference, 9)])
     assert reference.is_at_rest and points[-1] == held[0]
     assert -1.7 * _STEP < np.diff(points).min() < 0.0
+
+
+def test_a_joint_that_presses_at_the_end_of_its_way_is_let_go_within_its_accelerations(
+    reference: ServoReference, arm_config: ArmConfig
+) -> None:
+    held = reference.positions.copy()
+    reference.follow(ramp(held, 0.1, 1.0))
+    joint = Follower(held[0], 0.05)
+    points = run(reference, 130)  # and the joint has stayed where it was
+    assert reference.is_at_end
+    reference.brake(held, np.zeros(6))
+    joint.position, speeds = points[-1], [0.0]  # the controller's own target has followed
+    for _ in range(60):
+        reference.advance(_STEP, 1.0)
+        joint.follow(reference.positions[0])
+        speeds.append(joint.speed)
+    assert reference.is_at_rest and joint.position == pytest.approx(held[0], abs=1e-3)
+    assert np.abs(np.diff(speeds)).max() / _STEP < arm_config.limits.accelerations[0]
 
 
 def test_a_replaced_motion_is_left_without_a_jump(
