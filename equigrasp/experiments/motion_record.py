@@ -57,7 +57,8 @@ class MotionRecord:
     Places and speeds are measured ones; a TCP's speed is the mean between two samples. Accelerations are
     those that the controller commands to its joints, from one sample to the next and as means over
     50 ms: a servo answers each set-point that comes early or late with a jerk. Of a joint that slows
-    down, the limit is that of a stop.
+    down, the limit is that of a stop; one that turns back is taken to slow down as fast as it may, and to
+    speed up in the time that is left.
 
     Args:
         cell: Its limits and kinematics.
@@ -132,16 +133,22 @@ class MotionRecord:
     ) -> None:
         if len(times) <= width:
             return
-        spans = times[width:] - times[:-width]
-        change = (commanded[width:] - commanded[:-width]) / spans[:, None]
-        is_up = change * commanded[width:] > 0.0
+        spans = (times[width:] - times[:-width])[:, None]
+        before, after = commanded[:-width], commanded[width:]
+        change = np.abs(after - before) / spans
+        is_up = np.abs(after) > np.abs(before)
         limits, names = self._arm.limits, self._arm.joint_names
+        # A joint that turns back slows down first, in the least time allowed, and speeds up in the rest.
+        turns = before * after < 0.0
+        left = spans - np.abs(before) / np.asarray(limits.stop_accelerations)
+        up = np.where(turns & (left > 0.0), np.abs(after) / np.maximum(left, 1e-9), change)
+        up = np.where(turns | is_up, up, 0.0)
+        down = np.where(turns, np.abs(before) / spans, np.where(is_up, 0.0, change))
         for what, values, bounds in (
-            ("speeding up", np.where(is_up, change, 0.0), limits.accelerations),
-            ("slowing down", np.where(is_up, 0.0, change), limits.stop_accelerations),
+            ("speeding up", up, limits.accelerations),
+            ("slowing down", down, limits.stop_accelerations),
         ):
-            quantity = f"joint acceleration {span}, {what} [rad/s²]"
-            self._hold_rate(quantity, np.abs(values), bounds, names)
+            self._hold_rate(f"joint acceleration {span}, {what} [rad/s²]", values, bounds, names)
 
     def _hold(
         self,

@@ -64,6 +64,22 @@ def test_too_hard_a_start_is_counted_and_a_stop_may_be_harder(
     assert slowing.limit == 20.0
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "up"),
+    [(-0.49, 0.02, 0.02 / (6 * STEP - 0.49 / 20)), (-0.49, 0.48, 0.48 / (6 * STEP - 0.49 / 20))],
+)
+def test_a_joint_that_turns_back_slows_down_and_then_speeds_up(
+    before: float, after: float, up: float
+) -> None:
+    speeds = np.concatenate(
+        [np.full(40, before), np.linspace(before, after, 7)[1:-1], [after] * 40]
+    )
+    rows = record(np.full(len(speeds), HOME[5]), speeds)
+    row = rows["joint acceleration over 50 ms, speeding up"]
+    assert row.extreme == pytest.approx(up, rel=0.01)
+    assert (row.num_beyond > 0) == (up > 10.1)
+
+
 def test_a_turn_of_the_foot_leaves_the_box_and_moves_the_tcp() -> None:
     angles = HOME[0] + np.linspace(0.0, 1.5, 400)
     rows = record(angles, joint=0)
