@@ -67,9 +67,7 @@ class Model:
     @property
     def num_attempts(self) -> int:
         """Attempts that the weights have learned from."""
-        training = self.config.training
-        learned = training.first_training_attempt - 1 + self.version // training.steps_per_attempt
-        return min(len(self.rows), learned) if self.version else 0
+        return sum(int(row["policy_version"]) < self.version for row in self.rows)
 
     def learned_rows(self) -> list[dict[str, str]]:
         """Return the rows of the attempts that the weights have learned from, or all if none."""

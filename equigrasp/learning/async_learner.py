@@ -1,6 +1,8 @@
 """A learner whose weights are a pure function of the experience log, seed and configuration."""
 
+import bisect
 import logging
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from equigrasp.replay.transition import GraspTransition, dequantize
 from equigrasp.replay.uniform_buffer import UniformBuffer
 
 _LOGGER = logging.getLogger(__name__)
+_STEPS_DUE = "steps_due"  # in the log, where a learner may lag only so far
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class AsyncLearner:
     Step s belongs to one attempt and draws only from the attempts up to it, with randomness
     seeded by s alone. So it does not matter when attempts arrive, how far the learner lags
     behind, or how often it is killed: the same log gives the same weights, bit for bit, on the
-    same machine.
+    same machine. A learner that may lag only so far (`max_lag`) writes into the log how many steps
+    each attempt has called for.
 
     Args:
         folder: Run folder; continues what lies in it.
@@ -89,11 +93,12 @@ class AsyncLearner:
         )
         self.num_steps = 0
         self.num_successes = 0
+        self._steps_due: list[int] = []  # by the attempts up to each
         self._weights = WeightStore(folder / "weights")
         self._checkpoints = WeightStore(folder / "checkpoints", "checkpoint", num_kept=2)
         self.log = ExperienceLog(folder / "experience.log")
-        for transition, _ in self.log:
-            self._remember(transition)
+        for transition, extras in self.log:
+            self._remember(transition, extras)
         self._restore()
 
     @property
@@ -104,18 +109,12 @@ class AsyncLearner:
     @property
     def num_pending_steps(self) -> int:
         """Steps that the attempts on disk still call for."""
-        return max(0, self._steps_due(self.num_attempts) - self.num_steps)
+        return max(0, self._num_due - self.num_steps)
 
     @property
     def num_learned_attempts(self) -> int:
         """Attempts that called for no step which is not yet taken."""
-        if not self.num_pending_steps:
-            return self.num_attempts
-        return (
-            self._config.first_training_attempt
-            - 1
-            + self.num_steps // self._config.steps_per_attempt
-        )
+        return bisect.bisect_right(self._steps_due, self.num_steps)
 
     def add(self, transition: GraspTransition, extras: Extras) -> bool:
         """Write an attempt to disk and into the buffer; False if it is there already.
@@ -135,8 +134,10 @@ class AsyncLearner:
             raise ReplayError(
                 f"Heightmaps of this run have {self._size} px, found {transition.heightmap.shape}."
             )
+        if self._config.max_lag:
+            extras = extras | {_STEPS_DUE: self._next_due()}
         self.log.append(transition, extras)
-        self._remember(transition)
+        self._remember(transition, extras)
         return True
 
     def train_pending(self, max_steps: int) -> list[StepReport]:
@@ -162,11 +163,20 @@ class AsyncLearner:
             _LOGGER.warning("No last checkpoint: %s", error)
         self.log.close()
 
-    def _steps_due(self, num_attempts: int) -> int:
-        first = self._config.first_training_attempt
-        return max(0, num_attempts - first + 1) * self._config.steps_per_attempt
+    @property
+    def _num_due(self) -> int:
+        return self._steps_due[-1] if self._steps_due else 0
 
-    def _remember(self, transition: GraspTransition) -> None:
+    def _next_due(self) -> int:
+        """Return how many steps the attempts on disk and one more call for."""
+        if len(self._steps_due) + 1 < self._config.first_training_attempt:
+            return 0
+        steps, lag = self._config.steps_per_attempt, self._config.max_lag
+        most = self.num_steps + lag * steps if lag else math.inf
+        return int(max(self._num_due, min(self._num_due + steps, most)))
+
+    def _remember(self, transition: GraspTransition, extras: Extras) -> None:
+        self._steps_due.append(int(extras.get(_STEPS_DUE, self._next_due())))
         self.buffer.add(transition)
         self.num_successes += int(transition.reward)
 
@@ -176,7 +186,7 @@ class AsyncLearner:
             return
         tensors, metadata = newest
         step = int(metadata["version"])
-        if metadata.get("seed") != str(self._seed) or step > self._steps_due(self.num_attempts):
+        if metadata.get("seed") != str(self._seed) or step > self._num_due:
             raise WeightsError(
                 f"The checkpoint of step {step} does not belong to this log and seed "
                 f"{self._seed}. Resume with the run's own seed, or choose a new folder."
@@ -185,12 +195,12 @@ class AsyncLearner:
         fill_parameters(self.learner.modules, parameters, "checkpoint")
         load_optimizer_state(self.learner, tensors)
         self.num_steps = step
-        _LOGGER.info("Continuing at step %d of %d.", step, self._steps_due(self.num_attempts))
+        _LOGGER.info("Continuing at step %d of %d.", step, self._num_due)
 
     def _step(self) -> StepReport:
         began = time.perf_counter()
         step = self.num_steps
-        attempt = self._config.first_training_attempt - 1 + step // self._config.steps_per_attempt
+        attempt = self.num_learned_attempts
         rng = np.random.default_rng([derive_seed(self._seed, 3), step])
         pairs = self.buffer.sample(
             attempt, self._config.batch_size, self._config.num_failure_slots, rng

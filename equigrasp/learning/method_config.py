@@ -70,6 +70,8 @@ class TrainingConfig:
         weight_decay: Of Adam.
         batch_size: Attempts a minibatch.
         steps_per_attempt: SGD steps that each attempt calls for (samples per insert).
+        max_lag: Attempts by which the learner may lag behind: a computer that cannot take all steps while
+            the arm moves leaves some out and learns from what is new; 0: it lags and takes them all.
         first_training_attempt: Attempts on disk before the first SGD step.
         num_copies: Augmented copies of each attempt in the buffer; 0: none.
         num_views: Fresh augmentations of each sampled attempt; 0: none, 1: RAD, 2: DrQ, whose
@@ -85,6 +87,7 @@ class TrainingConfig:
     weight_decay: float = 1e-5
     batch_size: int = 8
     steps_per_attempt: int = 1
+    max_lag: int = 0
     first_training_attempt: int = 20
     num_copies: int = 8
     num_views: int = 0
@@ -105,7 +108,7 @@ class TrainingConfig:
                 "num_threads",
                 "checkpoint_every",
             ),
-            at_least_0=("num_copies", "num_views"),
+            at_least_0=("num_copies", "num_views", "max_lag"),
         )
         if not 0 <= self.num_failure_slots <= self.batch_size:
             raise ConfigError(

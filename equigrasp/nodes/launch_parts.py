@@ -49,7 +49,9 @@ _PLANNER = Argument(
 )
 _OUT = Argument("out", "results/sim", "Folder of log, weights, metrics and report.")
 _LEARNING = (
-    Argument("method", "asr_compact", "Method: a name below config/methods, or a YAML file."),
+    Argument(
+        "method", "equigrasp_compact", "Method: a name below config/methods, or a YAML file."
+    ),
     Argument("seed", "0", "Seed of everything random."),
     Argument(
         "weights",

@@ -59,7 +59,8 @@ def run(tmp_path: Path, tensors: Any) -> Path:
     folder.begin(arguments, CONFIG, None)
     metrics = MetricsFile(folder.metrics, 0)
     for number in range(30):
-        metrics.add_attempt(AttemptRow(number, number, number % 2, 0, 5.0, 0.5, 0.02))
+        version = max(0, number - 19)
+        metrics.add_attempt(AttemptRow(number, number, number % 2, version, 5.0, 0.5, 0.02))
     write_weights(
         folder.weights / "policy_00000005.safetensors", tensors, {"method": "asr", "version": "5"}
     )

@@ -1,5 +1,6 @@
 """The same log gives the same weights, whatever happens in between."""
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -76,6 +77,33 @@ def test_reopening_anywhere_changes_nothing(tmp_path: Path, reference: str) -> N
             learner.log.close()
     learner.train_pending(1000)
     assert weight_hash(learner) == reference
+
+
+def test_a_learner_that_cannot_keep_up_leaves_steps_out_and_its_log_says_which(
+    tmp_path: Path,
+) -> None:
+    package, config = load_method("asr_tiny")
+    training = dataclasses.replace(config.training, steps_per_attempt=4, max_lag=2)
+    config = dataclasses.replace(config, training=training)
+    learner = AsyncLearner(tmp_path, package, config, 3)
+    attempts = []
+    for attempt in range(19 + 6):
+        learner.add(make_transition(attempt), {})
+        attempts += [report.attempt for report in learner.train_pending(1)]
+        assert learner.num_pending_steps <= 7
+    assert attempts == [19, 19, 19, 19, 20, 20]
+    attempts += [report.attempt for report in learner.train_pending(100)]
+    # The first two called for four steps each, the next one for two; then each for the one made since.
+    assert attempts == [19] * 4 + [20] * 4 + [21] * 2 + [22, 23, 24]
+    assert learner.num_learned_attempts == 25
+    learned = weight_hash(learner)
+    learner.log.close()
+    for checkpoint in (tmp_path / "checkpoints").iterdir():
+        checkpoint.unlink()
+    again = AsyncLearner(tmp_path, package, config, 3)
+    assert again.num_pending_steps == 13
+    again.train_pending(100)
+    assert weight_hash(again) == learned
 
 
 def test_an_attempt_that_comes_twice_counts_once(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_configuration_changes_what_it_names_and_nothing_else(name: str, size:
     ours, theirs = _flat(f"{name}_{size}"), _flat(f"{base}_{size}")
     changed = {k: v for k, v in ours.items() if v != theirs[k] and k not in SIZES}
     if f"{name}_{size}" == "equigrasp_compact":
-        expected = expected | {"training.steps_per_attempt": 8}
+        expected = expected | {"training.steps_per_attempt": 8, "training.max_lag": 3}
     assert changed == expected
     is_resized = any(ours[k] != theirs[k] for k in SIZES & set(ours))
     assert not is_resized or expected.get("network.kind") in ("conventional", "residual")
