@@ -8,7 +8,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from graph import wait_for
+from graph import destroy, wait_for
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
@@ -34,7 +34,7 @@ def ros(domain_id: int, **parameters: object) -> Iterator[None]:
 
 @contextlib.contextmanager
 def spinning(*nodes: Node) -> Iterator[None]:
-    """Spin nodes in threads, then destroy them: what they latched is not heard by the next test."""
+    """Spin nodes in threads, then destroy them: what they offer is not found by the next test."""
     executor = FairExecutor(4)
     for node in nodes:
         executor.add_node(node)
@@ -45,7 +45,7 @@ def spinning(*nodes: Node) -> Iterator[None]:
     thread.join(5.0)
     assert not thread.is_alive()
     for node in nodes:
-        node.destroy_node()
+        destroy(node)
 
 
 @contextlib.contextmanager

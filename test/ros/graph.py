@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from rclpy.action import ActionClient as RclpyActionClient
+from rclpy.action import ActionServer
 from rclpy.context import Context
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
 from equigrasp.nodes.action_client import ActionClient
@@ -82,6 +85,7 @@ class Graph:
             self.processes[name].interrupt()
             codes[name] = self.processes[name].wait()
         self._executor.shutdown(timeout_sec=1.0)
+        destroy(self.node)
         rclpy.try_shutdown(context=self.context)
         assert all(p.process.poll() is not None for p in self.processes.values())
         assert set(codes.values()) == {0}, f"exit codes {codes}: {self.logs()}"
@@ -101,3 +105,16 @@ def wait_for(is_true: Callable[[], bool], timeout: float, what: str) -> None:
     while not is_true():
         assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
         time.sleep(0.005)
+
+
+def destroy(node: Node) -> None:
+    """Destroy all of a node: `destroy_node` leaves actions and the lifecycle to the garbage collector.
+
+    A participant that ends while that of the next test looks round may half remain in its books.
+    """
+    for waitable in list(node.waitables):
+        if isinstance(waitable, ActionServer | RclpyActionClient):
+            waitable.destroy()
+    if isinstance(node, LifecycleNode):
+        node._state_machine.destroy_when_not_in_use()
+    node.destroy_node()

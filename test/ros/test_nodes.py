@@ -16,7 +16,7 @@ pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp  # noqa: E402
-from graph import wait_for  # noqa: E402
+from graph import destroy, wait_for  # noqa: E402
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
@@ -94,6 +94,7 @@ class Bench:
             process.send_signal(signal.SIGINT)
         codes = [process.wait(20.0) for process in self._processes]
         self._executor.shutdown(timeout_sec=1.0)
+        destroy(self.node)
         rclpy.try_shutdown(context=self._context)
         assert set(codes) <= {0}, f"exit codes {codes}: {self.logs()}"
 

@@ -16,7 +16,7 @@ from equigrasp_interfaces.action import (
     ExecuteGrasp,  # noqa: E402
     MoveHome,  # noqa: E402
 )
-from graph import wait_for  # noqa: E402
+from graph import destroy, wait_for  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from equigrasp.config import load_config  # noqa: E402
@@ -80,6 +80,7 @@ def make() -> Iterator[Any]:
     """Return a function that starts the nodes with parameters."""
     executors: list[FairExecutor] = []
     nodes: list[Any] = []
+    testers: list[Any] = []
     contexts: list[Any] = []
 
     def start(**parameters: object) -> Bench:
@@ -93,6 +94,7 @@ def make() -> Iterator[Any]:
         nodes.extend(
             [ArmNode(arm, cell), GripperNode(gripper, cell.load_gripper()), ExecutorNode()]
         )
+        testers.append(tester)
         for node in [*nodes, tester]:
             executors.append(FairExecutor(4))
             executors[-1].add_node(node)
@@ -106,6 +108,8 @@ def make() -> Iterator[Any]:
         node.end()
     for executor in executors:
         executor.shutdown(timeout_sec=1.0)
+    for node in [*nodes, *testers]:
+        destroy(node)
     for context in contexts:
         context.__exit__(None, None, None)
 
