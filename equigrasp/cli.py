@@ -246,7 +246,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     of_weights = load_weights(given)[1].get("configuration", "") if given else ""
     values = {
         "cell": options.cell or arguments.get("cell", "ur5"),
-        "method": arguments.get("method") or of_weights or "equigrasp_compact",
+        "method": arguments.get("method") or of_weights or "asr_compact",
         "objects": options.objects,
         "split": options.split,
         "seed": str(options.seed),

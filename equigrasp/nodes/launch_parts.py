@@ -49,9 +49,7 @@ _PLANNER = Argument(
 )
 _OUT = Argument("out", "results/sim", "Folder of log, weights, metrics and report.")
 _LEARNING = (
-    Argument(
-        "method", "equigrasp_compact", "Method: a name below config/methods, or a YAML file."
-    ),
+    Argument("method", "asr_compact", "Method: a name below config/methods, or a YAML file."),
     Argument("seed", "0", "Seed of everything random."),
     Argument(
         "weights",

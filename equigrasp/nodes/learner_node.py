@@ -29,9 +29,7 @@ _RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
 class LearnerNodeConfig:
     """Parameters of the node."""
 
-    method: str = parameter(
-        "equigrasp_compact", "Method: a name below config/methods, or a YAML file."
-    )
+    method: str = parameter("asr_compact", "Method: a name below config/methods, or a YAML file.")
     out: str = parameter("results/run", "Run folder; what lies in it is continued.")
     seed: int = parameter(0, "Seed of the run.", 0, 2**62)
     weights: str = parameter(

@@ -45,9 +45,7 @@ class PolicyNodeConfig:
     """Parameters of the node."""
 
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
-    method: str = parameter(
-        "equigrasp_compact", "Method: a name below config/methods, or a YAML file."
-    )
+    method: str = parameter("asr_compact", "Method: a name below config/methods, or a YAML file.")
     weights: str = parameter(
         "", "Weights to begin with: a name below models, or a file; empty: untrained."
     )
