@@ -39,7 +39,7 @@ _LAG = 0.07  # [s] beyond the look-ahead by which a joint that moves may lag beh
 _SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
 _PATIENCE = 2.0  # periods for which the controller's next cycle is awaited
 _DELAY = 1.5  # periods from a measured state to the set-point that answers it
-_CAUTION = 0.85  # share of the joints' supposed speed at which a trajectory goes on after a delay
+_LATE = 0.03  # [s] without news after which the controller is taken to have run on
 _POLLS = 8  # looks for the controller's next cycle in a period
 _VARIABLES = [
     "timestamp",
@@ -204,11 +204,10 @@ class _Servo:
     def note_delay(self, delay: float) -> None:
         """Take note that the controller ran for `delay` [s] without a new set-point.
 
-        Its servo, taken as a critically damped one, has slowed down meanwhile. Going on a little slower
-        still, the joints do not have to speed up to fall in with a trajectory that itself speeds up.
+        Its servo, taken as a critically damped one, has slowed down meanwhile.
         """
         decay = 2.0 * delay / self._lookahead_time
-        self._reference.slow_to(_CAUTION * (1.0 + decay) * math.exp(-decay))
+        self._reference.slow_to((1.0 + decay) * math.exp(-decay))
 
     def cycle(self, step: float) -> UrReport:
         """Move the set-point on by `step` [s], send it and return the state."""
@@ -309,7 +308,7 @@ def _serve(pipe: Connection, robot: _Robot, servo: _Servo, publisher: _Publisher
             passed, last = now - last, now
             if step > 1.5 * robot.period:  # missed some of its cycles
                 servo.note_delay(step - robot.period)
-            elif passed > 2.5 * robot.period:  # heard of this one only after others had begun
+            elif passed > _LATE:  # heard of this one only when others had begun
                 servo.note_delay(passed - robot.period)
         publisher.publish(servo.cycle(min(step, robot.period)))
     robot.stop_script()
