@@ -2,7 +2,6 @@
 
 import bisect
 import logging
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,8 +133,9 @@ class AsyncLearner:
             raise ReplayError(
                 f"Heightmaps of this run have {self._size} px, found {transition.heightmap.shape}."
             )
-        if self._config.max_lag:
-            extras = extras | {_STEPS_DUE: self._next_due()}
+        if lag := self._config.max_lag:
+            most = self.num_steps + lag * self._config.steps_per_attempt
+            extras = extras | {_STEPS_DUE: max(self._num_due, min(self._next_due(), most))}
         self.log.append(transition, extras)
         self._remember(transition, extras)
         return True
@@ -168,12 +168,10 @@ class AsyncLearner:
         return self._steps_due[-1] if self._steps_due else 0
 
     def _next_due(self) -> int:
-        """Return how many steps the attempts on disk and one more call for."""
+        """Return how many steps the attempts on disk and one more call for, if none is left out."""
         if len(self._steps_due) + 1 < self._config.first_training_attempt:
             return 0
-        steps, lag = self._config.steps_per_attempt, self._config.max_lag
-        most = self.num_steps + lag * steps if lag else math.inf
-        return int(max(self._num_due, min(self._num_due + steps, most)))
+        return self._num_due + self._config.steps_per_attempt
 
     def _remember(self, transition: GraspTransition, extras: Extras) -> None:
         self._steps_due.append(int(extras.get(_STEPS_DUE, self._next_due())))
