@@ -232,6 +232,10 @@ def test_a_stop_brings_the_arm_to_rest_within_a_fifth_of_a_second(devices: Devic
     assert _wait(devices, 1.0) < 0.2
     assert devices.arm.motion_status().state is MotionState.STOPPED
     assert np.abs(devices.arm.joint_state().velocities).max() < 0.02
+    ended = devices.clock.now()
+    while devices.clock.now() - ended < 0.15:  # and it does not swing back
+        devices.clock.sleep(0.005)
+        assert np.abs(devices.arm.joint_state().velocities).max() < 0.03
 
 
 def test_a_stop_without_a_motion_is_harmless(devices: Devices) -> None:

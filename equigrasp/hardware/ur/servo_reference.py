@@ -10,6 +10,8 @@ _SHORTEST = 0.01  # [s] shortest piece of a spline
 _STOP_SHARE = 0.88  # of the accelerations allowed: the joints answer with a little more
 _RELEASE_SPEED = 1.6  # [rad/s] at which a set-point gives its lead over the joints up, at most
 _SPARE = 0.12  # of the acceleration limits: what plans leave for joining a start that is off
+_COUNTER_SHARE = 0.5  # of the lead with which a modelled servo brakes; all of it, and others creep
+_COUNTER_TIME = 0.016  # [s] in which that lead is taken
 _RESUMPTION = 1.0  # [s] in which a trajectory comes from rest to its whole pace
 
 
@@ -23,14 +25,18 @@ class ServoReference:
     Args:
         limits: Accelerations, of stops too, and ranges.
         positions: Where the joints are, at rest, shape (n,) [rad].
+        lookahead_time: Of the servo, taken as a critically damped one [s]; 0: joints follow at once.
 
     Attributes:
         positions: The set-point, shape (n,) [rad].
         velocities: How fast it moves, shape (n,) [rad/s].
     """
 
-    def __init__(self, limits: JointLimits, positions: np.ndarray) -> None:
+    def __init__(
+        self, limits: JointLimits, positions: np.ndarray, lookahead_time: float = 0.0
+    ) -> None:
         self._limits = limits
+        self._counter = _COUNTER_SHARE * (lookahead_time / 2.0) ** 2  # [s²] by acceleration
         self._brake = np.asarray(limits.stop_accelerations)
         self._accelerations = np.asarray(limits.accelerations)
         self._spline: CubicHermiteSpline | None = None
@@ -94,9 +100,10 @@ class ServoReference:
         and all in the same time, so that they keep to their way.
 
         A servo moves because its set-point leads. A set-point that braked itself would stop the joints
-        only when they have caught up with it; here its lead is taken back while they slow down. Where the
-        set-point stands still already, because something holds the joints up, its lead is taken back within
-        the accelerations: nothing is in a hurry, and the joints would spring back.
+        only when they have caught up with it; here its lead is taken back while they slow down, and a little
+        more, which brakes them: without it they overshoot and swing back. Where the set-point stands still
+        already, because something holds the joints up, its lead is taken back within the accelerations:
+        nothing is in a hurry, and the joints would spring back.
 
         Args:
             positions: Measured, shape (n,) [rad].
@@ -150,8 +157,13 @@ class ServoReference:
         self.velocities = slower
         if left == 0.0:
             self._lead = np.zeros_like(self._lead)
-        share = left**2 * (3.0 - 2.0 * left) if self._is_standing else left
-        self.positions = self._slowing + share * self._lead
+        if self._is_standing:
+            self.positions = self._slowing + left**2 * (3.0 - 2.0 * left) * self._lead
+            return
+        self.positions = self._slowing + left * self._lead
+        if left > 0.0:
+            braking = min(1.0, self._stop_time / _COUNTER_TIME) * self._rates / self._stop_duration
+            self.positions = self.positions - self._counter * braking
 
     def _make_bridge(
         self, offset: np.ndarray, difference: np.ndarray

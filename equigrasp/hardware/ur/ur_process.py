@@ -34,6 +34,9 @@ from equigrasp.hardware.ur.ur_link import (
 
 _SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
 _SETTLE_SPEED = 0.02  # [rad/s]
+_STILL_TIME = (
+    0.02  # [s] below that speed after which joints rest: one that swings back passes it too
+)
 _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
 _LAG = 0.07  # [s] beyond the look-ahead by which a joint that moves may lag behind its set-point
 _SCRIPT_TIMEOUT = 2.0  # [s] until the uploaded script is seen to run
@@ -172,10 +175,10 @@ class _Servo:
         self._limits = setup.limits
         self._joint_names = setup.joint_names
         self._joints = robot.read().joints
-        self._reference = ServoReference(setup.limits, self._joints.positions)
+        self._reference = self._new_reference()
         self._number = 0
         self._status = MotionStatus(MotionState.IDLE)
-        self._time_at_end = 0.0
+        self._time_at_end = self._still_time = 0.0
         self._fault: MotionStatus | None = None
 
     @property
@@ -216,7 +219,7 @@ class _Servo:
         joints = self._joints = state.joints
         if self._fault:
             # Whoever unlocks the robot finds the set-point where it stands.
-            self._reference = ServoReference(self._limits, joints.positions)
+            self._reference = self._new_reference()
             if self._status.is_active:
                 self._status = self._fault
         else:
@@ -234,6 +237,9 @@ class _Servo:
             self._status,
         )
 
+    def _new_reference(self) -> ServoReference:
+        return ServoReference(self._limits, self._joints.positions, self._lookahead_time)
+
     def _release(self) -> None:
         """Let the joints slow down from where they will be when the controller hears of it."""
         joints = self._joints
@@ -242,7 +248,9 @@ class _Servo:
 
     def _judge(self, joints: JointState, step: float) -> None:
         errors = np.abs(self._reference.positions - joints.positions)
-        is_still = bool(np.abs(joints.velocities).max() < _SETTLE_SPEED)
+        is_slow = np.abs(joints.velocities).max() < _SETTLE_SPEED
+        self._still_time = self._still_time + step if is_slow else 0.0
+        is_still = self._still_time > _STILL_TIME
         if self._status.state is MotionState.STOPPING and self._reference.is_at_rest and is_still:
             self._status = MotionStatus(MotionState.STOPPED)
         if self._status.state is not MotionState.MOVING:

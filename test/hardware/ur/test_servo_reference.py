@@ -106,6 +106,27 @@ def test_joints_that_lag_behind_stop_as_soon_as_if_they_did_not(
     assert np.abs(np.diff(speeds)).max() / _STEP < 1.2 * rate
 
 
+@pytest.mark.parametrize("speed", [1.0, 2.5])
+def test_a_stop_hardly_swings_back(speed: float, arm_config: ArmConfig) -> None:
+    home = np.array(arm_config.home_positions)
+    reference = ServoReference(arm_config.limits, home, lookahead_time=0.08)
+    reference.follow(ramp(home, 3.0 * speed / 1.5, 3.0))
+    joint = Follower(home[0], 0.08)
+    speeds = []
+    for cycle in range(int(1.5 / _STEP) + 60):
+        if cycle == int(1.5 / _STEP):
+            seen = (reference.positions.copy(), np.zeros(6))
+            seen[0][0], seen[1][0] = joint.position, joint.speed
+            reference.brake(*seen)
+        reference.advance(_STEP, 1.0)
+        joint.follow(reference.positions[0])
+        speeds.append(joint.speed)
+    assert reference.is_at_rest and abs(joint.speed) < 0.01
+    assert joint.position == pytest.approx(reference.positions[0], abs=2e-3)
+    assert min(speeds) > -0.04 * speed
+    assert np.abs(np.diff(speeds)).max() / _STEP < arm_config.limits.stop_accelerations[0]
+
+
 class Follower:
     """A joint that a position servo pulls, critically damped, behind a target."""
 
