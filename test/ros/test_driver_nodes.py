@@ -58,6 +58,12 @@ class Listener:
 
         wait_for(has_come, timeout, f"'{words}' of '{node}'")
 
+    def clients(self, node: str) -> list[str]:
+        """Return the services and actions that a node asks; none while the graph does not show it."""
+        if (node, "/") not in self.node.get_node_names_and_namespaces():
+            return []
+        return [name for name, _ in self.node.get_client_names_and_types_by_node(node, "/")]
+
     def _hear(self, message: DiagnosticArray) -> None:
         for status in message.status:
             self.statuses[status.name] = status
@@ -140,12 +146,14 @@ def test_an_action_and_joint_states_are_found_under_a_vendors_names(
         arguments = {"gripper_driver": "robotiq_urcap", "gripper_host": HOST}
         process = start("gripper", "kuka", joint_states="/vendor/js", **arguments)
         listener.wait("gripper", DiagnosticStatus.OK, "active")
-        assert listener.node.count_publishers("/vendor/js") == 1
+        # Diagnostics may arrive before the graph does.
+        wait_for(lambda: listener.node.count_publishers("/vendor/js") == 1, 10.0, "/vendor/js")
         assert listener.node.count_publishers("/joint_states") == 0
         end(process)
     process = start("executor", "kuka", arm_action="/vendor/follow")
     listener.wait("executor", DiagnosticStatus.OK, "active")
-    clients = listener.node.get_client_names_and_types_by_node("executor", "/")
-    assert "/vendor/follow/_action/send_goal" in [name for name, _ in clients]
-    assert listener.node.count_subscribers("/lbr/joint_states") == 1
+    action = "/vendor/follow/_action/send_goal"
+    wait_for(lambda: action in listener.clients("executor"), 10.0, action)
+    topic = "/lbr/joint_states"
+    wait_for(lambda: listener.node.count_subscribers(topic) == 1, 10.0, topic)
     end(process)
