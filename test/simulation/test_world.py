@@ -53,7 +53,7 @@ def test_random_objects_are_scaled_to_the_gripper() -> None:
     for name in objects.names("all")[::100]:
         body = objects.load(physics, name, Transform.identity())
         low, high = (np.array(v) for v in physics.client.getAABB(body))
-        assert np.sort(high - low)[1] < 0.08 and (high - low).max() < 0.17, name
+        assert 0.02 < np.sort(high - low)[1] < 0.08 and 0.05 < (high - low).max() < 0.17, name
     physics.close()
 
 

@@ -1,5 +1,6 @@
 """PyBullet's 1000 random shapes, at a size that an 85 mm gripper can hold."""
 
+import xml.etree.ElementTree as ET
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class RandomUrdfSet(ObjectSet):
                 str(path),
                 pose.position.tolist(),
                 pose.quat_xyzw.tolist(),
-                globalScaling=_graspable_scale(path.with_suffix(".obj")),
+                globalScaling=_graspable_scale(path),
             )
             physics.client.changeDynamics(body, -1, mass=MASS)
             apply_contact_properties(physics, body)
@@ -49,7 +50,12 @@ class RandomUrdfSet(ObjectSet):
 
 
 @cache
-def _graspable_scale(mesh: Path) -> float:
-    rows = [line.split()[1:4] for line in mesh.read_text().splitlines() if line.startswith("v ")]
-    extents = np.sort(np.ptp(np.array(rows, dtype=float), axis=0))
+def _graspable_scale(urdf: Path) -> float:
+    """Return what a URDF is to be scaled by; its mesh, of like name, is scaled by it already."""
+    mesh = urdf.with_suffix(".obj").read_text(encoding="utf-8").splitlines()
+    vertices = np.array([line.split()[1:4] for line in mesh if line.startswith("v ")], dtype=float)
+    shape = ET.parse(urdf).find(".//collision/geometry/mesh")
+    assert shape is not None
+    scale = np.array(shape.get("scale", "1 1 1").split(), dtype=float)
+    extents = np.sort(scale * np.ptp(vertices, axis=0))
     return float(min(_SECOND_EXTENT / extents[1], _LARGEST_EXTENT / extents[2]))
