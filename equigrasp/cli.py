@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equigrasp.errors import EquigraspError
-from equigrasp.experiments import publish_command
+from equigrasp.experiments import pretrain_command, publish_command
 from equigrasp.experiments.benchmarks.command import add_options
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ EPILOG = """examples:
   equigrasp up ur5 --robot-ip 192.168.1.102              learn on a real robot
   equigrasp virtual ur5                                  a UR5 cell for want of a real one
   equigrasp train --attempts 300 --out results/a         the same method in one process
+  equigrasp pretrain --out results/b                     first weights without a single grasp
   equigrasp evaluate results/a --attempts 100            frozen weights on unseen objects
   equigrasp report results/a                             draw the curve, write report.md
   equigrasp publish results/a --name my_weights          weights and model card from a run
@@ -60,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_arguments(train, "sim")
     _add_run_options(train)
     train.set_defaults(run=_train)
+    pretrain = commands.add_parser("pretrain", help="first weights, without a single grasp")
+    pretrain_command.add_options(pretrain)
+    _add_resume(pretrain)
+    pretrain.set_defaults(run=_pretrain)
     _add_evaluate(commands)
     publish = commands.add_parser("publish", help="make weights with a model card from a run")
     publish_command.add_options(publish)
@@ -178,6 +183,10 @@ def _add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--attempts", type=_count, default=500, help="attempts in the run [500]")
+    _add_resume(parser)
+
+
+def _add_resume(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="only carry on what lies in --out")
     group.add_argument("--new", action="store_true", help="refuse if --out holds a run already")
@@ -229,6 +238,10 @@ def _train(options: argparse.Namespace) -> int:
     folder = train(_values(options, "sim"), options.attempts, _is_resume(options))
     print(f"report: {write_report(folder)}")
     return 0
+
+
+def _pretrain(options: argparse.Namespace) -> int:
+    return pretrain_command.run(options, _is_resume(options), print)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -18,10 +18,6 @@ _HALF_ALONG_PX = 20  # samples each way in the opening direction: 62 mm
 _HALF_ACROSS_PX = 4  # samples each way across: 25 mm, a finger pad
 _SEARCH_RADIUS_PX = 8  # candidates lie this near an object's centre
 _HEIGHT_RULE_FLOOR = 0.0101  # [m] `grasp_height` goes no lower; its tips stay clear of all floors
-_LOWEST = (
-    0.004  # [m] over the floor. Tips of an open 2F-85 stand 13.7 mm above the TCP, so that on
-)
-# flat wide objects the rule's 10 mm leave the pads hardly any hold.
 _PAD_RISE = 0.006  # [m] above the TCP where a pad's lower edge takes hold
 _GOOD_DEPTH = 0.025  # [m] of pad over object beyond which more is no better
 _MIN_DEPTH = 0.006  # [m] with less the grasp is not worth a try
@@ -47,6 +43,9 @@ class OracleConfig:
         edge_depth: See `grasp_height` [m].
         wall_depth: See `grasp_height` [m].
         width: Opening of the fingers on the way down [m].
+        lowest: TCP over the floor where nothing is in the way [m]. Tips of an open 2F-85 stand 13.7 mm
+            above the TCP, so that on flat wide objects the height rule's 10 mm leave the pads hardly
+            any hold.
     """
 
     num_rotations: int = 16
@@ -56,6 +55,7 @@ class OracleConfig:
     edge_depth: float = 0.01
     wall_depth: float = 0.008
     width: float = 0.085
+    lowest: float = 0.004
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,20 @@ class Oracle:
         rated = (self._rate(observation, *c[1:]) for c in _spread_out(rough))
         return sorted((c for c in rated if c is not None), key=lambda c: c.score, reverse=True)
 
+    def rate(
+        self, observation: Observation, row: int, col: int, rotation_bin: int
+    ) -> float | None:
+        """Return the score of a grasp at a heightmap pixel; None if nothing would be held."""
+        rated = self._rate(observation, row, col, rotation_bin, 0.0)
+        return None if rated is None else rated.score
+
     def _opening_px(self, observation: Observation) -> float:
         return self.config.width / 2.0 / observation.workspace.pixel_size
 
     def _rough_heights(self, strips: np.ndarray) -> np.ndarray:
         """Return grasp heights (K,) [m] of strips (K, U, V) as if nothing stood under the fingers."""
         tops = np.sort(strips[:, 4:-4].reshape(len(strips), -1), axis=1)[:, -12:-2].mean(axis=1)
-        return np.asarray(np.maximum(tops - self.config.finger_depth, _LOWEST))
+        return np.asarray(np.maximum(tops - self.config.finger_depth, self.config.lowest))
 
     def _candidate_pixels(self, observation: Observation) -> list[tuple[int, int, float]]:
         """Return rows, columns and distances [px] to the nearest object centre."""
@@ -171,7 +178,7 @@ class Oracle:
             wall_depth=config.wall_depth,
         )
         if height < _HEIGHT_RULE_FLOOR:  # nothing in the way: reach as low as the floor allows
-            height = _LOWEST
+            height = self.config.lowest
         strip = _sample_strips(observation.heightmap, [(row, col, distance)], theta)[0]
         score = _rate_strip(strip, height, self._opening_px(observation))
         if score is None:

@@ -1,0 +1,52 @@
+"""Options of `equigrasp pretrain`; nothing heavy is imported until it runs."""
+
+import argparse
+from collections.abc import Callable
+
+DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
+grasps whether the fingers would hold something (docs/methods/asr.md). A method learns from these
+labels as from attempts. A run that begins with the weights learns on from what really happens.
+Stop it whenever you like; the same command carries on."""
+EPILOG = """examples:
+  equigrasp pretrain --out results/pretrained            about 20 minutes on a core
+  equigrasp pretrain --scenes 400 --out results/pretrained   the same run, continued
+  equigrasp publish results/pretrained --name asr_compact_ur5_pretrained --evaluate 100
+  equigrasp up sim --weights asr_compact_ur5_pretrained  begin with them"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.add_argument("--method", default="asr_compact", help="name or YAML file [asr_compact]")
+    parser.add_argument("--cell", default="ur5", help="robot cell: name or YAML file [ur5]")
+    parser.add_argument(
+        "--objects", default="random_urdfs", help="object set or folder of meshes [random_urdfs]"
+    )
+    parser.add_argument(
+        "--split", default="train", choices=["train", "test", "all"], help="part of it [train]"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random [0]")
+    parser.add_argument(
+        "--scenes", type=_count, default=200, help="in the run, about 8 labels each [200]"
+    )
+    parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
+
+
+def run(options: argparse.Namespace, is_resume: bool | None, show: Callable[[str], None]) -> int:
+    """Pretrain; return an exit code."""
+    from equigrasp.experiments.pretraining import pretrain
+    from equigrasp.experiments.run_folder import RunFolder
+
+    names = ("cell", "method", "objects", "split", "seed", "out")
+    arguments = {name: str(getattr(options, name)) for name in names}
+    folder = pretrain(arguments, options.scenes, is_resume)
+    show(f"weights: {RunFolder(folder).newest_weights()}")
+    return 0
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, found {value}")
+    return value

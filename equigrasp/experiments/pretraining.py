@@ -1,0 +1,162 @@
+"""First weights without a single grasp: a script labels grasps in simulated scenes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from equigrasp.environments.open_loop_grasp import observe
+from equigrasp.environments.oracle import Oracle, OracleConfig, is_empty
+from equigrasp.experiments.run_folder import RunFolder
+from equigrasp.geometry.actions import PixelGrasp
+from equigrasp.learning.async_learner import AsyncLearner
+from equigrasp.learning.interfaces import Policy
+from equigrasp.learning.seeding import derive_seed
+from equigrasp.methods.registry import load_method
+from equigrasp.perception.observation import Observation
+from equigrasp.replay.transition import GraspTransition, quantize
+from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
+
+LABELS = "labels"  # the argument of a run folder that tells its log holds labels, not attempts
+_MAX_OBJECTS = 15
+_NUM_DRAWS = 200  # random grasps that are rated in a scene, at most
+_NUM_GOOD, _NUM_BAD = 4, 3  # of them kept; each good one also with another yaw that is bad
+_GOOD_SCORE, _BAD_SCORE = 1.5, 0.5  # what lies between them gets no label
+_SCENE = "scene"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A grasp and what the script says of it."""
+
+    pixel: PixelGrasp
+    is_good: bool
+
+
+class ScriptedLabels:
+    """Labels random grasps by what the heightmap shows between and under the fingers.
+
+    Grasps are those that a policy would make, its height rule included; see `Oracle` for what a
+    good one is.
+
+    Args:
+        method: A configuration with `acting` and `network.num_rotations`.
+        policy: Draws random grasps.
+    """
+
+    def __init__(self, method: Any, policy: Policy) -> None:
+        acting = method.acting
+        self._num_rotations = int(method.network.num_rotations)
+        self._policy = policy
+        self._script = Oracle(
+            OracleConfig(
+                num_rotations=self._num_rotations,
+                finger_depth=acting.finger_depth,
+                edge_depth=acting.edge_depth,
+                wall_depth=acting.wall_depth,
+                width=acting.width,
+                lowest=0.01,  # as the policy's height rule
+            )
+        )
+
+    def draw(self, observation: Observation, rng: np.random.Generator) -> list[Label]:
+        """Return labels of a scene: up to 4 good ones, the same pixels with a bad yaw, and 3 bad ones."""
+        labels: list[Label] = []
+        num_good = num_bad = 0
+        for _ in range(_NUM_DRAWS):
+            if num_good == _NUM_GOOD and num_bad == _NUM_BAD:
+                break
+            pixel = self._policy.choose(observation, rng, "random").pixel
+            is_good = self._judge(observation, pixel)
+            if is_good and num_good < _NUM_GOOD:
+                num_good += 1
+                labels.append(Label(pixel, True))
+                turn = int(rng.integers(1, self._num_rotations))
+                other = PixelGrasp(
+                    pixel.row, pixel.col, (pixel.rotation_bin + turn) % self._num_rotations
+                )
+                if self._judge(observation, other) is False:
+                    labels.append(Label(other, False))
+            elif is_good is False and num_bad < _NUM_BAD:
+                num_bad += 1
+                labels.append(Label(pixel, False))
+        return labels
+
+    def _judge(self, observation: Observation, pixel: PixelGrasp) -> bool | None:
+        """Tell whether a grasp is good; None where the script is not sure."""
+        score = self._script.rate(observation, pixel.row, pixel.col, pixel.rotation_bin)
+        if score is None or score < _BAD_SCORE:
+            return False
+        return True if score > _GOOD_SCORE else None
+
+
+def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None) -> Path:
+    """Learn from scripted labels, as if they were attempts, and return the run folder.
+
+    Args:
+        arguments: `cell`, `method`, `objects`, `split`, `seed` and `out`.
+        num_scenes: Scenes in the run, those of before included.
+        is_resume: See `RunFolder.begin`.
+    """
+    package, method = load_method(arguments["method"])
+    run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
+    policy = package.make_policy(method, package.make_networks(method, seed))
+    run.begin(arguments | {LABELS: "script"}, method, is_resume)
+    learner = AsyncLearner(run.path, package, method, seed)
+    labels = ScriptedLabels(method, policy)
+    scenes = [int(extras[_SCENE]) for _, extras in learner.log]
+    first = scenes[-1] + 1 if scenes else 0
+    try:
+        with (
+            make_simulated_cell(
+                arguments["cell"], object_set=arguments["objects"], seed=seed
+            ) as simulation,
+            tqdm(total=num_scenes, initial=min(first, num_scenes), unit="scene") as bar,
+        ):
+            for scene in range(first, num_scenes):
+                rng = np.random.default_rng(derive_seed(seed, 30, scene))
+                observation = _set_scene(simulation, arguments["split"], rng)
+                if not is_empty(observation):
+                    _learn(learner, observation, labels.draw(observation, rng), scene)
+                bar.update()
+                bar.set_postfix_str(
+                    f"{learner.num_attempts} labels, {learner.num_successes} good, "
+                    f"{learner.num_steps} steps"
+                )
+        while learner.num_pending_steps:  # of a run that was killed
+            learner.train_pending(1)
+    finally:
+        learner.publish()
+        learner.close()
+    return run.path
+
+
+def _set_scene(simulation: SimulatedCell, split: str, rng: np.random.Generator) -> Observation:
+    """Drop some objects into the first tray and look at them."""
+    world, workspace = simulation.world, simulation.cell.config.workspaces[0]
+    names = world.object_set.draw(split, int(rng.integers(1, _MAX_OBJECTS + 1)), rng)
+    world.reset(int(rng.integers(2**31)))
+    world.spawn_objects(names, workspace)
+    return observe(simulation.cell, workspace)
+
+
+def _learn(
+    learner: AsyncLearner, observation: Observation, labels: list[Label], scene: int
+) -> None:
+    heightmap = quantize(observation.heightmap)
+    for label in labels:
+        pixel = label.pixel
+        learner.add(
+            GraspTransition(
+                heightmap,
+                pixel.row,
+                pixel.col,
+                pixel.rotation_bin,
+                float(label.is_good),
+                learner.num_attempts,
+            ),
+            {_SCENE: scene},
+        )
+        learner.train_pending(learner.num_pending_steps)
