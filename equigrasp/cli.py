@@ -108,8 +108,9 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument(
         "--policy",
         default="learned",
-        choices=["learned", "random", "oracle"],
-        help="random and oracle are references; they write to a subfolder [learned]",
+        choices=["learned", "random", "script", "oracle"],
+        help="the others are references, script by heightmaps, oracle by the true places of the objects; "
+        "they write to a subfolder [learned]",
     )
     evaluate.set_defaults(run=_evaluate)
 

@@ -31,7 +31,7 @@ from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.object_sets.object_set import ObjectSet
 from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
 
-Chooser = Literal["learned", "random", "oracle"]
+Chooser = Literal["learned", "random", "script", "oracle"]
 DIFFICULTIES = ("easy", "hard")  # of the test split, as measured (config/benchmarks)
 _NUM_RAYS = 9  # between the open fingers
 
@@ -45,7 +45,8 @@ def evaluate(
 
     Args:
         arguments: `cell`, `method`, `objects`, `split` (also `easy` or `hard`) and `seed`.
-        chooser: `learned` (greedy), or a reference: `random` or `oracle`.
+        chooser: `learned` (greedy), or a reference: `random`, `script` (heightmaps only) or `oracle` (knows
+            where the objects are).
         weights: Weight file of a `learned` policy; None: untrained.
         num_attempts: How many, those that lie there already included.
         out: Folder; see `EvaluationFolder`.
@@ -155,6 +156,8 @@ def _policy(
 ) -> Policy:
     if chooser == "oracle":
         return OraclePolicy(Oracle(world=simulation.world))
+    if chooser == "script":
+        return OraclePolicy(Oracle())
     package, method = load_method(arguments["method"])
     policy = package.make_policy(method, package.make_networks(method, int(arguments["seed"])))
     if weights is not None:

@@ -52,6 +52,7 @@ class Model:
         rows: `metrics.csv` of the run.
         evaluations: One a set of objects.
         note: Added to the card.
+        labels: Of pretrained weights, how many a script gave, and how many of these were good.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Model:
     rows: list[dict[str, str]]
     evaluations: list[Evaluation]
     note: str
+    labels: tuple[int, int] | None = None
 
     @property
     def num_attempts(self) -> int:
@@ -104,10 +106,7 @@ def card_text(
         "",
         *_success(model),
         "",
-        "## Learning curve",
-        "",
-        f"![success and loss over attempts]({model.name}/learning_curve.png)",
-        "",
+        *_learning_curve(model),
         *_failures(model, has_failures),
         "",
         "## Configuration of the run",
@@ -144,27 +143,49 @@ def kind_of(name: str) -> str:
     return name.rpartition("_")[0] or name
 
 
-def _summary(model: Model, sha256: str, workspace: Workspace, gripper: str) -> list[str]:
-    a, rows = model.arguments, model.learned_rows()
-    success = np.array([int(row["success"]) for row in rows])
+def _learning_curve(model: Model) -> list[str]:
+    if not model.rows:
+        return []
+    picture = f"![success and loss over attempts]({model.name}/learning_curve.png)"
+    return ["## Learning curve", "", picture, ""]
+
+
+def _learned_from(model: Model) -> list[str]:
+    """Return rows of the summary about what the weights come from."""
+    a = model.arguments
+    if model.labels is not None:
+        count, good = model.labels
+        return [
+            f"| learned from | {count} grasps that a script labelled in simulated scenes, {good} of them as "
+            f"good, cell `{a['cell']}`; {model.version} SGD steps; nothing was grasped |"
+        ]
+    success = np.array([int(row["success"]) for row in model.learned_rows()])
     tail = success[-_TAIL:]
+    protocol = f", protocol `{a['protocol']}`" if "protocol" in a else ""
+    first = a.get("weights") or model.config.training.first_weights
+    began = "random weights" if first in ("", "none") else f"weights `{first}`"
+    return [
+        f"| learned from | {model.num_attempts} attempts, {int(success.sum())} of them successful, "
+        f"cell `{a['cell']}`{protocol}; {model.version} SGD steps; began with {began} |",
+        f"| success while learning | {100 * tail.mean():.0f} % of the last {len(tail)} attempts |",
+    ]
+
+
+def _summary(model: Model, sha256: str, workspace: Workspace, gripper: str) -> list[str]:
+    a = model.arguments
     size, cell_mm = workspace.heightmap_size_px, 1000 * workspace.pixel_size
     count = sum(t.numel() for t in model.tensors.values())
-    protocol = f", protocol `{a['protocol']}`" if "protocol" in a else ""
     commits = sorted({str(e.result.get("commit", "unknown")) for e in model.evaluations})
-    began = f"weights `{a['weights']}`" if a.get("weights") else "random weights"
     return [
         "| | |",
         "|---|---|",
         f"| file | [{model.name}.safetensors]({model.name}.safetensors), {count} parameters, "
         f"SHA-256 `{sha256}` |",
         f"| method | `{a['method']}`, package `{model.config.method}` |",
-        f"| learned from | {model.num_attempts} attempts, {int(success.sum())} of them successful, "
-        f"cell `{a['cell']}`{protocol}; {model.version} SGD steps; began with {began} |",
+        *_learned_from(model),
         f"| objects | {_training_objects(a)} |",
         f"| seed | {a['seed']} |",
         f"| commit | learned: `{model.commit}`; evaluated: {', '.join(f'`{c}`' for c in commits)} |",
-        f"| success while learning | {100 * tail.mean():.0f} % of the last {len(tail)} attempts |",
         f"| fits | heightmaps of {size} × {size} cells of {cell_mm:g} mm, gripper `{gripper}` |",
     ]
 

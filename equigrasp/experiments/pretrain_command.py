@@ -8,10 +8,10 @@ grasps whether the fingers would hold something (docs/methods/asr.md). A method 
 labels as from attempts. A run that begins with the weights learns on from what really happens.
 Stop it whenever you like; the same command carries on."""
 EPILOG = """examples:
-  equigrasp pretrain --out results/pretrained            about 20 minutes on a core
+  equigrasp pretrain --out results/pretrained            about 20 minutes
   equigrasp pretrain --scenes 400 --out results/pretrained   the same run, continued
-  equigrasp publish results/pretrained --name asr_compact_ur5_pretrained --evaluate 100
-  equigrasp up sim --weights asr_compact_ur5_pretrained  begin with them"""
+  equigrasp publish results/pretrained --name my_pretrained --objects household --evaluate 100
+  equigrasp up sim --weights my_pretrained               begin with them"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from equigrasp.learning.interfaces import Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
+from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
@@ -131,6 +132,12 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
         learner.publish()
         learner.close()
     return run.path
+
+
+def count_labels(run: RunFolder) -> tuple[int, int]:
+    """Return how many labels a run has, and how many of them are good."""
+    rewards = [transition.reward for transition, _ in ExperienceLog(run.log, is_writing=False)]
+    return len(rewards), int(sum(rewards))
 
 
 def _set_scene(simulation: SimulatedCell, split: str, rng: np.random.Generator) -> Observation:

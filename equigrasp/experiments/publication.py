@@ -16,6 +16,7 @@ from equigrasp.experiments.evaluation_folder import read_attempts
 from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.experiments.model_card import Evaluation, Model, card_text, draw_failures
 from equigrasp.experiments.pictures import draw_learning_curve
+from equigrasp.experiments.pretraining import LABELS, count_labels
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.learning.trained_weights import describe_weights, load_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest, write_weights
@@ -39,6 +40,7 @@ class Order:
         folder: Where to write to.
         note: What the card shall say beside the figures, such as how the run was chosen.
         is_replacing: Whether weights of that name may be replaced.
+        objects: Object set to evaluate on; empty: the run's.
     """
 
     run: Path
@@ -48,6 +50,7 @@ class Order:
     folder: Path
     note: str = ""
     is_replacing: bool = False
+    objects: str = ""
 
     def __post_init__(self) -> None:
         if self.attempts < 0:
@@ -77,18 +80,20 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
     """
     run = RunFolder(order.run)
     rows = read_metrics(run.metrics)
-    if not rows or not run.config.is_file():
+    values = read_yaml(run.config) if run.config.is_file() else {}
+    is_pretrained = LABELS in values.get("arguments", {})
+    if not values or not (rows or is_pretrained):
         raise ConfigError(f"'{run.path}' holds no run with attempts: no rows in {run.metrics}.")
-    values = read_yaml(run.config)
     weights = order.weights or run.newest_weights()
     tensors, metadata = load_weights(weights)
     config = _configuration(values, run.config)
     cell = load_cell(values["arguments"]["cell"])
     digest = tensor_digest(tensors)
+    tried = values["arguments"] | ({"objects": order.objects} if order.objects else {})
     evaluations = [
         found
-        for split in _sets(values["arguments"])
-        if (found := _evaluation(order, values["arguments"], split, weights, digest, tell))
+        for split in _sets(tried)
+        if (found := _evaluation(order, tried, split, weights, digest, tell))
     ]
     if not evaluations:
         raise ConfigError(
@@ -104,6 +109,7 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
         rows=rows,
         evaluations=evaluations,
         note=order.note,
+        labels=count_labels(run) if is_pretrained else None,
     )
     return _write(order, model, run.config, cell)
 
@@ -141,14 +147,16 @@ def _evaluation(
     """Return the evaluation of these very weights on a set; makes it if that is asked for."""
     folder = evaluation_folder(order.run, split)
     found = read_json(folder / "evaluation.json") or {}
-    is_of_these = found.get("weights_digest") == digest and found.get("split") == split
+    objects = arguments.get("objects", "household")
+    conditions = {"weights_digest": digest, "split": split, "objects": objects}
+    is_of_these = all(found.get(key) == value for key, value in conditions.items())
     done = int(found["attempts"]) if is_of_these else 0
     if done < order.attempts:
         tell(f"evaluating on {split} objects, in {folder}")
         wanted = {
             "cell": arguments["cell"],
             "method": arguments["method"],
-            "objects": arguments.get("objects", "household"),
+            "objects": objects,
             "split": split,
             "seed": _SEED,
         }
@@ -179,7 +187,8 @@ def _write(order: Order, model: Model, run_config: Path, cell: CellConfig) -> Pa
     finally:
         trial.unlink(missing_ok=True)
     pictures = order.folder / order.name
-    draw_learning_curve(pictures / "learning_curve.png", model.learned_rows(), order.name)
+    if model.rows:
+        draw_learning_curve(pictures / "learning_curve.png", model.learned_rows(), order.name)
     has_failures = draw_failures(pictures / "failures.png", model.evaluations)
     card = order.folder / f"{order.name}.md"
     write_whole(card, card_text(model, sha256, workspace, cell.gripper, has_failures, run_config))

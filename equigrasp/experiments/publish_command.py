@@ -35,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", help="name below models, or a safetensors file [the run's newest]"
     )
+    parser.add_argument("--objects", default="", help="object set to evaluate on [the run's]")
     parser.add_argument(
         "--note", default="", help="a sentence for the card, such as: why this run"
     )
@@ -59,6 +60,7 @@ def run(options: argparse.Namespace, show: Callable[[str], None]) -> int:
         folder=options.out or models_dir(),
         note=options.note,
         is_replacing=options.replace,
+        objects=options.objects,
     )
     show(f"model card: {publish(order, show)}")
     return 0

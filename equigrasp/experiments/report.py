@@ -50,7 +50,7 @@ def _draw_decisions(run: RunFolder, method_name: str) -> list[str]:
         return []
     tensors, metadata = load_weights(path)
     policy.load(tensors, int(metadata["version"]), str(path))
-    log = ExperienceLog(run.log)
+    log = ExperienceLog(run.log, is_writing=False)
     wanted = set(np.linspace(0, len(log) - 1, _NUM_PICTURES).astype(int).tolist())
     pictures = []
     for transition, _ in log:

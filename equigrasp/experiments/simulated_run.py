@@ -16,10 +16,9 @@ from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode, Policy
 from equigrasp.learning.seeding import derive_seed
-from equigrasp.learning.trained_weights import load_trained_weights
+from equigrasp.learning.trained_weights import first_weights, load_trained_weights
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.registry import load_method
-from equigrasp.paths import find_weights
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import GraspOutcome
@@ -129,7 +128,7 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
     package, method = load_method(arguments["method"])
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
     policy = package.make_policy(method, package.make_networks(method, seed))
-    weights = find_weights(arguments["weights"]) if arguments["weights"] else None
+    weights = first_weights(arguments["weights"], method)
     if weights is not None:
         cell = load_cell(arguments["cell"])
         load_trained_weights(policy, weights, method, cell.workspaces, cell.gripper)

@@ -81,6 +81,8 @@ class TrainingConfig:
         buffer_capacity: Attempts in the replay buffer; 33 kB each.
         num_threads: CPU threads of a step; part of what makes runs repeatable.
         checkpoint_every: SGD steps between checkpoints.
+        first_weights: Weights that a run begins with if it names none: a name below models, or a
+            safetensors file; empty: it knows nothing.
     """
 
     learning_rate: float = 1e-4
@@ -96,6 +98,7 @@ class TrainingConfig:
     buffer_capacity: int = 4000
     num_threads: int = 1
     checkpoint_every: int = 10
+    first_weights: str = ""
 
     def __post_init__(self) -> None:
         check_bounds(

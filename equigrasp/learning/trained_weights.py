@@ -14,10 +14,22 @@ from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.weight_store import fill_parameters, load_weights
+from equigrasp.paths import find_weights
 
 SYMMETRY_TOLERANCE = 1e-3  # of probabilities; float32 leaves less than 1e-5
 _PIXEL_TOLERANCE = 0.01  # share by which the size of cells may differ
 _PROBE_SIZE_PX, _PROBE_ACTION_PX = 64, 32  # small, so that the check takes a moment at any size
+
+
+def first_weights(name: str, config: Any) -> Path | None:
+    """Return the file of the weights that a run begins with; None: it knows nothing.
+
+    Args:
+        name: Of weights, or a file; empty: as the configuration says; `none`: knows nothing.
+        config: The method's configuration.
+    """
+    chosen = name or config.training.first_weights
+    return None if chosen in ("", "none") else find_weights(chosen)
 
 
 def describe_weights(

@@ -6,7 +6,6 @@ from equigrasp.errors import ConfigError
 from equigrasp.methods.registry import load_method
 from equigrasp.nodes import names
 from equigrasp.nodes.planners import PLANNERS, check_planner
-from equigrasp.paths import find_weights
 
 Parameters = dict[str, str | int | float | bool]
 
@@ -54,7 +53,8 @@ _LEARNING = (
     Argument(
         "weights",
         "",
-        "Weights to begin with: a name below models, or a safetensors file; empty: knows nothing.",
+        "Weights to begin with: a name below models, or a safetensors file; empty: as the method says; "
+        "none: knows nothing.",
     ),
 )
 _SIMULATION = (
@@ -155,10 +155,11 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
     check_planner(values["planner"])
     time: Parameters = {"use_sim_time": not MODES[mode].is_real}
     cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
-    method = {"method": values["method"], "weights": _weights(values)}
+    weights = _weights(values)
+    method = {"method": values["method"], "weights": weights}
     acting = load_method(values["method"])[1].acting
     # Weights that know something need no random attempts.
-    num_random = {"num_random_attempts": 0 if values["weights"] else acting.num_random_attempts}
+    num_random = {"num_random_attempts": 0 if weights else acting.num_random_attempts}
     joint_states, arm = _vendor_names(values)
     planning: Parameters = {"planner": values["planner"]}
     if MODES[mode].is_real:
@@ -192,13 +193,15 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
 
 def _weights(values: dict[str, str]) -> str:
     """Return the path of the weights, once it is certain that the nodes will accept them."""
-    if not values["weights"]:
+    package, config = load_method(values["method"])
+    from equigrasp.learning.trained_weights import check_trained_weights, first_weights
+
+    path = first_weights(values["weights"], config)
+    if path is None:
         return ""
     from equigrasp.devices.calibrated_cell import load_cell
-    from equigrasp.learning.trained_weights import check_trained_weights
 
-    path, cell = find_weights(values["weights"]), load_cell(values["cell"])
-    package, config = load_method(values["method"])
+    cell = load_cell(values["cell"])
     check_trained_weights(path, package, config, cell.workspaces, cell.gripper)
     return str(path.resolve())
 

@@ -1,5 +1,6 @@
 """Append-only log of attempts on disk, written before anything is learned from them."""
 
+import fcntl
 import json
 import logging
 import os
@@ -27,19 +28,28 @@ class LogFullError(ReplayError):
 class ExperienceLog:
     """Records of (transition, extras), each with its length and checksum.
 
-    A record that a crash left half-written at the end is cut off when the log is opened. Nothing
-    in it is ever executed: a record is JSON and a zlib-packed array.
+    A record that a crash left half-written at the end is cut off when the log is opened to be written
+    to, and left out by those who read only: it may be on its way. Nothing in it is ever executed: a
+    record is JSON and a zlib-packed array.
+
+    Args:
+        path: The file.
+        is_writing: Whether records will be added: only one may do that at a time.
 
     Raises:
-        ReplayError: if a record before the last one is damaged; names file and offset.
+        ReplayError: if a record before the last one is damaged (names file and offset), or another
+            process is writing to the log.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, is_writing: bool = True) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._fd = _open_alone(path) if is_writing else -1
         self._count = 0
-        self._size = self._recover()
+        try:
+            self._size = self._recover()
+        except ReplayError:
+            self.close()
+            raise
 
     def __len__(self) -> int:
         return self._count
@@ -99,11 +109,25 @@ class ExperienceLog:
                         "or cut it there and lose what follows."
                     )
                 break
-        if offset < total:
+        if offset < total and self._fd >= 0:
             _LOGGER.warning("%s: cut off a half-written record at byte %d.", self.path, offset)
             os.ftruncate(self._fd, offset)
             os.fsync(self._fd)
         return offset
+
+
+def _open_alone(path: Path) -> int:
+    """Open a file to write to it; the kernel lets go of the lock when the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise ReplayError(
+            f"{path}: another process is writing to this log. End it, or choose another folder."
+        ) from None
+    return fd
 
 
 def _pack(transition: GraspTransition, extras: Extras) -> bytes:

@@ -142,14 +142,12 @@ def test_a_runner_that_is_killed_carries_on_where_it_was(
     os.kill(killed.pid, signal.SIGKILL)  # the parent, then the worker
     os.kill(worker, signal.SIGKILL)
     killed.wait()
-    log = ExperienceLog(run / "experience.log")
+    log = ExperienceLog(run / "experience.log", is_writing=False)
     before = [(t.attempt, t.row, t.col, t.reward) for t, _ in log]
-    log.close()
     assert len(before) >= 4 and not list(run.glob("*.json.part"))
     assert main(["bench", "table3", *TINY, "--out", str(tmp_path)]) == 0
-    log = ExperienceLog(run / "experience.log")
+    log = ExperienceLog(run / "experience.log", is_writing=False)
     after = [(t.attempt, t.row, t.col, t.reward) for t, _ in log]
-    log.close()
     assert after[: len(before)] == before and [a[0] for a in after] == list(range(23))
     result = json.loads((run / "training_00023.json").read_text(encoding="utf-8"))
     assert [float(c) for c in result["outcomes"]] == [a[3] for a in after]

@@ -32,6 +32,8 @@ from equigrasp.learning.weight_store import (
 )
 from equigrasp.methods import asr
 from equigrasp.methods.registry import load_method
+from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.replay.transition import GraspTransition
 
 CONFIG = load_method("asr_tiny")[1]
 ARGUMENTS = {"cell": "ur5", "method": "asr_tiny", "objects": "household", "split": "train"}
@@ -124,6 +126,28 @@ def test_published_weights_are_those_of_the_run_and_say_what_they_fit(
     assert sorted(p.name for p in card.parent.iterdir()) == [
         "asr_tiny_ur5", "asr_tiny_ur5.md", "asr_tiny_ur5.safetensors"
     ]  # fmt: skip
+
+
+def test_a_card_of_pretrained_weights_says_that_nothing_was_grasped(
+    run: Path, tensors: Any
+) -> None:
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["arguments"] |= {"labels": "script", "objects": "random_urdfs"}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    (run / "metrics.csv").unlink()
+    log, heightmap = ExperienceLog(run / "experience.log"), np.zeros((128, 128), np.uint16)
+    for number in range(10):
+        log.append(GraspTransition(heightmap, 64, 64, 0, float(number < 4), number), {"scene": 0})
+    log.close()
+    _evaluate(run, tensors, "test", "1101")
+    with pytest.raises(ConfigError, match="no evaluation"):  # of the run's own objects
+        publish(_order(run), lambda line: None)
+    card = publish(_order(run, objects="household"), lambda line: None)
+    text = card.read_text(encoding="utf-8")
+    assert "10 grasps that a script labelled in simulated scenes, 4 of them as good" in text
+    assert "nothing was grasped" in text and "`random_urdfs`, split `train`" in text
+    assert "while learning" not in text and "learning_curve" not in text
+    assert "15 of all of split `test`, seed 1000 | 4 | 3 | 75 % |" in text
 
 
 def test_only_evaluations_of_these_very_weights_count(run: Path, tensors: Any) -> None:

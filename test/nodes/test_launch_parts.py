@@ -10,6 +10,7 @@ import pytest
 
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.learning.weight_store import load_weights
+from equigrasp.methods.registry import load_method
 from equigrasp.nodes.launch_parts import MODES, STOP_ORDER, describe, resolve
 from equigrasp.paths import find_weights, models_dir, share_dir
 
@@ -83,6 +84,26 @@ def test_arguments_belong_to_modes() -> None:
         resolve("sim", {"robot_ip": "10.0.0.2"})
     with pytest.raises(ConfigError, match="Unknown argument 'objects'"):
         resolve("ur5", {"objects": "household"})
+
+
+def test_a_run_begins_with_the_methods_own_weights_unless_it_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    name = "asr_compact_ur5"
+    method = tmp_path / "mine.yaml"
+    method.write_text(f"extends: asr_compact\ntraining:\n  first_weights: {name}\n")
+    values = {"method": str(method)}
+    for given, path, num_random in (
+        ("", str(find_weights(name).resolve()), 0),
+        ("none", "", load_method("asr_compact")[1].acting.num_random_attempts),
+    ):
+        nodes = {d.name: d for d in describe("sim", values | {"weights": given})}
+        for node in ("policy", "learner"):
+            assert nodes[node].parameters["weights"] == path
+        assert nodes["collector"].parameters["num_random_attempts"] == num_random
+    method.write_text("extends: asr_compact\ntraining:\n  first_weights: lost\n")
+    with pytest.raises(ConfigError, match="Unknown weights 'lost'"):
+        describe("sim", values)
 
 
 def test_weights_are_found_and_checked_before_anything_starts(tmp_path: Path) -> None:

@@ -209,4 +209,19 @@ def test_a_full_disk_leaves_the_log_as_it_was(
             log.append(make_transition(1), {})
     assert len(log) == 1
     log.append(make_transition(1), {})
-    assert [t.attempt for t, _ in ExperienceLog(tmp_path / "a.log")] == [0, 1]
+    again = ExperienceLog(tmp_path / "a.log", is_writing=False)
+    assert [t.attempt for t, _ in again] == [0, 1]
+
+
+def test_a_log_has_one_writer_and_readers_leave_what_is_on_its_way(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    log = ExperienceLog(path)
+    log.append(make_transition(0), {})
+    with pytest.raises(ReplayError, match="another process is writing to this log"):
+        ExperienceLog(path)
+    with path.open("ab") as file:
+        file.write(b"EGX1 and no more of it yet")
+    size = path.stat().st_size
+    assert len(ExperienceLog(path, is_writing=False)) == 1 and path.stat().st_size == size
+    log.close()
+    assert len(ExperienceLog(path)) == 1 and path.stat().st_size < size

@@ -39,10 +39,9 @@ def losses(folder: Path, told: Told, status: Any) -> list[str]:
         told: Attempts as they were heard on `experience`.
         status: The learner's last `LearnerStatus`.
     """
-    log = ExperienceLog(folder / "experience.log")
+    log = ExperienceLog(folder / "experience.log", is_writing=False)
     logged = {t.attempt: float(t.reward) for t, _ in log}
     is_ordered = [t.attempt for t, _ in log] == list(range(len(log)))
-    log.close()
     num_rows = len(read_metrics(folder / "metrics.csv"))
     lost = sorted(set(told) - set(logged))
     unheard = sorted(set(logged) - set(told))

@@ -71,9 +71,8 @@ def test_a_dozen_attempts_are_collected_logged_and_measured(graph: Graph) -> Non
     assert heard[-1].num_attempts == 12 and heard[-1].attempts_per_hour > 400
     metrics = graph.folder / "run" / "metrics.csv"
     wait_for(lambda: len(read_metrics(metrics)) == 12, 10.0, "12 rows of metrics")
-    log = ExperienceLog(graph.folder / "run" / "experience.log")
+    log = ExperienceLog(graph.folder / "run" / "experience.log", is_writing=False)
     assert [t.attempt for t, _ in log] == list(range(12))
-    log.close()
 
 
 def test_the_lines_of_the_readme_pick_an_object(graph: Graph) -> None:
@@ -148,9 +147,7 @@ def test_a_killed_process_comes_back_and_the_run_goes_on(graph: Graph, victim: s
     handle.cancel_goal_async()
     graph.result(handle, 20.0)
     time.sleep(1.0)
-    entries = ExperienceLog(log)
-    attempts = [t.attempt for t, _ in entries]
-    entries.close()
+    attempts = [t.attempt for t, _ in ExperienceLog(log, is_writing=False)]
     assert attempts == list(range(len(attempts)))  # nothing lost, nothing twice
 
 

@@ -28,6 +28,7 @@ from equigrasp.experiments.simulated_run import Attempt, store
 from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.interfaces import Policy
 from equigrasp.learning.seeding import derive_seed
+from equigrasp.learning.trained_weights import first_weights
 from equigrasp.learning.weight_store import read_parameters, write_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
@@ -61,7 +62,9 @@ def train_piece(
     method = dataclasses.replace(method, training=threads)
     run = piece.run(out)
     run.begin(_arguments(piece, conditions, name), method, None)
-    learner = AsyncLearner(run.path, package, method, piece.seed, device=device)
+    weights = first_weights("", method)
+    num_random = 0 if weights else method.acting.num_random_attempts
+    learner = AsyncLearner(run.path, package, method, piece.seed, weights, device=device)
     modules = package.make_networks(method, piece.seed)
     policy = package.make_policy(method, {k: m.to(device) for k, m in modules.items()})
     training = _Training(run, learner, policy, {m: _snapshot(piece, m, out) for m in marks})
@@ -73,7 +76,7 @@ def train_piece(
             ) as simulation:
                 source = _source(piece, conditions, simulation, policy, training.scene())
                 for number in range(learner.num_attempts, piece.attempts):
-                    is_random = number < method.acting.num_random_attempts
+                    is_random = number < num_random
                     training.add(source.attempt(number, "random" if is_random else "train"))
                     source.scene(number + 1).save(training.scene_path)
                     check_stop()
@@ -108,9 +111,8 @@ class _Training:
             for report in self._learner.train_pending(1):
                 self._metrics.add_step(report)
             self._keep()
-        if self._learner.num_steps:
-            tensors = read_parameters(self._learner.learner.modules)
-            self._policy.load(tensors, self._learner.num_steps, "learner")
+        tensors = read_parameters(self._learner.learner.modules)
+        self._policy.load(tensors, self._learner.num_steps, "learner")
 
     def result(self, attempts: int) -> dict[str, Any]:
         """Return the outcomes of the first `attempts`."""
