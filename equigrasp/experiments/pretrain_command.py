@@ -8,8 +8,8 @@ grasps whether the fingers would hold something (docs/methods/asr.md). A method 
 labels as from attempts. A run that begins with the weights learns on from what really happens.
 Stop it whenever you like; the same command carries on."""
 EPILOG = """examples:
-  equigrasp pretrain --out results/pretrained            about 20 minutes
-  equigrasp pretrain --scenes 400 --out results/pretrained   the same run, continued
+  equigrasp pretrain --out results/pretrained            about half an hour
+  equigrasp pretrain --scenes 480 --out results/pretrained   the same run, continued
   equigrasp publish results/pretrained --name my_pretrained --objects household --evaluate 100
   equigrasp up sim --weights my_pretrained               begin with them"""
 
@@ -18,7 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument("--method", default="asr_compact", help="name or YAML file [asr_compact]")
+    parser.add_argument("--method", default="asr_compact", help="name or file [asr_compact]")
     parser.add_argument("--cell", default="ur5", help="robot cell: name or YAML file [ur5]")
     parser.add_argument(
         "--objects", default="random_urdfs", help="object set or folder of meshes [random_urdfs]"
@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random [0]")
     parser.add_argument(
-        "--scenes", type=_count, default=200, help="in the run, about 8 labels each [200]"
+        "--scenes", type=_count, default=240, help="in the run, about 8 labels each [240]"
     )
     parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
 

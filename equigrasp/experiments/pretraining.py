@@ -1,5 +1,6 @@
 """First weights without a single grasp: a script labels grasps in simulated scenes."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,9 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
         is_resume: See `RunFolder.begin`.
     """
     package, method = load_method(arguments["method"])
+    # Bad labels are no news, as failures are; and these weights are themselves the first.
+    training = dataclasses.replace(method.training, num_failure_slots=0, first_weights="")
+    method = dataclasses.replace(method, training=training)
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
     policy = package.make_policy(method, package.make_networks(method, seed))
     run.begin(arguments | {LABELS: "script"}, method, is_resume)

@@ -58,6 +58,7 @@ def test_nothing_is_good_where_the_fingers_do_not_fit(
     assert drawn and not any(label.is_good for label in drawn)
 
 
+@pytest.mark.slow
 def test_scenes_are_labelled_learned_and_carried_on(tmp_path: Path) -> None:
     arguments = ARGUMENTS | {"out": str(tmp_path / "run")}
     run = RunFolder(pretrain(arguments, 3, None))

@@ -23,7 +23,7 @@ class Figure:
 # Names in the paper. Section 6.1 compares the best variation of each baseline.
 LABELS = {
     "asr": "the paper's method",
-    "equigrasp": "the paper's method, more SGD steps",
+    "equigrasp": "the paper's method, first weights by a script",
     "rot_fcn": "Rot FCN (FCB, aug buff)",
     "asr_baseline": "ASR (aug buff)",
     "fcn": "FCN",
