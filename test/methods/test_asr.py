@@ -252,11 +252,14 @@ def test_bad_weights_leave_the_old_ones_in_place(workspace: Workspace) -> None:
     assert changed.policy_version == 7 and not np.allclose(changed.q_map, before.q_map)
 
 
+@pytest.mark.parametrize("name", ["asr_compact_ur5", "asr_compact_ur5_pretrained"])
 @pytest.mark.parametrize("along_rows", [True, False])
-def test_the_shipped_weights_grasp_a_bar_across(workspace: Workspace, along_rows: bool) -> None:
+def test_the_shipped_weights_grasp_a_bar_across(
+    workspace: Workspace, along_rows: bool, name: str
+) -> None:
     package, config = load_method("asr_compact")
     policy = package.make_policy(config, package.make_networks(config, 0))
-    policy.load(load_weights(models_dir() / "asr_compact_ur5.safetensors")[0], 1, "shipped")
+    policy.load(load_weights(models_dir() / f"{name}.safetensors")[0], 1, "shipped")
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[45:83, 60:68] = 0.04  # 119 x 25 mm, long along the rows' axis
     if not along_rows:

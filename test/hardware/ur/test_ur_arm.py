@@ -167,21 +167,25 @@ def test_a_trajectory_is_followed_closely_to_its_end(arm: UrArm, robot: VirtualR
 def test_half_the_speed_on_the_slider_takes_twice_the_time(
     arm: UrArm, robot: VirtualRobot
 ) -> None:
-    durations, speeds = [], []
-    for fraction in (1.0, 0.5):
-        robot.controller.state.speed_fraction = fraction
-        wait_until(lambda f=fraction: arm.robot_report().speed_fraction == f, 1.0)
-        began = arm.robot_report().robot_time
-        arm.start_trajectory(turn(arm, -0.3, 0.7))
-        fastest = 0.0
+    def move(change: float) -> tuple[float, float]:
+        """Return how long a motion takes and how fast it gets."""
+        began, fastest = arm.robot_report().robot_time, 0.0
+        arm.start_trajectory(turn(arm, change, 0.7))
         while arm.motion_status().is_active:
             fastest = max(fastest, simulated_speed(robot))
             time.sleep(0.004)
         assert arm.motion_status().state is MotionState.SUCCEEDED
-        durations.append(arm.robot_report().robot_time - began)
-        speeds.append(fastest)
-    assert durations[1] / durations[0] == pytest.approx(2.0, abs=0.2)
-    assert speeds[1] / speeds[0] == pytest.approx(0.5, abs=0.1)
+        return arm.robot_report().robot_time - began, fastest
+
+    quickest = []
+    for fraction in (1.0, 0.5):
+        robot.controller.state.speed_fraction = fraction
+        wait_until(lambda f=fraction: arm.robot_report().speed_fraction == f, 1.0)
+        # A busy machine makes a motion longer, never shorter.
+        quickest.append(min(move(change) for change in (-0.3, 0.3, -0.3)))
+    (duration, speed), (long_duration, low_speed) = quickest
+    assert long_duration / duration == pytest.approx(2.0, abs=0.2)
+    assert low_speed / speed == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_stop_brings_the_robot_to_rest_in_its_own_time(arm: UrArm, robot: VirtualRobot) -> None:
