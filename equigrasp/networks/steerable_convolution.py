@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch.nn.functional import conv2d
@@ -24,8 +24,12 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
 
     escnn orders them by [field, component]. Parameters are escnn's, in escnn's order. In
     evaluation mode filters are expanded once, as escnn does; see also `sharing_filters`.
+
+    To PyTorch it has no modules within: whoever lists a network's modules puts them into a set, and
+    to hash and compare escnn's bases took a quarter of a compact SGD step.
     """
 
+    training: bool
     _is_sharing = False
     _shared: tuple[torch.Tensor, torch.Tensor] | None = None
 
@@ -41,6 +45,27 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
                 self._shared = self._expand()
         return self._shared
 
+    def named_modules(
+        self,
+        memo: set[torch.nn.Module] | None = None,
+        prefix: str = "",
+        remove_duplicate: bool = True,
+    ) -> Iterator[tuple[str, torch.nn.Module]]:
+        """Yield this layer, without escnn's modules, which hold no parameters."""
+        if memo is not None and remove_duplicate:
+            if self in memo:
+                return
+            memo.add(self)
+        yield prefix, self
+
+    def train(self, mode: bool = True) -> "SteerableConvolution":
+        """Choose the mode; evaluation begins by expanding the filters of the present weights."""
+        if self.training and not mode:
+            with torch.no_grad():
+                self.filter, self.expanded_bias = self.expand_parameters()
+        self.training = mode
+        return self
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, C, H, W) of `in_type` to `out_type`."""
         if self.training:
@@ -52,7 +77,7 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
         return conv2d(x, filters, bias, padding=self.padding)
 
     def _expand(self) -> tuple[torch.Tensor, torch.Tensor]:
-        order_in, order_out = _channel_order(self.in_type), _channel_order(self.out_type)
+        order_in, order_out = self._orders
         bias = (self.bias_expansion @ self.bias)[order_out.to(self.bias.device)]
         if self._is_half_turn:
             num_in, num_out = len(self.in_type), len(self.out_type)
@@ -60,17 +85,24 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
         filters = super().expand_parameters()[0][order_out][:, order_in]
         return filters.contiguous(memory_format=torch.channels_last), bias
 
+    @cached_property
+    def _orders(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return _channel_order(self.in_type), _channel_order(self.out_type)
+
     @property
     def _is_half_turn(self) -> bool:
-        """The half-turn form pays: large layers between regular fields, on a CPU."""
+        return self._is_large and self.weights.device.type == "cpu"
+
+    @cached_property
+    def _is_large(self) -> bool:
+        """The half-turn form pays on a CPU: large layers between regular fields."""
         size = self.in_type.size * self.out_type.size * self.kernel_size
         regular = self.in_type.gspace.regular_repr
-        return (
+        return bool(
             self.in_type.representations[0] == regular
             and self.out_type.representations[0] == regular
             and 2 * self.padding + 1 == self.kernel_size
             and size >= _MIN_HALF_TURN_SIZE
-            and self.weights.device.type == "cpu"
         )
 
     def _basis(self) -> HalfTurnBasis:
