@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from equigrasp.config import override
 from equigrasp.errors import ReplayError, WeightsError
 from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.weight_store import read_parameters
@@ -28,8 +29,9 @@ def make_transition(attempt: int) -> GraspTransition:
     )
 
 
-def open_learner(folder: Path, seed: int = 3) -> AsyncLearner:
+def open_learner(folder: Path, seed: int = 3, kind: str = "equivariant") -> AsyncLearner:
     package, config = load_method("asr_tiny")
+    config = override(config, {"network.kind": kind})
     return AsyncLearner(folder, package, config, seed)
 
 
@@ -40,8 +42,8 @@ def weight_hash(learner: AsyncLearner) -> str:
     return digest.hexdigest()
 
 
-def undisturbed_hash(folder: Path, num_attempts: int) -> str:
-    learner = open_learner(folder / "undisturbed")
+def undisturbed_hash(folder: Path, num_attempts: int, kind: str = "equivariant") -> str:
+    learner = open_learner(folder / "undisturbed", kind=kind)
     for attempt in range(num_attempts):
         learner.add(make_transition(attempt), {})
     learner.train_pending(1000)
@@ -141,36 +143,39 @@ def test_a_new_run_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> N
 
 
 NUM_KILLS = 50
-LONGEST_LIFE = 1.0  # [s] once the learner is open; every fifth dies while it opens
+KILLED_KIND = "conventional"  # of the networks, which are built in a moment
+LONGEST_LIFE = 0.2  # [s] once a life has come as far as it shall
 KILLED_LEARNER = """
 import os, signal, sys, time
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import numpy as np
-from test_async_learner import LONGEST_LIFE, NUM_KILLS, make_transition, open_learner
+from test_async_learner import KILLED_KIND, LONGEST_LIFE, NUM_KILLS, make_transition, open_learner
 
-def live(folder, opened):
-    learner = open_learner(folder)
-    os.write(opened, b"!")
+def live(folder, told):
+    learner = open_learner(folder, kind=KILLED_KIND)
+    os.write(told, b"!")
     with (folder / "lives").open("a") as lives:
         lives.write(f"{{learner.num_attempts}} {{learner.num_steps}}\\n")
     while True:
         learner.add(make_transition(learner.num_attempts), {{}})
-        learner.train_pending(1)
+        is_trained = bool(learner.train_pending(1))
         learner.save_checkpoint()
+        if is_trained or learner.num_attempts < 20:
+            os.write(told, b"!")
 
 folder, rng = Path(sys.argv[1]), np.random.default_rng(0)
-open_learner(folder / "warm")  # children inherit what the libraries compute once
+open_learner(folder / "warm", kind=KILLED_KIND)  # children inherit what the libraries compute once
 for kill in range(NUM_KILLS):
-    is_open, opened = os.pipe()
+    heard, told = os.pipe()
     child = os.fork()
     if child == 0:
-        live(folder, opened)
-    if kill % 5:
-        os.read(is_open, 1)
+        live(folder, told)
+    for _ in range(kill % 4):  # not open yet, open, one attempt on, two attempts on
+        os.read(heard, 1)
     time.sleep(rng.uniform(0.0, LONGEST_LIFE))
-    os.close(is_open)
-    os.close(opened)
+    os.close(heard)
+    os.close(told)
     os.kill(child, signal.SIGKILL)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL, "the learner ended by itself"
     if kill % 10 == 9:
@@ -186,10 +191,11 @@ def test_fifty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-c", script, str(tmp_path)], check=True)
     lives = [line.split() for line in (tmp_path / "lives").read_text("utf-8").splitlines()]
     assert len({steps for _, steps in lives}) > 5, "kills never fell into training"
-    survivor = open_learner(tmp_path)
+    survivor = open_learner(tmp_path, kind=KILLED_KIND)
     assert survivor.num_attempts >= int(lives[-1][0])  # what was written stays written
-    survivor.train_pending(1000)
-    assert weight_hash(survivor) == undisturbed_hash(tmp_path, survivor.num_attempts)
+    survivor.train_pending(10_000)
+    expected = undisturbed_hash(tmp_path, survivor.num_attempts, KILLED_KIND)
+    assert weight_hash(survivor) == expected
 
 
 FILLED_LEARNER = """
