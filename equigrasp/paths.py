@@ -4,6 +4,7 @@ from pathlib import Path
 
 from equigrasp.errors import ConfigError
 
+LABELS_SUFFIX = ".labels.npz"
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
@@ -49,12 +50,25 @@ def find_weights(name: str) -> Path:
     Raises:
         ConfigError: if there are none; lists the names there are.
     """
-    is_file_name = name.endswith(".safetensors")
-    path = Path(name) if is_file_name else models_dir() / f"{name}.safetensors"
+    return _find_model(name, ".safetensors", "weight file", "weights")
+
+
+def find_labels(name: str) -> Path:
+    """Return the path of labels by their name below `models/`, or of any `.labels.npz` file.
+
+    Raises:
+        ConfigError: if there are none; lists the names there are.
+    """
+    return _find_model(name, LABELS_SUFFIX, "file of labels", "labels")
+
+
+def _find_model(name: str, suffix: str, file: str, what: str) -> Path:
+    is_file_name = name.endswith(suffix)
+    path = Path(name) if is_file_name else models_dir() / f"{name}{suffix}"
     if path.is_file():
         return path
-    known = ", ".join(sorted(p.stem for p in models_dir().glob("*.safetensors"))) or "none"
-    what = f"There is no weight file '{name}'" if is_file_name else f"Unknown weights '{name}'"
+    names = sorted(p.name.removesuffix(suffix) for p in models_dir().glob(f"*{suffix}"))
     raise ConfigError(
-        f"{what}. Known weights: {known}; or give the path of a file that ends in .safetensors."
+        f"{f'There is no {file}' if is_file_name else f'Unknown {what}'} '{name}'. Known {what}: "
+        f"{', '.join(names) or 'none'}; or give the path of a file that ends in {suffix}."
     )

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from equigrasp.experiments.evaluation import DIFFICULTIES, shape_names
 from equigrasp.experiments.evaluation_folder import failure_picture
 from equigrasp.experiments.pictures import lay_out, load_picture, save_picture
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.paths import LABELS_SUFFIX
+from equigrasp.replay.transition import GraspTransition
 from equigrasp.simulation.object_sets.object_set import make_object_set
 
 _TAIL = 100  # attempts of learning in the summary
@@ -52,7 +54,7 @@ class Model:
         rows: `metrics.csv` of the run.
         evaluations: One a set of objects.
         note: Added to the card.
-        labels: Of pretrained weights, how many a script gave, and how many of these were good.
+        labels: Of pretrained weights, what a script said of grasps; written beside the weights.
     """
 
     name: str
@@ -64,7 +66,7 @@ class Model:
     rows: list[dict[str, str]]
     evaluations: list[Evaluation]
     note: str
-    labels: tuple[int, int] | None = None
+    labels: list[GraspTransition] = field(default_factory=list)
 
     @property
     def num_attempts(self) -> int:
@@ -153,11 +155,12 @@ def _learning_curve(model: Model) -> list[str]:
 def _learned_from(model: Model) -> list[str]:
     """Return rows of the summary about what the weights come from."""
     a = model.arguments
-    if model.labels is not None:
-        count, good = model.labels
+    if model.labels:
+        file, good = f"{model.name}{LABELS_SUFFIX}", int(sum(t.reward for t in model.labels))
         return [
-            f"| learned from | {count} grasps that a script labelled in simulated scenes, {good} of them as "
-            f"good, cell `{a['cell']}`; {model.version} SGD steps; nothing was grasped |"
+            f"| learned from | {len(model.labels)} grasps ([labels]({file})) that a script labelled in "
+            f"simulated scenes, {good} of them as good, cell `{a['cell']}`; {model.version} SGD steps; "
+            "nothing was grasped |"
         ]
     success = np.array([int(row["success"]) for row in model.learned_rows()])
     tail = success[-_TAIL:]

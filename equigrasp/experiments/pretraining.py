@@ -138,10 +138,9 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
     return run.path
 
 
-def count_labels(run: RunFolder) -> tuple[int, int]:
-    """Return how many labels a run has, and how many of them are good."""
-    rewards = [transition.reward for transition, _ in ExperienceLog(run.log, is_writing=False)]
-    return len(rewards), int(sum(rewards))
+def logged_labels(run: RunFolder) -> list[GraspTransition]:
+    """Return the labels of a run; a good one has reward 1."""
+    return [transition for transition, _ in ExperienceLog(run.log, is_writing=False)]
 
 
 def _set_scene(simulation: SimulatedCell, split: str, rng: np.random.Generator) -> Observation:

@@ -16,12 +16,13 @@ from equigrasp.experiments.evaluation_folder import read_attempts
 from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.experiments.model_card import Evaluation, Model, card_text, draw_failures
 from equigrasp.experiments.pictures import draw_learning_curve
-from equigrasp.experiments.pretraining import LABELS, count_labels
+from equigrasp.experiments.pretraining import LABELS, logged_labels
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.learning.trained_weights import describe_weights, load_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest, write_weights
 from equigrasp.methods.registry import load_method
-from equigrasp.paths import config_dir
+from equigrasp.paths import LABELS_SUFFIX, config_dir
+from equigrasp.replay.labels import write_labels
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SEED = "1000"  # of objects and choices, as `equigrasp evaluate` has it
@@ -109,7 +110,7 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
         rows=rows,
         evaluations=evaluations,
         note=order.note,
-        labels=count_labels(run) if is_pretrained else None,
+        labels=logged_labels(run) if is_pretrained else [],
     )
     return _write(order, model, run.config, cell)
 
@@ -186,6 +187,9 @@ def _write(order: Order, model: Model, run_config: Path, cell: CellConfig) -> Pa
         trial.replace(path)
     finally:
         trial.unlink(missing_ok=True)
+    if model.labels:
+        labels = order.folder / f"{order.name}{LABELS_SUFFIX}"
+        write_labels(labels, model.labels, model.config.network.num_rotations)
     pictures = order.folder / order.name
     if model.rows:
         draw_learning_curve(pictures / "learning_curve.png", model.learned_rows(), order.name)

@@ -22,7 +22,9 @@ from equigrasp.learning.weight_store import (
     fill_parameters,
     read_parameters,
 )
+from equigrasp.paths import find_labels
 from equigrasp.replay.experience_log import ExperienceLog, Extras
+from equigrasp.replay.labels import read_labels
 from equigrasp.replay.transition import GraspTransition, dequantize
 from equigrasp.replay.uniform_buffer import UniformBuffer
 
@@ -83,13 +85,17 @@ class AsyncLearner:
         self._device = torch.device(device)
         modules = {name: module.to(self._device) for name, module in modules.items()}
         self.learner: Learner = package.make_learner(config, modules, action_size_px)
+        num_rotations = int(config.network.num_rotations)
         self.buffer = UniformBuffer(
             self._config.buffer_capacity,
             self._config.num_copies,
-            config.network.num_rotations,
+            num_rotations,
             action_size_px,
             derive_seed(seed, 2),
         )
+        self._prior: UniformBuffer | None = None
+        if self._config.prior_labels:
+            self._prior = self._read_prior(num_rotations, action_size_px)
         self.num_steps = 0
         self.num_successes = 0
         self._steps_due: list[int] = []  # by the attempts up to each
@@ -178,6 +184,19 @@ class AsyncLearner:
         self.buffer.add(transition)
         self.num_successes += int(transition.reward)
 
+    def _read_prior(self, num_rotations: int, action_size_px: int) -> UniformBuffer:
+        path = find_labels(self._config.prior_labels)
+        labels = read_labels(path, num_rotations)
+        if not labels or labels[0].heightmap.shape[0] != self._size:
+            found = f"heightmaps of {labels[0].heightmap.shape[0]} px" if labels else "nothing"
+            raise ReplayError(f"{path}: holds {found}; this run needs {self._size} px.")
+        seed = derive_seed(self._seed, 11)
+        num_copies = self._config.num_copies
+        prior = UniformBuffer(len(labels), num_copies, num_rotations, action_size_px, seed)
+        for label in labels:
+            prior.add(label)
+        return prior
+
     def _restore(self) -> None:
         newest = self._checkpoints.newest()
         if newest is None:
@@ -200,23 +219,30 @@ class AsyncLearner:
         step = self.num_steps
         attempt = self.num_learned_attempts
         rng = np.random.default_rng([derive_seed(self._seed, 3), step])
-        pairs = self.buffer.sample(
-            attempt, self._config.batch_size, self._config.num_failure_slots, rng
-        )
+        config = self._config
+        pairs = self.buffer.sample(attempt, config.num_own_slots, config.num_failure_slots, rng)
+        drawn = [(self.buffer, *pair) for pair in pairs]
+        if self._prior is not None:
+            labels = self._prior.sample(len(self._prior) - 1, config.num_prior_slots, 0, rng)
+            drawn += [(self._prior, *pair) for pair in labels]
         losses = self.learner.train_step(
-            self._batch(pairs, step), derive_seed(self._seed, 4, step)
+            self._batch(drawn, step), derive_seed(self._seed, 4, step)
         )
         self.num_steps += 1
         if self.num_steps % self._config.checkpoint_every == 0:
             self.save_checkpoint()
         return StepReport(step, attempt, losses, time.perf_counter() - began)
 
-    def _batch(self, pairs: list[tuple[int, int]], step: int) -> GraspBatch:
+    def _batch(self, drawn: list[tuple[UniformBuffer, int, int]], step: int) -> GraspBatch:
         views = max(1, self._config.num_views)
         is_fresh = self._config.num_views > 0
         rng = np.random.default_rng([derive_seed(self._seed, 5), step]) if is_fresh else None
-        copies = [self.buffer.read(*pair, rng) for _ in range(views) for pair in pairs]
-        rewards = [self.buffer.get(attempt).reward for attempt, _ in pairs] * views
+        copies = [
+            source.read(attempt, copy, rng)
+            for _ in range(views)
+            for source, attempt, copy in drawn
+        ]
+        rewards = [source.get(attempt).reward for source, attempt, _ in drawn] * views
         heightmaps = np.stack([dequantize(c.heightmap) for c in copies])[:, None]
         device = self._device
         return GraspBatch(

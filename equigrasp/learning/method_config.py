@@ -16,6 +16,7 @@ class ActingConfig:
     Args:
         exploration: How grasps are varied while learning; frozen weights always use Boltzmann.
         train_temperature: Boltzmann temperature while learning.
+        train_temperature_per_failure: Added to it for each failure in a row.
         greedy_temperature: Boltzmann temperature of frozen weights.
         temperature_per_failure: Added to the greedy temperature for each failure in a row.
         epsilon_start: Epsilon-greedy: share of random grasps at first.
@@ -33,6 +34,7 @@ class ActingConfig:
 
     exploration: Literal["boltzmann", "epsilon_greedy"] = "boltzmann"
     train_temperature: float = 0.01
+    train_temperature_per_failure: float = 0.0
     greedy_temperature: float = 0.002
     temperature_per_failure: float = 0.01
     epsilon_start: float = 0.5
@@ -50,6 +52,7 @@ class ActingConfig:
     def __post_init__(self) -> None:
         if self.train_temperature <= 0 or self.greedy_temperature <= 0:
             raise ConfigError("Temperatures must be positive.")
+        check_bounds(self, at_least_0=("train_temperature_per_failure", "temperature_per_failure"))
         if not 0.0 <= self.epsilon_end <= self.epsilon_start <= 1.0:
             raise ConfigError(
                 f"epsilon must fall within [0, 1], found epsilon_start {self.epsilon_start} "
@@ -83,6 +86,9 @@ class TrainingConfig:
         checkpoint_every: SGD steps between checkpoints.
         first_weights: Weights that a run begins with if it names none: a name below models, or a
             safetensors file; empty: it knows nothing.
+        prior_labels: Grasps labelled by a script, from which a part of each minibatch is drawn: a name
+            below models, or a file that ends in .labels.npz; empty: none.
+        num_prior_slots: Batch slots given to them.
     """
 
     learning_rate: float = 1e-4
@@ -99,6 +105,8 @@ class TrainingConfig:
     num_threads: int = 1
     checkpoint_every: int = 10
     first_weights: str = ""
+    prior_labels: str = ""
+    num_prior_slots: int = 4
 
     def __post_init__(self) -> None:
         check_bounds(
@@ -111,13 +119,24 @@ class TrainingConfig:
                 "num_threads",
                 "checkpoint_every",
             ),
-            at_least_0=("num_copies", "num_views", "max_lag"),
+            at_least_0=("num_copies", "num_views", "max_lag", "num_prior_slots"),
         )
         if not 0 <= self.num_failure_slots <= self.batch_size:
             raise ConfigError(
                 f"num_failure_slots must be in [0, batch_size {self.batch_size}], "
                 f"found {self.num_failure_slots}."
             )
+        if self.num_own_slots < max(1, self.num_failure_slots):
+            raise ConfigError(
+                f"num_prior_slots {self.num_prior_slots} leaves {self.num_own_slots} slots of batch_size "
+                f"{self.batch_size} to attempts; they need 1 at least, and num_failure_slots "
+                f"{self.num_failure_slots}."
+            )
+
+    @property
+    def num_own_slots(self) -> int:
+        """Batch slots given to the run's own attempts."""
+        return self.batch_size - (self.num_prior_slots if self.prior_labels else 0)
 
 
 def check_bounds(

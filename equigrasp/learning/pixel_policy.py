@@ -103,8 +103,8 @@ class PixelPolicy(ABC):
             observation: What the camera saw.
             rng: All randomness of the choice.
             mode: `random` (uniform over pixels near objects and over yaws), `train` or `greedy`.
-            num_consecutive_failures: Raises the greedy temperature, so that a grasp which failed
-                is not repeated for ever.
+            num_consecutive_failures: Raises the temperature as configured, so that a grasp which
+                failed is not repeated for ever.
 
         Raises:
             EmptyWorkspaceError: if there is nothing to grasp.
@@ -161,11 +161,14 @@ class PixelPolicy(ABC):
         return bool(rng.random() < annealed_epsilon(self._config, attempts))
 
     def _temperature(self, mode: Mode, num_consecutive_failures: int) -> float:
-        if mode == "train":
-            is_boltzmann = self._config.exploration == "boltzmann"
-            return self._config.train_temperature if is_boltzmann else _BEST_TEMPERATURE
-        extra = self._config.temperature_per_failure * num_consecutive_failures
-        return self._config.greedy_temperature + extra
+        config = self._config
+        if mode != "train":
+            extra = config.temperature_per_failure * num_consecutive_failures
+            return config.greedy_temperature + extra
+        if config.exploration != "boltzmann":
+            return _BEST_TEMPERATURE
+        extra = config.train_temperature_per_failure * num_consecutive_failures
+        return config.train_temperature + extra
 
     def _select_uniformly(self, mask: np.ndarray, rng: np.random.Generator) -> Selection:
         row, col = sample_index(mask / mask.sum(), rng)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from equigrasp.cli import main
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.benchmarks.attempts import TwoTrayAttempts
+from equigrasp.experiments.benchmarks.attempts import EpisodeAttempts, TwoTrayAttempts
 from equigrasp.experiments.benchmarks.claims import claim, is_claimed
 from equigrasp.experiments.benchmarks.difficulty import unseen_names
 from equigrasp.experiments.benchmarks.plan import make_plan
@@ -22,8 +23,11 @@ from equigrasp.experiments.benchmarks.scene import PlacedObject, Scene
 from equigrasp.experiments.benchmarks.validation import Journal
 from equigrasp.experiments.benchmarks.worker import Task
 from equigrasp.experiments.metrics_file import read_metrics
+from equigrasp.learning.interfaces import Decision, Mode
+from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
+from equigrasp.perception.observation import Observation
 from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.simulation.make import make_simulated_cell
 from equigrasp.simulation.object_sets.household import HouseholdSet
@@ -179,6 +183,52 @@ def test_easy_and_hard_objects_are_unseen_and_apart() -> None:
     assert set(easy) | set(hard) <= set(HouseholdSet().names("test"))
     with pytest.raises(ConfigError, match="'random_urdfs' was never measured"):
         unseen_names("easy", "random_urdfs")
+
+
+class _Witness:
+    """Chooses at random and remembers mode and failures in a row of each choice."""
+
+    version = 0
+
+    def __init__(self, policy: PixelPolicy) -> None:
+        self._policy = policy
+        self.asked: list[tuple[Mode, int]] = []
+
+    def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
+        raise NotImplementedError
+
+    def choose(
+        self,
+        observation: Observation,
+        rng: np.random.Generator,
+        mode: Mode,
+        num_consecutive_failures: int = 0,
+    ) -> Decision:
+        self.asked.append((mode, num_consecutive_failures))
+        return self._policy.choose(observation, rng, "random")
+
+
+def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene() -> None:
+    package, method = load_method("asr_tiny")
+    witness = _Witness(package.make_policy(method, package.make_networks(method, 0)))
+    failures = 0
+    with make_simulated_cell("kuka") as simulation:
+        source = EpisodeAttempts(simulation, witness, 1, lambda n: ["cube_1", "ball_1"], 2)
+        for number in range(5):
+            before = source.num_refused
+            success = source.attempt(number, "train").outcome.is_success
+            refusals = source.num_refused - before
+            assert witness.asked[-1] == ("train", failures + refusals)
+            failures = 0 if success else failures + 1
+        assert failures > 0, "this seed must end with a failure"
+        scene = source.scene(5)
+        assert scene.failures == failures
+        before = source.num_refused
+        source.attempt(5, "greedy")  # a published validation does not vary what failed
+        assert witness.asked[-1] == ("greedy", source.num_refused - before)
+    with make_simulated_cell("kuka") as simulation:
+        again = EpisodeAttempts(simulation, witness, 1, lambda n: ["cube_1", "ball_1"], 2, scene)
+        assert again.scene(5).failures == failures
 
 
 def test_two_trays_carry_on_where_they_were_and_draw_new_objects_in_time() -> None:

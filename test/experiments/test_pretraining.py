@@ -7,7 +7,7 @@ import pytest
 
 from equigrasp.cli import main
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.pretraining import ScriptedLabels, count_labels, pretrain
+from equigrasp.experiments.pretraining import ScriptedLabels, logged_labels, pretrain
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
@@ -63,7 +63,8 @@ def test_scenes_are_labelled_learned_and_carried_on(tmp_path: Path) -> None:
     arguments = ARGUMENTS | {"out": str(tmp_path / "run")}
     run = RunFolder(pretrain(arguments, 3, None))
     before = [t for t, _ in ExperienceLog(run.log, is_writing=False)]
-    count, good = count_labels(run)
+    logged = logged_labels(run)
+    count, good = len(logged), sum(label.reward for label in logged)
     assert len(before) == count and 0 < good < count
     pretrain(arguments, 5, True)
     after = list(ExperienceLog(run.log, is_writing=False))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import annealed_epsilon
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
@@ -77,6 +78,13 @@ def test_temperatures_follow_mode_exploration_and_failures(workspace: Workspace)
     boltzmann = _policy(train_temperature=0.5, greedy_temperature=0.25)
     assert boltzmann.choose(observation, rng, "train").q_value == 0.5
     assert boltzmann.choose(observation, rng, "greedy", 2).q_value == pytest.approx(0.27)
+    assert boltzmann.choose(observation, rng, "train", 3).q_value == 0.5  # as published
+    rising = _policy(train_temperature=0.5, train_temperature_per_failure=0.1)
+    assert rising.choose(observation, rng, "train").q_value == 0.5
+    assert rising.choose(observation, rng, "train", 3).q_value == pytest.approx(0.8)
+    assert rising.choose(observation, rng, "greedy").q_value == 0.002
+    with pytest.raises(ConfigError, match="train_temperature_per_failure must be at least 0"):
+        ActingConfig(train_temperature_per_failure=-0.1)
     greedy = _policy(exploration="epsilon_greedy", epsilon_start=0.0, epsilon_end=0.0)
     assert greedy.choose(observation, rng, "train").q_value < 1e-8  # the best grasp
     always = _policy(exploration="epsilon_greedy", epsilon_start=1.0, epsilon_end=1.0)

@@ -28,6 +28,15 @@ NO_FCB = NO_SOFTMAX | {
     "training.num_off_policy_pixels": 0,
     "training.num_failure_slots": 0,
 }
+FIRST_WEIGHTS = {  # what a compact `equigrasp` that begins with them learns otherwise
+    "acting.train_temperature": 0.003,
+    "acting.train_temperature_per_failure": 0.01,
+    "training.first_weights": "asr_compact_ur5_pretrained",
+    "training.first_training_attempt": 1,
+    "training.prior_labels": "asr_compact_ur5_pretrained",
+    "training.num_failure_slots": 2,
+    "training.learning_rate": 3e-4,
+}
 CHANGES = {  # configuration: what it extends, and what differs but for sizes
     "asr_no_equivariance": ("asr", {"network.kind": "conventional"}),
     "asr_no_fcb": ("asr", NO_FCB),
@@ -92,8 +101,7 @@ def test_a_configuration_changes_what_it_names_and_nothing_else(name: str, size:
     ours, theirs = _flat(f"{name}_{size}"), _flat(f"{base}_{size}")
     changed = {k: v for k, v in ours.items() if v != theirs[k] and k not in SIZES}
     if f"{name}_{size}" == "equigrasp_compact":
-        weights = {"training.first_weights": "asr_compact_ur5_pretrained"}
-        expected = expected | weights | {"training.learning_rate": 3e-4}
+        expected = expected | FIRST_WEIGHTS
     assert changed == expected
     is_resized = any(ours[k] != theirs[k] for k in SIZES & set(ours))
     assert not is_resized or expected.get("network.kind") in ("conventional", "residual")
@@ -144,8 +152,10 @@ def test_one_training_step_moves_all_networks_and_the_policy_acts(
 ) -> None:
     package, config = load_method(name)
     size = 1 if name.endswith("_paper") else 2
-    slots = min(size, config.training.num_failure_slots)
+    own = size - 1 if config.training.prior_labels else size
+    slots = min(own, config.training.num_failure_slots)
     small = {
+        "training.num_prior_slots": "1",
         "training.batch_size": str(size),
         "training.num_failure_slots": str(slots),
         "training.first_training_attempt": "1",

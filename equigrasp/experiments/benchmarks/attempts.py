@@ -65,6 +65,7 @@ class EpisodeAttempts:
             max_attempts=EPISODE_ATTEMPTS,
         )
         self.num_refused = 0
+        self._failures = 0 if scene is None else scene.failures  # in a row, of this episode
         self._number = -1 if scene is None else scene.episode
         if scene is None:
             self._next_episode()
@@ -80,10 +81,12 @@ class EpisodeAttempts:
                 self._next_episode()
             rng = np.random.default_rng(derive_seed(self._seed, 10, number, refusals))
             used: Mode = mode if refusals < _MAX_REFUSALS else "random"
+            # The published validation does not vary what failed; while learning the method may.
+            failures = refusals + (self._failures if mode == "train" else 0)
             observation = self._observation
             disagreements = self._episode.num_disagreements
             try:
-                decision = self._policy.choose(observation, rng, used, refusals)
+                decision = self._policy.choose(observation, rng, used, failures)
                 self._observation, outcome = self._episode.step(decision.grasp)
             except EmptyWorkspaceError:
                 self._next_episode()
@@ -93,16 +96,18 @@ class EpisodeAttempts:
                 refusals += 1
                 self._recover()
                 continue
+            self._failures = 0 if outcome.is_success else self._failures + 1
             is_disagreeing = self._episode.num_disagreements > disagreements
             return Attempt(observation, decision, outcome, is_disagreeing)
 
     def scene(self, attempts: int) -> Scene:
         """Return where everything lies after some attempts."""
         done, objects = self._episode.num_attempts, placed_objects(self._world)
-        return Scene(attempts, self._number, done, 0, 0, objects)
+        return Scene(attempts, self._number, done, 0, self._failures, objects)
 
     def _next_episode(self) -> None:
         self._number += 1
+        self._failures = 0
         seed = derive_seed(self._seed, 6, self._number)
         self._observation = self._episode.reset(self._names(self._number), seed)
 
