@@ -16,16 +16,25 @@ from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.interfaces import Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.methods.registry import load_method
+from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
+from equigrasp.simulation.stereo_noise import add_stereo_noise
 
 LABELS = "labels"  # the argument of a run folder that tells its log holds labels, not attempts
 _MAX_OBJECTS = 15
 _NUM_DRAWS = 200  # random grasps that are rated in a scene, at most
 _NUM_GOOD, _NUM_BAD = 4, 3  # of them kept; each good one also with another yaw that is bad
 _GOOD_SCORE, _BAD_SCORE = 1.5, 0.5  # what lies between them gets no label
+_CLEAN_SHARE = 0.25  # of the scenes are learned as they are, the others as a camera shows them:
+_MAX_NOISE = 2.0  # its noise, at most so many times a D400's,
+_HEIGHT_ERROR, _TILT_ERROR = (
+    0.0015,
+    0.0015,
+)  # and of its calibration: deviations at centre and rim [m]
+_AVERAGE_DECAY = 0.995  # the last weights alone were good or bad by chance
 _SCENE = "scene"
 
 
@@ -103,8 +112,16 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
         is_resume: See `RunFolder.begin`.
     """
     package, method = load_method(arguments["method"])
-    # Bad labels are no news, as failures are; and these weights are themselves the first.
-    training = dataclasses.replace(method.training, num_failure_slots=0, first_weights="")
+    # Bad labels are no news, as failures are; and nothing is known before.
+    training = dataclasses.replace(
+        method.training,
+        num_failure_slots=0,
+        first_weights="",
+        prior_labels="",
+        first_training_attempt=max(method.training.first_training_attempt, 20),
+        steps_per_attempt=1,
+        average_decay=_AVERAGE_DECAY,
+    )
     method = dataclasses.replace(method, training=training)
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
     policy = package.make_policy(method, package.make_networks(method, seed))
@@ -124,7 +141,9 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
                 rng = np.random.default_rng(derive_seed(seed, 30, scene))
                 observation = _set_scene(simulation, arguments["split"], rng)
                 if not is_empty(observation):
-                    _learn(learner, observation, labels.draw(observation, rng), scene)
+                    drawn = labels.draw(observation, rng)
+                    heightmap = _seen_by_a_camera(simulation, observation, rng)
+                    _learn(learner, heightmap, drawn, scene)
                 bar.update()
                 bar.set_postfix_str(
                     f"{learner.num_attempts} labels, {learner.num_successes} good, "
@@ -152,10 +171,26 @@ def _set_scene(simulation: SimulatedCell, split: str, rng: np.random.Generator) 
     return observe(simulation.cell, workspace)
 
 
-def _learn(
-    learner: AsyncLearner, observation: Observation, labels: list[Label], scene: int
-) -> None:
-    heightmap = quantize(observation.heightmap)
+def _seen_by_a_camera(
+    simulation: SimulatedCell, observation: Observation, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a scene's heightmap (S, S) [m] with a camera's faults, which labels know nothing of.
+
+    Weights that had seen true heights alone were lost where there was a millimetre of noise.
+    """
+    if rng.random() < _CLEAN_SHARE:
+        return observation.heightmap
+    camera, workspace = simulation.cell.camera, observation.workspace
+    depth = add_stereo_noise(camera.capture().depth, rng, rng.uniform(0.0, _MAX_NOISE))
+    heightmap = heightmap_from_depth(depth, camera.model, camera.T_base_camera, workspace)
+    rim = np.linspace(-1.0, 1.0, len(heightmap))
+    tilt = rng.normal(0.0, _TILT_ERROR, 2)
+    error = rng.normal(0.0, _HEIGHT_ERROR) + tilt[0] * rim[:, None] + tilt[1] * rim
+    return np.clip(heightmap + error, 0.0, None)
+
+
+def _learn(learner: AsyncLearner, seen: np.ndarray, labels: list[Label], scene: int) -> None:
+    heightmap = quantize(seen)
     for label in labels:
         pixel = label.pixel
         learner.add(

@@ -17,7 +17,6 @@ from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode, Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.trained_weights import first_weights, load_trained_weights
-from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
@@ -137,7 +136,7 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
     learner = AsyncLearner(run.path, package, method, seed, weights)
     metrics = MetricsFile(run.metrics, learner.num_attempts)
     if learner.num_steps or weights:
-        policy.load(read_parameters(learner.learner.modules), learner.num_steps, "checkpoint")
+        policy.load(learner.weights(), learner.num_steps, "checkpoint")
     first = learner.num_attempts
     try:
         with make_simulated_cell(
@@ -168,7 +167,7 @@ def _learn(
         metrics.add_step(report)
     metrics.add_attempt(row)
     if learner.num_steps:
-        policy.load(read_parameters(learner.learner.modules), learner.num_steps, "learner")
+        policy.load(learner.weights(), learner.num_steps, "learner")
 
 
 def store(learner: AsyncLearner, attempt: Attempt, number: int) -> AttemptRow:

@@ -29,6 +29,7 @@ from equigrasp.replay.transition import GraspTransition, dequantize
 from equigrasp.replay.uniform_buffer import UniformBuffer
 
 _LOGGER = logging.getLogger(__name__)
+_AVERAGE = "average."  # prefix in a checkpoint
 _STEPS_DUE = "steps_due"  # in the log, where a learner may lag only so far
 
 
@@ -96,6 +97,7 @@ class AsyncLearner:
         self._prior: UniformBuffer | None = None
         if self._config.prior_labels:
             self._prior = self._read_prior(num_rotations, action_size_px)
+        self._average = read_parameters(modules) if self._config.average_decay else {}
         self.num_steps = 0
         self.num_successes = 0
         self._steps_due: list[int] = []  # by the attempts up to each
@@ -150,15 +152,21 @@ class AsyncLearner:
         """Take up to `max_steps` of the pending steps and report on each."""
         return [self._step() for _ in range(min(max_steps, self.num_pending_steps))]
 
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return the weights to act by: their moving average where the configuration says so."""
+        average = {name: tensor.clone() for name, tensor in self._average.items()}
+        return average or read_parameters(self.learner.modules)
+
     def publish(self) -> WeightFile:
-        """Write the present weights as the version that counts the steps; see `WeightStore`."""
-        tensors = read_parameters(self.learner.modules)
+        """Write `weights()` as the version that counts the steps; see `WeightStore`."""
+        tensors = self.weights()
         return self._weights.save(self.num_steps, tensors, {"method": self.method})
 
     def save_checkpoint(self) -> None:
         """Write weights and optimiser state, whole or not at all."""
         tensors = read_parameters(self.learner.modules)
         tensors |= optimizer_tensors(self.learner)
+        tensors |= {f"{_AVERAGE}{name}": tensor for name, tensor in self._average.items()}
         self._checkpoints.save(self.num_steps, tensors, {"seed": str(self._seed)})
 
     def close(self) -> None:
@@ -208,9 +216,13 @@ class AsyncLearner:
                 f"The checkpoint of step {step} does not belong to this log and seed "
                 f"{self._seed}. Resume with the run's own seed, or choose a new folder."
             )
-        parameters = {k: v for k, v in tensors.items() if not k.startswith("adam.")}
+        parameters = {k: v for k, v in tensors.items() if not k.startswith(("adam.", _AVERAGE))}
         fill_parameters(self.learner.modules, parameters, "checkpoint")
         load_optimizer_state(self.learner, tensors)
+        if self._average:
+            self._average = {
+                k: tensors[f"{_AVERAGE}{k}"].to(self._device, copy=True) for k in self._average
+            }
         self.num_steps = step
         _LOGGER.info("Continuing at step %d of %d.", step, self._num_due)
 
@@ -229,9 +241,18 @@ class AsyncLearner:
             self._batch(drawn, step), derive_seed(self._seed, 4, step)
         )
         self.num_steps += 1
+        self._follow()
         if self.num_steps % self._config.checkpoint_every == 0:
             self.save_checkpoint()
         return StepReport(step, attempt, losses, time.perf_counter() - began)
+
+    def _follow(self) -> None:
+        """Move the average towards the weights, at first faster, so that it forgets where it began."""
+        if not self._average:
+            return
+        decay = min(self._config.average_decay, self.num_steps / (9 + self.num_steps))
+        for name, tensor in read_parameters(self.learner.modules).items():
+            self._average[name].lerp_(tensor, 1.0 - decay)
 
     def _batch(self, drawn: list[tuple[UniformBuffer, int, int]], step: int) -> GraspBatch:
         views = max(1, self._config.num_views)

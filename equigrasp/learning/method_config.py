@@ -81,6 +81,8 @@ class TrainingConfig:
             targets and losses are means over them (asr page, section 8).
         num_failure_slots: Batch slots given to the newest attempt if it failed.
         gradient_clip: Element-wise bound on gradients.
+        average_decay: Of the moving average of the weights over SGD steps, which then acts in their place;
+            0: they act themselves.
         buffer_capacity: Attempts in the replay buffer; 33 kB each.
         num_threads: CPU threads of a step; part of what makes runs repeatable.
         checkpoint_every: SGD steps between checkpoints.
@@ -101,6 +103,7 @@ class TrainingConfig:
     num_views: int = 0
     num_failure_slots: int = 4
     gradient_clip: float = 1.0
+    average_decay: float = 0.0
     buffer_capacity: int = 4000
     num_threads: int = 1
     checkpoint_every: int = 10
@@ -121,6 +124,8 @@ class TrainingConfig:
             ),
             at_least_0=("num_copies", "num_views", "max_lag", "num_prior_slots"),
         )
+        if not 0.0 <= self.average_decay < 1.0:
+            raise ConfigError(f"average_decay must be in [0, 1), found {self.average_decay}.")
         if not 0 <= self.num_failure_slots <= self.batch_size:
             raise ConfigError(
                 f"num_failure_slots must be in [0, batch_size {self.batch_size}], "

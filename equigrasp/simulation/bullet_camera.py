@@ -1,8 +1,5 @@
 """A PyBullet depth camera on the software renderer."""
 
-import math
-
-import cv2
 import numpy as np
 
 from equigrasp.devices.camera import Camera, CameraFrame
@@ -11,6 +8,7 @@ from equigrasp.errors import ConfigError, NotConnectedError
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.simulation.physics import Physics
+from equigrasp.simulation.stereo_noise import add_stereo_noise
 
 _DEPTH_NOISES = ("none", "realsense")
 
@@ -72,22 +70,6 @@ class BulletCamera(Camera):
         depth = far * near / (far - (far - near) * buffer)
         depth[buffer >= 1.0] = 0.0  # nothing within range: no measurement
         if self._config.depth_noise == "realsense":
-            depth = self._add_stereo_noise(depth)
+            depth = add_stereo_noise(depth, self._rng)
         rgb = np.asarray(color, dtype=np.uint8).reshape(*shape, 4)[:, :, :3]
         return CameraFrame(stamp, depth.astype(np.float32), np.ascontiguousarray(rgb))
-
-    def _add_stereo_noise(self, depth: np.ndarray) -> np.ndarray:
-        """Add what a stereo depth camera adds.
-
-        Noise grows with the square of the distance (0.6 mm at 1 m after the camera's own
-        smoothing, correlated over a few pixels), depth comes in whole millimetres, and pixels at
-        depth steps go missing.
-        """
-        white = self._rng.normal(size=depth.shape).astype(np.float32)
-        noise = cv2.GaussianBlur(white, (0, 0), 1.2) * (1.2 * 2.0 * math.sqrt(math.pi))
-        noisy = depth + noise * 0.0006 * depth**2
-        noisy = np.round(noisy * 1000.0) / 1000.0
-        step = cv2.morphologyEx(depth, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0.02
-        lost = step & (self._rng.random(depth.shape) < 0.3)
-        noisy[lost | (depth <= 0.0)] = 0.0
-        return noisy

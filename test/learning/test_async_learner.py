@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from equigrasp.config import override
-from equigrasp.errors import ReplayError, WeightsError
+from equigrasp.errors import ConfigError, ReplayError, WeightsError
 from equigrasp.learning.async_learner import AsyncLearner
-from equigrasp.learning.weight_store import read_parameters
+from equigrasp.learning.weight_store import load_weights, read_parameters
 from equigrasp.methods.registry import load_method
 from equigrasp.replay.transition import GraspTransition, quantize
 
@@ -235,3 +236,37 @@ def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
     assert survivor.num_attempts == 30
     survivor.train_pending(1000)
     assert weight_hash(survivor) == undisturbed_hash(tmp_path, 30)
+
+
+def averaging(folder: Path, decay: float) -> AsyncLearner:
+    package, config = load_method("asr_tiny")
+    config = override(config, {"training.average_decay": str(decay)})
+    return AsyncLearner(folder, package, config, 3)
+
+
+def test_an_average_acts_in_the_place_of_the_weights_and_survives_reopening(
+    tmp_path: Path,
+) -> None:
+    plain, learner = open_learner(tmp_path / "plain"), averaging(tmp_path / "a", 0.75)
+    expected = read_parameters(learner.learner.modules)
+    assert all(torch.equal(learner.weights()[k], v) for k, v in expected.items())
+    for attempt in range(NUM_ATTEMPTS):
+        for each in (plain, learner):
+            each.add(make_transition(attempt), {})
+        if not plain.train_pending(1):
+            continue
+        learner.train_pending(1)
+        decay = min(0.75, plain.num_steps / (9 + plain.num_steps))
+        newest = read_parameters(plain.learner.modules)
+        expected = {k: decay * v + (1 - decay) * newest[k] for k, v in expected.items()}
+    assert weight_hash(plain) == weight_hash(learner)  # what is learned stays the same
+    assert all(torch.equal(plain.weights()[k], v) for k, v in newest.items())
+    found = learner.weights()
+    assert all(torch.allclose(found[k], v, atol=1e-6) for k, v in expected.items())
+    assert not any(torch.equal(found[k], newest[k]) for k in found)
+    published = load_weights(learner.publish().path)[0]
+    learner.close()
+    again = averaging(tmp_path / "a", 0.75).weights()
+    assert all(torch.equal(again[k], v) and torch.equal(published[k], v) for k, v in found.items())
+    with pytest.raises(ConfigError, match=r"average_decay must be in \[0, 1\), found 1"):
+        averaging(tmp_path / "b", 1.0)

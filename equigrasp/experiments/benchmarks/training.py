@@ -29,7 +29,7 @@ from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.interfaces import Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.trained_weights import first_weights
-from equigrasp.learning.weight_store import read_parameters, write_weights
+from equigrasp.learning.weight_store import write_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
@@ -111,8 +111,7 @@ class _Training:
             for report in self._learner.train_pending(1):
                 self._metrics.add_step(report)
             self._keep()
-        tensors = read_parameters(self._learner.learner.modules)
-        self._policy.load(tensors, self._learner.num_steps, "learner")
+        self._policy.load(self._learner.weights(), self._learner.num_steps, "learner")
 
     def result(self, attempts: int) -> dict[str, Any]:
         """Return the outcomes of the first `attempts`."""
@@ -128,9 +127,8 @@ class _Training:
     def _keep(self) -> None:
         path = self._snapshots.get(self._learner.num_learned_attempts)
         if path is not None and not path.is_file():
-            tensors = read_parameters(self._learner.learner.modules)
             metadata = {"method": self._learner.method, "version": str(self._learner.num_steps)}
-            write_weights(path, tensors, metadata)
+            write_weights(path, self._learner.weights(), metadata)
 
 
 def _snapshot(piece: Piece, attempts: int, out: Path) -> Path:
