@@ -142,7 +142,7 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
                 observation = _set_scene(simulation, arguments["split"], rng)
                 if not is_empty(observation):
                     drawn = labels.draw(observation, rng)
-                    heightmap = _seen_by_a_camera(simulation, observation, rng)
+                    heightmap = seen_by_a_camera(simulation, observation, rng)
                     _learn(learner, heightmap, drawn, scene)
                 bar.update()
                 bar.set_postfix_str(
@@ -157,6 +157,29 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
     return run.path
 
 
+def seen_by_a_camera(
+    simulation: SimulatedCell, observation: Observation, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a scene's heightmap (S, S) [m] with a camera's faults, which labels know nothing of.
+
+    Weights that had seen true heights alone were lost where there was a millimetre of noise.
+
+    Args:
+        simulation: The cell, as it was when `observation` was made.
+        observation: What a perfect camera sees.
+        rng: Draws noise and errors of calibration, or neither.
+    """
+    if rng.random() < _CLEAN_SHARE:
+        return observation.heightmap
+    camera, workspace = simulation.cell.camera, observation.workspace
+    depth = add_stereo_noise(camera.capture().depth, rng, rng.uniform(0.0, _MAX_NOISE))
+    heightmap = heightmap_from_depth(depth, camera.model, camera.T_base_camera, workspace)
+    rim = np.linspace(-1.0, 1.0, len(heightmap))
+    tilt = rng.normal(0.0, _TILT_ERROR, 2)
+    error = rng.normal(0.0, _HEIGHT_ERROR) + tilt[0] * rim[:, None] + tilt[1] * rim
+    return np.clip(heightmap + error, 0.0, None)
+
+
 def logged_labels(run: RunFolder) -> list[GraspTransition]:
     """Return the labels of a run; a good one has reward 1."""
     return [transition for transition, _ in ExperienceLog(run.log, is_writing=False)]
@@ -169,24 +192,6 @@ def _set_scene(simulation: SimulatedCell, split: str, rng: np.random.Generator) 
     world.reset(int(rng.integers(2**31)))
     world.spawn_objects(names, workspace)
     return observe(simulation.cell, workspace)
-
-
-def _seen_by_a_camera(
-    simulation: SimulatedCell, observation: Observation, rng: np.random.Generator
-) -> np.ndarray:
-    """Return a scene's heightmap (S, S) [m] with a camera's faults, which labels know nothing of.
-
-    Weights that had seen true heights alone were lost where there was a millimetre of noise.
-    """
-    if rng.random() < _CLEAN_SHARE:
-        return observation.heightmap
-    camera, workspace = simulation.cell.camera, observation.workspace
-    depth = add_stereo_noise(camera.capture().depth, rng, rng.uniform(0.0, _MAX_NOISE))
-    heightmap = heightmap_from_depth(depth, camera.model, camera.T_base_camera, workspace)
-    rim = np.linspace(-1.0, 1.0, len(heightmap))
-    tilt = rng.normal(0.0, _TILT_ERROR, 2)
-    error = rng.normal(0.0, _HEIGHT_ERROR) + tilt[0] * rim[:, None] + tilt[1] * rim
-    return np.clip(heightmap + error, 0.0, None)
 
 
 def _learn(learner: AsyncLearner, seen: np.ndarray, labels: list[Label], scene: int) -> None:

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from equigrasp.cli import main
+from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.pretraining import ScriptedLabels, logged_labels, pretrain
+from equigrasp.experiments.pretraining import (
+    ScriptedLabels,
+    logged_labels,
+    pretrain,
+    seen_by_a_camera,
+)
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
@@ -15,6 +21,7 @@ from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.simulation.make import make_simulated_cell
 
 ARGUMENTS = {"cell": "ur5", "method": "asr_tiny", "objects": "random_urdfs", "split": "train"}
 ARGUMENTS |= {"seed": "3"}
@@ -56,6 +63,23 @@ def test_nothing_is_good_where_the_fingers_do_not_fit(
 ) -> None:
     drawn = labels.draw(bar(workspace, 30), np.random.default_rng(0))
     assert drawn and not any(label.is_good for label in drawn)
+
+
+def test_scenes_are_learned_as_cameras_see_them_and_now_and_then_as_they_are() -> None:
+    with make_simulated_cell("ur5") as simulation:
+        workspace = simulation.cell.config.workspaces[0]
+        simulation.world.spawn_objects(["cube_1", "can_2"], workspace)
+        clean = observe(simulation.cell, workspace)
+        seen = [seen_by_a_camera(simulation, clean, np.random.default_rng(i)) for i in range(40)]
+    is_clean = [np.array_equal(heightmap, clean.heightmap) for heightmap in seen]
+    assert 3 <= sum(is_clean) <= 20  # a quarter
+    is_top = clean.heightmap > 0.8 * clean.heightmap[16:112, 16:112].max()
+    is_floor = clean.heightmap[16:112, 16:112] < 0.001
+    for heightmap in (h for h, same in zip(seen, is_clean, strict=True) if not same):
+        assert heightmap.min() >= 0.0 and heightmap.shape == (128, 128)
+        error = heightmap - clean.heightmap
+        assert abs(np.median(error[is_top])) < 0.012  # still where they are
+        assert 0.0001 < error[16:112, 16:112][is_floor].std() < 0.006
 
 
 @pytest.mark.slow
