@@ -103,6 +103,12 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--seed", type=int, default=1000, help="seed of objects and choices")
     evaluate.add_argument("--cell", help="cell: a name or a YAML file [the run's]")
     evaluate.add_argument(
+        "--depth-noise",
+        default="",
+        choices=["none", "realsense"],
+        help="what the simulated camera adds; writes to a subfolder [as the camera's file says]",
+    )
+    evaluate.add_argument(
         "--weights", help="name below models, or a safetensors file [the run's newest]"
     )
     evaluate.add_argument(
@@ -247,7 +253,7 @@ def _pretrain(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from equigrasp.config import read_yaml
-    from equigrasp.experiments.evaluation import evaluate, evaluation_folder
+    from equigrasp.experiments.evaluation import DEPTH_NOISE, evaluate, evaluation_folder
     from equigrasp.experiments.run_folder import RunFolder
     from equigrasp.learning.weight_store import load_weights
     from equigrasp.paths import find_weights
@@ -265,7 +271,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         "split": options.split,
         "seed": str(options.seed),
     }
-    out = evaluation_folder(run.path, options.split, options.policy)
+    if options.depth_noise:
+        values[DEPTH_NOISE] = options.depth_noise
+    out = evaluation_folder(run.path, options.split, options.policy, options.depth_noise)
     result = evaluate(values, options.policy, weights, options.attempts, out)
     low, high = result["interval_95"]
     print(

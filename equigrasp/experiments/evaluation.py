@@ -32,6 +32,7 @@ from equigrasp.simulation.object_sets.object_set import ObjectSet
 from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
 
 Chooser = Literal["learned", "random", "script", "oracle"]
+DEPTH_NOISE = "depth_noise"
 DIFFICULTIES = ("easy", "hard")  # of the test split, as measured (config/benchmarks)
 _NUM_RAYS = 9  # between the open fingers
 
@@ -44,7 +45,8 @@ def evaluate(
     Two trays and 15 objects: what is picked from one is put into the other.
 
     Args:
-        arguments: `cell`, `method`, `objects`, `split` (also `easy` or `hard`) and `seed`.
+        arguments: `cell`, `method`, `objects`, `split` (also `easy` or `hard`) and `seed`; perhaps
+            `depth_noise`, in the place of the camera's own.
         chooser: `learned` (greedy), or a reference: `random`, `script` (heightmaps only) or `oracle` (knows
             where the objects are).
         weights: Weight file of a `learned` policy; None: untrained.
@@ -62,6 +64,8 @@ def evaluate(
         "weights_digest": digest,
         "commit": commit(),
     } | {key: arguments[key] for key in ("cell", "method", "objects", "split", "seed")}
+    noise = arguments.get(DEPTH_NOISE, "")
+    conditions |= {DEPTH_NOISE: noise} if noise else {}
     mode: Mode = "random" if chooser == "random" else "greedy"
     with claim(out / "evaluation.lock") as is_mine:
         if not is_mine:
@@ -69,16 +73,21 @@ def evaluate(
         folder = EvaluationFolder(out, conditions)
         if len(folder.rows) < num_attempts:
             with make_simulated_cell(
-                arguments["cell"], object_set=arguments["objects"], seed=int(arguments["seed"])
+                arguments["cell"],
+                object_set=arguments["objects"],
+                seed=int(arguments["seed"]),
+                depth_noise=noise,
             ) as simulation:
                 policy = _policy(arguments, chooser, weights, simulation)
                 _carry_on(folder, arguments, mode, policy, simulation, num_attempts)
         return folder.result()
 
 
-def evaluation_folder(run: Path, split: str, policy: str = "learned") -> Path:
+def evaluation_folder(
+    run: Path, split: str, policy: str = "learned", depth_noise: str = ""
+) -> Path:
     """Return where the evaluation of a policy on a split lies in a run folder."""
-    folder = run if policy == "learned" else run / policy
+    folder = (run if policy == "learned" else run / policy) / depth_noise
     return folder / split if split in DIFFICULTIES else folder
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from equigrasp.experiments.evaluation import DIFFICULTIES, shape_names
+from equigrasp.experiments.evaluation import DEPTH_NOISE, DIFFICULTIES, shape_names
 from equigrasp.experiments.evaluation_folder import failure_picture
 from equigrasp.experiments.pictures import lay_out, load_picture, save_picture
 from equigrasp.geometry.workspace import Workspace
@@ -158,8 +158,8 @@ def _learned_from(model: Model) -> list[str]:
     if model.labels:
         file, good = f"{model.name}{LABELS_SUFFIX}", int(sum(t.reward for t in model.labels))
         return [
-            f"| learned from | {len(model.labels)} grasps ([labels]({file})) that a script labelled in "
-            f"simulated scenes, {good} of them as good, cell `{a['cell']}`; {model.version} SGD steps; "
+            f"| learned from | {len(model.labels)} grasps that a script labelled in simulated scenes, "
+            f"{good} of them as good ([labels]({file})), cell `{a['cell']}`; {model.version} SGD steps; "
             "nothing was grasped |"
         ]
     success = np.array([int(row["success"]) for row in model.learned_rows()])
@@ -233,9 +233,12 @@ def _success(model: Model) -> list[str]:
 
 def _set_name(evaluation: Evaluation) -> str:
     result = evaluation.result
+    noise = result.get(DEPTH_NOISE)
+    suffix = f", depth noise `{noise}`" if noise else ""
     if evaluation.split in DIFFICULTIES:
-        return f"`{result['objects']}`, {evaluation.split}"
-    return f"`{result['objects']}`, 15 of all of split `{evaluation.split}`, seed {result['seed']}"
+        return f"`{result['objects']}`, {evaluation.split}{suffix}"
+    split, seed = evaluation.split, result["seed"]
+    return f"`{result['objects']}`, 15 of all of split `{split}`, seed {seed}{suffix}"
 
 
 def _seen(model: Model) -> list[str]:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
 grasps whether the fingers would hold something (docs/methods/asr.md). A method learns from these
-labels as from attempts. A run that begins with the weights learns on from what really happens.
+labels as from attempts, of heightmaps with a stereo camera's noise. A run that begins with the
+weights learns on from what really happens.
 Stop it whenever you like; the same command carries on."""
 EPILOG = """examples:
-  equigrasp pretrain --out results/pretrained            about half an hour
-  equigrasp pretrain --scenes 480 --out results/pretrained   the same run, continued
+  equigrasp pretrain --out results/pretrained            about an hour
+  equigrasp pretrain --scenes 800 --out results/pretrained   the same run, continued
   equigrasp publish results/pretrained --name my_pretrained --objects household --evaluate 100
   equigrasp up sim --weights my_pretrained               begin with them"""
 
@@ -28,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random [0]")
     parser.add_argument(
-        "--scenes", type=_count, default=240, help="in the run, about 8 labels each [240]"
+        "--scenes", type=_count, default=400, help="in the run, about 8 labels each [400]"
     )
     parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
 

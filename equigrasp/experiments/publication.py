@@ -11,7 +11,12 @@ from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import CellConfig
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.benchmarks.claims import read_json, write_whole
-from equigrasp.experiments.evaluation import DIFFICULTIES, evaluate, evaluation_folder
+from equigrasp.experiments.evaluation import (
+    DEPTH_NOISE,
+    DIFFICULTIES,
+    evaluate,
+    evaluation_folder,
+)
 from equigrasp.experiments.evaluation_folder import read_attempts
 from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.experiments.model_card import Evaluation, Model, card_text, draw_failures
@@ -93,8 +98,8 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
     tried = values["arguments"] | ({"objects": order.objects} if order.objects else {})
     evaluations = [
         found
-        for split in _sets(tried)
-        if (found := _evaluation(order, tried, split, weights, digest, tell))
+        for split, noise in _sets(tried)
+        if (found := _evaluation(order, tried, split, noise, weights, digest, tell))
     ]
     if not evaluations:
         raise ConfigError(
@@ -130,40 +135,46 @@ def _configuration(values: dict[str, Any], where: Path) -> Any:
     return config
 
 
-def _sets(arguments: dict[str, str]) -> list[str]:
-    """Return the sets of objects to evaluate on; difficulty is known of measured object sets."""
+def _sets(arguments: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the sets of objects to evaluate on, and the depth noise there, if not the camera's own.
+
+    Difficulty is known of measured object sets.
+    """
     objects = arguments.get("objects", "household")
     is_measured = (config_dir() / "benchmarks" / f"{objects}_difficulty.yaml").is_file()
-    return [*(DIFFICULTIES if is_measured else ()), "test"]
+    splits = [*(DIFFICULTIES if is_measured else ()), "test"]
+    return [*((split, "") for split in splits), ("test", "realsense")]
 
 
 def _evaluation(
     order: Order,
     arguments: dict[str, str],
     split: str,
+    noise: str,
     weights: Path,
     digest: str,
     tell: Callable[[str], None],
 ) -> Evaluation | None:
     """Return the evaluation of these very weights on a set; makes it if that is asked for."""
-    folder = evaluation_folder(order.run, split)
+    folder = evaluation_folder(order.run, split, depth_noise=noise)
     found = read_json(folder / "evaluation.json") or {}
     objects = arguments.get("objects", "household")
     conditions = {"weights_digest": digest, "split": split, "objects": objects}
+    conditions |= {DEPTH_NOISE: noise} if noise else {}
     is_of_these = all(found.get(key) == value for key, value in conditions.items())
     done = int(found["attempts"]) if is_of_these else 0
     if done < order.attempts:
-        tell(f"evaluating on {split} objects, in {folder}")
+        tell(f"evaluating on {split} objects{noise and f', depth noise {noise}'}, in {folder}")
         wanted = {
             "cell": arguments["cell"],
             "method": arguments["method"],
             "objects": objects,
             "split": split,
             "seed": _SEED,
-        }
+        } | ({DEPTH_NOISE: noise} if noise else {})
         found = evaluate(wanted, "learned", weights, order.attempts, folder)
     elif not done:
-        tell(f"not evaluated on {split} objects")
+        tell(f"not evaluated on {split} objects{noise and f', depth noise {noise}'}")
         return None
     return Evaluation(found, read_attempts(folder), folder)
 

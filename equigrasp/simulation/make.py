@@ -44,6 +44,7 @@ def make_simulated_cell(
     object_set: str = "household",
     seed: int = 0,
     start_tolerance: float | None = None,
+    depth_noise: str = "",
 ) -> SimulatedCell:
     """Build the world, arm, gripper and camera of `config/cells/<cell_name>.yaml` in PyBullet.
 
@@ -53,15 +54,17 @@ def make_simulated_cell(
         seed: Seeds object drops and camera noise.
         start_tolerance: Distance between a trajectory's start and the arm at which the arm refuses
             it [rad]; None: the arm's own. For a controller that steers the arm piece by piece.
+        depth_noise: Noise model in the place of the camera's own: `none` or `realsense`; empty: its own.
 
     Raises:
         ConfigError: if a configuration or the object set is unknown or invalid.
     """
     config = load_cell(cell_name)
+    camera = load_camera(config)
     return build_simulated_cell(
         config,
         config.load_gripper(),
-        load_camera(config),
+        replace(camera, depth_noise=depth_noise) if depth_noise else camera,
         object_set=object_set,
         seed=seed,
         start_tolerance=start_tolerance,

@@ -83,6 +83,9 @@ def test_each_set_of_objects_has_its_folder() -> None:
     folders = {(s, p): evaluation_folder(run, s, p) for s in ("test", "easy") for p in ("learned", "random")}  # fmt: skip
     assert folders["test", "learned"] == run and folders["easy", "learned"] == run / "easy"
     assert folders["easy", "random"] == run / "random" / "easy"
+    noisy = evaluation_folder(run, "easy", "script", "realsense")
+    assert noisy == run / "script" / "realsense" / "easy"
+    assert evaluation_folder(run, "test", depth_noise="realsense") == run / "realsense"
 
 
 def test_easy_and_hard_shapes_are_unseen_and_apart() -> None:

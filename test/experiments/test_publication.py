@@ -33,6 +33,7 @@ from equigrasp.learning.weight_store import (
 from equigrasp.methods import asr
 from equigrasp.methods.registry import load_method
 from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.replay.labels import read_labels
 from equigrasp.replay.transition import GraspTransition
 
 CONFIG = load_method("asr_tiny")[1]
@@ -69,11 +70,12 @@ def run(tmp_path: Path, tensors: Any) -> Path:
     return folder.path
 
 
-def _evaluate(run: Path, tensors: Any, split: str, outcomes: str) -> None:
-    folder = publication.evaluation_folder(run, split)
+def _evaluate(run: Path, tensors: Any, split: str, outcomes: str, noise: str = "") -> None:
+    folder = publication.evaluation_folder(run, split, depth_noise=noise)
     digest = tensor_digest(tensors)
     conditions = {"policy": "learned", "weights_digest": digest, "split": split, "seed": "1000"}
     conditions |= {"objects": "household", "cell": "ur5", "commit": "abc"}
+    conditions |= {"depth_noise": noise} if noise else {}
     written = EvaluationFolder(folder, conditions)
     for number, outcome in enumerate(outcomes):
         written.rows.append(
@@ -102,13 +104,25 @@ def test_a_card_holds_what_was_measured(run: Path, tensors: Any) -> None:
     text = card.read_text(encoding="utf-8")
     assert "| `household`, easy | 8 | 7 | 88 % | 53–98 % |" in text
     assert "15 of all of split `test`, seed 1000 | 5 | 3 | 60 % |" in text
-    assert "hard |" not in text and told == ["not evaluated on hard objects"]
+    assert "hard |" not in text and told == [
+        "not evaluated on hard objects",
+        "not evaluated on test objects, depth noise realsense",
+    ]
     assert "24 attempts, 12 of them successful" in text and "5 SGD steps" in text
     assert "split `train`: 72 shapes" in text and "| seed | 4 |" in text
     assert "3 of 13 attempts failed" in text and "| mug | 7 | 2 | 29 % |" in text
     assert "| box | 3 | 0 | 0 % |" in text and "The only seed." in text
     assert "evaluated: `abc`" in text and "3.125 mm" in text and "Not unseen" not in text
     assert yaml.safe_load(text.split("```yaml")[1].split("```")[0])["method"] == to_mapping(CONFIG)
+
+
+def test_a_card_tells_success_with_a_cameras_noise_apart(run: Path, tensors: Any) -> None:
+    _evaluate(run, tensors, "test", "1111")
+    _evaluate(run, tensors, "test", "1000", "realsense")
+    text = publish(_order(run), lambda line: None).read_text(encoding="utf-8")
+    assert "15 of all of split `test`, seed 1000 | 4 | 4 | 100 % |" in text
+    assert "`test`, seed 1000, depth noise `realsense` | 4 | 1 | 25 % |" in text
+    assert "3 of 8 attempts failed" in text
 
 
 def test_published_weights_are_those_of_the_run_and_say_what_they_fit(
@@ -148,6 +162,9 @@ def test_a_card_of_pretrained_weights_says_that_nothing_was_grasped(
     assert "nothing was grasped" in text and "`random_urdfs`, split `train`" in text
     assert "while learning" not in text and "learning_curve" not in text
     assert "15 of all of split `test`, seed 1000 | 4 | 3 | 75 % |" in text
+    labels = read_labels(card.with_suffix(".labels.npz"), CONFIG.network.num_rotations)
+    assert [label.reward for label in labels] == [1.0] * 4 + [0.0] * 6
+    assert f"({card.stem}.labels.npz)" in text
 
 
 def test_only_evaluations_of_these_very_weights_count(run: Path, tensors: Any) -> None:
@@ -167,13 +184,18 @@ def test_missing_evaluations_are_made_where_that_is_asked_for(
     asked = []
 
     def evaluate(arguments: Any, chooser: str, weights: Path, count: int, out: Path) -> Any:
-        asked.append((arguments["split"], arguments["seed"], arguments["cell"], count))
-        _evaluate(run, tensors, arguments["split"], "10" * (count // 2))
+        noise = arguments.get("depth_noise", "")
+        asked.append((arguments["split"], arguments["seed"], arguments["cell"], count, noise))
+        _evaluate(run, tensors, arguments["split"], "10" * (count // 2), noise)
         return json.loads((out / "evaluation.json").read_text())
 
     monkeypatch.setattr(publication, "evaluate", evaluate)
     text = publish(_order(run, attempts=4), lambda line: None).read_text(encoding="utf-8")
-    assert asked == [("hard", "1000", "ur5", 4), ("test", "1000", "ur5", 4)]
+    assert asked == [
+        ("hard", "1000", "ur5", 4, ""),
+        ("test", "1000", "ur5", 4, ""),
+        ("test", "1000", "ur5", 4, "realsense"),
+    ]
     assert "easy | 4 | 4 | 100 %" in text and "hard | 4 | 2 | 50 %" in text
 
 

@@ -134,9 +134,14 @@ def test_depth_noise_is_millimetres_and_seeded() -> None:
     from equigrasp.config import load_config
     from equigrasp.devices.cell import CameraConfig
     from equigrasp.simulation.bullet_camera import BulletCamera
+    from equigrasp.simulation.stereo_noise import add_stereo_noise
 
+    with make_simulated_cell("ur5", depth_noise="realsense") as simulation:
+        by_option = simulation.cell.camera.capture().depth
+        assert np.allclose(by_option * 1000, np.round(by_option * 1000), atol=0.01)
     with make_simulated_cell("ur5") as simulation:
         clean = simulation.cell.camera.capture().depth
+        assert not np.allclose(clean * 1000, np.round(clean * 1000), atol=0.01)
         config = dataclasses.replace(
             load_config(CameraConfig, "cameras", "overhead"), depth_noise="realsense"
         )
@@ -148,5 +153,9 @@ def test_depth_noise_is_millimetres_and_seeded() -> None:
         assert np.array_equal(depths[0], depths[1])
         error = (depths[0] - clean)[depths[0] > 0]
         assert 0.0003 < error.std() < 0.003 and (depths[0] == 0).mean() < 0.1
+        for strength, most in ((0.0, 0.0006), (3.0, 0.006)):  # whole millimetres, at least
+            noisy = add_stereo_noise(clean, np.random.default_rng(2), strength)
+            error = (noisy - clean)[noisy > 0]
+            assert most / 6 < error.std() < most
         with pytest.raises(ConfigError, match="none, realsense"):
             BulletCamera(dataclasses.replace(config, depth_noise="foggy"), simulation.physics, 0)
