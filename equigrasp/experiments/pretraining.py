@@ -162,8 +162,6 @@ def seen_by_a_camera(
 ) -> np.ndarray:
     """Return a scene's heightmap (S, S) [m] with a camera's faults, which labels know nothing of.
 
-    Weights that had seen true heights alone were lost where there was a millimetre of noise.
-
     Args:
         simulation: The cell, as it was when `observation` was made.
         observation: What a perfect camera sees.

@@ -1,5 +1,6 @@
 """`equigrasp publish`: from a run folder to weights, card and pictures in `models/`."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,12 @@ from equigrasp.experiments.model_card import Evaluation, Model, card_text, draw_
 from equigrasp.experiments.pictures import draw_learning_curve
 from equigrasp.experiments.pretraining import LABELS, logged_labels
 from equigrasp.experiments.run_folder import RunFolder
-from equigrasp.learning.trained_weights import describe_weights, load_trained_weights
+from equigrasp.learning.trained_weights import (
+    PROBE,
+    describe_weights,
+    load_trained_weights,
+    probe_answers,
+)
 from equigrasp.learning.weight_store import load_weights, tensor_digest, write_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import LABELS_SUFFIX, config_dir
@@ -191,9 +197,11 @@ def _write(order: Order, model: Model, run_config: Path, cell: CellConfig) -> Pa
     path = order.folder / f"{order.name}.safetensors"
     trial = path.with_suffix(".unchecked.safetensors")
     try:  # what nobody could load is not published
-        sha256 = write_weights(trial, model.tensors, described)
         package = load_method(name)[0]
         policy = package.make_policy(model.config, package.make_networks(model.config, 0))
+        policy.load(model.tensors, model.version, order.name)
+        described[PROBE] = json.dumps(probe_answers(policy))
+        sha256 = write_weights(trial, model.tensors, described)
         load_trained_weights(policy, trial, model.config, cell.workspaces, cell.gripper)
         trial.replace(path)
     finally:

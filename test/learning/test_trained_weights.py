@@ -1,6 +1,7 @@
 """Weights from another run are taken over whole, or refused with the reason."""
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,10 +16,12 @@ from equigrasp.config import to_mapping
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.trained_weights import (
+    PROBE,
     SYMMETRY_TOLERANCE,
     check_trained_weights,
     describe_weights,
     load_trained_weights,
+    probe_answers,
     probe_heightmap,
     read_trained_weights,
     symmetry_error,
@@ -198,6 +201,22 @@ def test_a_policy_that_lost_its_symmetry_is_refused(
     monkeypatch.setitem(policy._modules, name, _Skewed(policy._modules[name]))
     with pytest.raises(WeightsError, match=r"tiny.safetensors: .*not equivariant.*90 degrees"):
         load_trained_weights(policy, path, CONFIG, [workspace])
+
+
+def test_weights_that_answer_otherwise_than_where_they_were_written_are_refused(
+    tmp_path: Path, policy: Any, networks: dict[str, torch.nn.Module], workspace: Workspace
+) -> None:
+    own = asr.make_policy(CONFIG, networks)
+    answers = probe_answers(own)
+    assert len(answers) == 16 + CONFIG.network.num_rotations
+    described = describe_weights("asr_tiny", CONFIG, workspace, GRIPPER, {"version": "7"})
+    for name, change in (("same", 0.015), ("other", 0.03)):
+        told = [*answers[:5], answers[5] + change, *answers[6:]]
+        path = tmp_path / f"{name}.safetensors"
+        write_weights(path, read_parameters(networks), described | {PROBE: json.dumps(told)})
+    load_trained_weights(policy, tmp_path / "same.safetensors", CONFIG, [workspace], GRIPPER)
+    with pytest.raises(WeightsError, match=r"other.safetensors.*answer otherwise.*by up to 0.03;"):
+        load_trained_weights(policy, tmp_path / "other.safetensors", CONFIG)
 
 
 def test_networks_without_symmetry_are_not_held_to_it() -> None:

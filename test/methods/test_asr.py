@@ -8,7 +8,8 @@ from equigrasp.config import override
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import EmptyWorkspaceError, GraspBatch
-from equigrasp.learning.weight_store import load_weights, read_parameters
+from equigrasp.learning.trained_weights import PROBE, load_trained_weights
+from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.asr.losses import (
     mean_over_views,
     off_policy_loss,
@@ -259,7 +260,8 @@ def test_the_shipped_weights_grasp_a_bar_across(
 ) -> None:
     package, config = load_method("asr_compact")
     policy = package.make_policy(config, package.make_networks(config, 0))
-    policy.load(load_weights(models_dir() / f"{name}.safetensors")[0], 1, "shipped")
+    path = models_dir() / f"{name}.safetensors"
+    assert PROBE in load_trained_weights(policy, path, config, [workspace], "robotiq_2f_85")
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[45:83, 60:68] = 0.04  # 119 x 25 mm, long along the rows' axis
     if not along_rows:
@@ -268,6 +270,8 @@ def test_the_shipped_weights_grasp_a_bar_across(
     across = 4 if along_rows else 0  # yaw 0 opens along rows, bin 4 is a quarter turn
     distance = abs(decision.pixel.rotation_bin - across)
     assert min(distance, 8 - distance) <= 1 and decision.q_value > 0.5
+    chosen = decision.q_map[decision.pixel.row - 16, decision.pixel.col - 16]
+    assert chosen > 0.85 and chosen - np.median(decision.q_map) > 0.35  # with other signs 0.3, 0.7
 
 
 def test_an_unknown_method_lists_the_known_ones() -> None:
