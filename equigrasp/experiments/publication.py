@@ -166,7 +166,8 @@ def _evaluation(
     found = read_json(folder / "evaluation.json") or {}
     objects = arguments.get("objects", "household")
     conditions = {"weights_digest": digest, "split": split, "objects": objects}
-    conditions |= {DEPTH_NOISE: noise} if noise else {}
+    noisy = {DEPTH_NOISE: noise} if noise else {}
+    conditions |= noisy
     is_of_these = all(found.get(key) == value for key, value in conditions.items())
     done = int(found["attempts"]) if is_of_these else 0
     if done < order.attempts:
@@ -177,7 +178,7 @@ def _evaluation(
             "objects": objects,
             "split": split,
             "seed": _SEED,
-        } | ({DEPTH_NOISE: noise} if noise else {})
+        } | noisy
         found = evaluate(wanted, "learned", weights, order.attempts, folder)
     elif not done:
         tell(f"not evaluated on {split} objects{noise and f', depth noise {noise}'}")

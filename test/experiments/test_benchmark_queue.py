@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from equigrasp.cli import main
 from equigrasp.errors import ConfigError
@@ -24,7 +23,6 @@ from equigrasp.experiments.benchmarks.validation import Journal
 from equigrasp.experiments.benchmarks.worker import Task
 from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.learning.interfaces import Decision, Mode
-from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
@@ -185,49 +183,37 @@ def test_easy_and_hard_objects_are_unseen_and_apart() -> None:
         unseen_names("easy", "random_urdfs")
 
 
-class _Witness:
-    """Chooses at random and remembers mode and failures in a row of each choice."""
-
-    version = 0
-
-    def __init__(self, policy: PixelPolicy) -> None:
-        self._policy = policy
-        self.asked: list[tuple[Mode, int]] = []
-
-    def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
-        raise NotImplementedError
-
-    def choose(
-        self,
-        observation: Observation,
-        rng: np.random.Generator,
-        mode: Mode,
-        num_consecutive_failures: int = 0,
-    ) -> Decision:
-        self.asked.append((mode, num_consecutive_failures))
-        return self._policy.choose(observation, rng, "random")
-
-
-def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene() -> None:
+def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     package, method = load_method("asr_tiny")
-    witness = _Witness(package.make_policy(method, package.make_networks(method, 0)))
+    policy = package.make_policy(method, package.make_networks(method, 0))
+    choose, asked = policy.choose, []
+
+    def ask(
+        observation: Observation, rng: np.random.Generator, mode: Mode, count: int
+    ) -> Decision:
+        asked.append((mode, count))
+        return choose(observation, rng, "random")
+
+    monkeypatch.setattr(policy, "choose", ask)
     failures = 0
     with make_simulated_cell("kuka") as simulation:
-        source = EpisodeAttempts(simulation, witness, 1, lambda n: ["cube_1", "ball_1"], 2)
+        source = EpisodeAttempts(simulation, policy, 1, lambda n: ["cube_1", "ball_1"], 2)
         for number in range(5):
             before = source.num_refused
             success = source.attempt(number, "train").outcome.is_success
             refusals = source.num_refused - before
-            assert witness.asked[-1] == ("train", failures + refusals)
+            assert asked[-1] == ("train", failures + refusals)
             failures = 0 if success else failures + 1
         assert failures > 0, "this seed must end with a failure"
         scene = source.scene(5)
         assert scene.failures == failures
         before = source.num_refused
         source.attempt(5, "greedy")  # a published validation does not vary what failed
-        assert witness.asked[-1] == ("greedy", source.num_refused - before)
+        assert asked[-1] == ("greedy", source.num_refused - before)
     with make_simulated_cell("kuka") as simulation:
-        again = EpisodeAttempts(simulation, witness, 1, lambda n: ["cube_1", "ball_1"], 2, scene)
+        again = EpisodeAttempts(simulation, policy, 1, lambda n: ["cube_1", "ball_1"], 2, scene)
         assert again.scene(5).failures == failures
 
 
