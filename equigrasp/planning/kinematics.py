@@ -4,6 +4,7 @@ import itertools
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
+import eigenpy
 import numpy as np
 import pinocchio as pin
 
@@ -78,7 +79,8 @@ class Kinematics:
                 self.model, self.data, q, self._tcp, pin.ReferenceFrame.LOCAL
             )
             square = jacobian @ jacobian.T + _DAMPING * np.eye(6)
-            step = jacobian.T @ np.linalg.solve(square, error)
+            # Not numpy's solver: for 6 x 6 its BLAS wakes, and keeps spinning, a thread on every core.
+            step = jacobian.T @ eigenpy.LLT(square).solve(error)
             largest = float(np.abs(step).max())
             step *= min(1.0, _MAX_STEP / max(largest, 1e-12))
             q = np.clip(q + step, self._lower, self._upper)
