@@ -11,11 +11,11 @@ from equigrasp.learning.interfaces import EmptyWorkspaceError, GraspBatch
 from equigrasp.learning.trained_weights import PROBE, load_trained_weights
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.asr.losses import (
+    error_of,
     mean_over_views,
     off_policy_loss,
     on_policy_loss,
     on_policy_target,
-    reward_loss,
 )
 from equigrasp.methods.asr.networks import extract_patches
 from equigrasp.methods.asr.policy import AsrPolicy
@@ -32,19 +32,46 @@ def test_failures_aim_at_the_best_other_yaw_and_successes_at_one() -> None:
 
 
 def test_on_policy_loss_averages_successes_and_failures_apart() -> None:
-    values, targets = torch.tensor([0.6, 0.8, 0.5]), torch.tensor([1.0, 1.0, 0.4])
-    rewards = torch.tensor([1.0, 1.0, 0.0])
+    outputs, targets = torch.tensor([[0.6], [0.8], [0.5]]), torch.tensor([1.0, 1.0, 0.4])
+    rewards, error = torch.tensor([1.0, 1.0, 0.0]), error_of("smooth_l1")
     # successes: (0.5 * 0.16 + 0.5 * 0.04) / 2 = 0.05; failure: 0.5 * 0.01 = 0.005
-    assert float(on_policy_loss(values, targets, rewards)) == pytest.approx(0.055)
-    assert float(on_policy_loss(values[:2], targets[:2], rewards[:2])) == pytest.approx(0.05)
+    assert float(on_policy_loss(outputs, targets, rewards, error)) == pytest.approx(0.055)
+    of_successes = on_policy_loss(outputs[:2], targets[:2], rewards[:2], error)
+    assert float(of_successes) == pytest.approx(0.05)
 
 
 def test_off_policy_and_reward_losses() -> None:
-    q1, q2 = torch.tensor([[0.5, 0.3]]), torch.tensor([[[0.1, 0.7], [0.3, 0.2]]])
-    assert float(off_policy_loss(q1, q2)) == pytest.approx(0.5 * 0.04 / 2)  # (0.2², 0²) / 2 / 2
-    assert float(reward_loss(torch.tensor([0.25]), torch.tensor([1.0]))) == pytest.approx(
+    q1, q2 = torch.tensor([[[0.5, 0.3]]]), torch.tensor([[[0.1, 0.7], [0.3, 0.2]]])
+    error = error_of("smooth_l1")
+    assert float(off_policy_loss(q1, q2, error)) == pytest.approx(0.5 * 0.04 / 2)  # (0.2², 0²)
+    assert float(error(torch.tensor([[0.25]]), torch.tensor([1.0]))) == pytest.approx(
         0.5 * 0.75**2
     )
+
+
+@pytest.mark.parametrize("margin", [8.0, 20.0])
+def test_cross_entropy_corrects_what_is_certain_and_wrong(margin: float) -> None:
+    """The prediction of a failure is certain; the loss is -log P(failure), about the margin."""
+    slopes = {}
+    for loss in ("smooth_l1", "cross_entropy"):
+        outputs = torch.tensor([[0.0, margin]], requires_grad=True)  # of failure and success
+        error = error_of(loss)(outputs, torch.tensor([0.0]))
+        error.backward()
+        assert outputs.grad is not None
+        slopes[loss] = float(outputs.grad[0, 1])
+    assert float(error.detach()) == pytest.approx(np.log1p(np.exp(margin)), rel=1e-6)
+    assert slopes["cross_entropy"] == pytest.approx(1.0, abs=1e-3)
+    assert slopes["smooth_l1"] < 1e-3
+
+
+def test_cross_entropy_is_least_at_its_target_and_needs_two_channels() -> None:
+    target, error = torch.tensor([[0.3, 0.9]]), error_of("cross_entropy")
+    at = torch.stack([torch.zeros(1, 2), torch.logit(target)], 1).requires_grad_()
+    error(at, target).backward()
+    assert at.grad is not None and at.grad.abs().max() < 1e-6
+    _, config = load_method("asr_tiny")
+    with pytest.raises(ConfigError, match="network.output 'softmax', found 'linear'"):
+        override(config, {"network.output": "linear", "training.loss": "cross_entropy"})
 
 
 def test_views_of_an_attempt_share_the_mean_of_their_targets() -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig, check_bounds
+from equigrasp.methods.asr.losses import Loss
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,15 @@ class AsrTrainingConfig(TrainingConfig):
         off_policy_temperature: Temperature at which these pixels are drawn.
         precision: Of the convolutions in an SGD step; weights stay float32. `auto`: bfloat16 where
             the device multiplies it natively, else float32.
+        loss: Error of both networks: `smooth_l1` of the predicted probability, as published, or
+            `cross_entropy`, which corrects what is certain and wrong at once.
     """
 
     q1_target: Literal["best_other_yaw", "reward"] = "best_other_yaw"
     num_off_policy_pixels: int = 10
     off_policy_temperature: float = 1.0
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    loss: Loss = "smooth_l1"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,3 +87,9 @@ class AsrConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     acting: ActingConfig = field(default_factory=ActingConfig)
     training: AsrTrainingConfig = field(default_factory=AsrTrainingConfig)
+
+    def __post_init__(self) -> None:
+        if self.training.loss == "cross_entropy" and self.network.output == "linear":
+            raise ConfigError(
+                "training.loss 'cross_entropy' needs network.output 'softmax', found 'linear'."
+            )

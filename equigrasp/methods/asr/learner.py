@@ -6,11 +6,11 @@ from equigrasp.learning.interfaces import GraspBatch
 from equigrasp.learning.precision import is_half_precision
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.methods.asr.losses import (
+    error_of,
     mean_over_views,
     off_policy_loss,
     on_policy_loss,
     on_policy_target,
-    reward_loss,
 )
 from equigrasp.methods.asr.networks import extract_patches
 from equigrasp.networks.logit_map import LogitMap, logit_map
@@ -31,6 +31,7 @@ class AsrLearner:
         self, config: AsrConfig, modules: dict[str, torch.nn.Module], action_size_px: int
     ) -> None:
         self._config = config.training
+        self._error = error_of(config.training.loss)
         self.modules = modules
         self._q1, self._q2 = modules["q1"], modules["q2"]
         self._is_patch_relative = config.network.is_patch_relative
@@ -74,31 +75,31 @@ class AsrLearner:
         border = (batch.heightmaps.shape[-1] - self._action_size_px) // 2
         q_map = logit_map(self._q1, batch.heightmaps, border)
         rows, cols = self._draw_pixels(q_map, border, batch, seed)  # (B, 1 + k)
-        values = success_probability(q_map.at(rows, cols))
-        rotation_values = self._rotation_values(batch, rows[:, :1], cols[:, :1])  # (B, n)
-        tried = rotation_values.gather(1, batch.rotation_bins[:, None])[:, 0]
-        loss_q2 = reward_loss(tried, batch.rewards)
+        pixels = q_map.at(rows, cols)  # (B, C, 1 + k)
+        rotations = self._rotations(batch, rows[:, :1], cols[:, :1])  # (B, C, n)
+        tried = rotations[torch.arange(len(rows)), :, batch.rotation_bins]
+        loss_q2 = self._error(tried, batch.rewards)
         if self._config.q1_target == "reward":
-            loss_on = reward_loss(values[:, 0], batch.rewards)
+            loss_on = self._error(pixels[:, :, 0], batch.rewards)
         else:
-            targets = on_policy_target(
-                batch.rewards, batch.rotation_bins, rotation_values.detach()
-            )
+            values = success_probability(rotations.detach())
+            targets = on_policy_target(batch.rewards, batch.rotation_bins, values)
             targets = mean_over_views(targets, batch.num_views)
-            loss_on = on_policy_loss(values[:, 0], targets, batch.rewards)
+            loss_on = on_policy_loss(pixels[:, :, 0], targets, batch.rewards, self._error)
         if self._config.num_off_policy_pixels == 0:
-            return loss_on, values.new_zeros(()), loss_q2
+            return loss_on, pixels.new_zeros(()), loss_q2
         with torch.no_grad():
-            best = self._rotation_values(batch, rows[:, 1:], cols[:, 1:])
-        loss_off = off_policy_loss(values[:, 1:], best.reshape(*rows[:, 1:].shape, -1))
+            best = success_probability(self._rotations(batch, rows[:, 1:], cols[:, 1:]))
+        best = best.reshape(*rows[:, 1:].shape, -1)
+        loss_off = off_policy_loss(pixels[:, :, 1:], best, self._error)
         return loss_on, loss_off, loss_q2
 
-    def _rotation_values(
+    def _rotations(
         self, batch: GraspBatch, rows: torch.Tensor, cols: torch.Tensor
     ) -> torch.Tensor:
-        """Return q2 at pixels of shape (B, K), shape (B * K, n)."""
+        """Return what q2 puts out at pixels of shape (B, K), shape (B * K, C, n)."""
         patches = extract_patches(batch.heightmaps, rows, cols, self._is_patch_relative)
-        return success_probability(self._q2(patches))
+        return torch.as_tensor(self._q2(patches))
 
     @torch.no_grad()
     def _draw_pixels(

@@ -1,7 +1,34 @@
 """The loss terms (paper, section 5.2, equations 10 to 12)."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
-from torch.nn.functional import smooth_l1_loss
+from torch.nn import functional
+
+from equigrasp.networks.outputs import success_probability
+
+Loss = Literal["smooth_l1", "cross_entropy"]
+Error = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def error_of(loss: Loss) -> Error:
+    """Return the mean error of a network's outputs, shape (B, C, ...), against targets (B, ...).
+
+    `smooth_l1` of the predicted probability is the paper's: what a network wrongly takes for certain
+    hardly moves it, since the softmax is flat there. `cross_entropy` (as in QT-Opt, section 4.2) pulls
+    the harder, the more certain the mistake; it needs outputs of two channels and targets in [0, 1].
+    """
+    return _smooth_l1 if loss == "smooth_l1" else _cross_entropy
+
+
+def _smooth_l1(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return functional.smooth_l1_loss(success_probability(outputs), targets)
+
+
+def _cross_entropy(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    shares = torch.stack([1.0 - targets, targets], 1)  # of failure and success
+    return functional.cross_entropy(outputs.float(), shares.float())
 
 
 def on_policy_target(
@@ -22,35 +49,34 @@ def on_policy_target(
 
 
 def on_policy_loss(
-    values: torch.Tensor, targets: torch.Tensor, rewards: torch.Tensor
+    outputs: torch.Tensor, targets: torch.Tensor, rewards: torch.Tensor, error: Error
 ) -> torch.Tensor:
     """Return L1': successes and failures averaged on their own, then added.
 
     Args:
-        values: q1 at the tried pixels, shape (B,).
+        outputs: Of q1 at the tried pixels, shape (B, C).
         targets: See `on_policy_target`, shape (B,).
         rewards: 0 or 1, shape (B,).
+        error: See `error_of`.
     """
-    total = values.new_zeros(())
+    total = outputs.new_zeros(())
     for group in (rewards > 0.5, rewards <= 0.5):
         if bool(group.any()):
-            total = total + smooth_l1_loss(values[group], targets[group])
+            total = total + error(outputs[group], targets[group])
     return total
 
 
-def off_policy_loss(values: torch.Tensor, rotation_values: torch.Tensor) -> torch.Tensor:
+def off_policy_loss(
+    outputs: torch.Tensor, rotation_values: torch.Tensor, error: Error
+) -> torch.Tensor:
     """Return L1'': q1 at drawn pixels against the best yaw there (equation 12).
 
     Args:
-        values: q1 at the drawn pixels, shape (B, k).
+        outputs: Of q1 at the drawn pixels, shape (B, C, k).
         rotation_values: q2 there, shape (B, k, n), without gradient.
+        error: See `error_of`.
     """
-    return smooth_l1_loss(values, rotation_values.amax(2))
-
-
-def reward_loss(values: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:
-    """Return L2, or L1: a network at the tried grasps against rewards, both of shape (B,)."""
-    return smooth_l1_loss(values, rewards)
+    return error(outputs, rotation_values.amax(2))
 
 
 def mean_over_views(targets: torch.Tensor, num_views: int) -> torch.Tensor:
