@@ -22,6 +22,7 @@ from equigrasp.learning.weight_store import (
     fill_parameters,
     read_parameters,
 )
+from equigrasp.networks.clebsch_gordan import BASIS
 from equigrasp.paths import find_labels
 from equigrasp.replay.experience_log import ExperienceLog, Extras
 from equigrasp.replay.labels import read_labels
@@ -104,9 +105,13 @@ class AsyncLearner:
         self._weights = WeightStore(folder / "weights")
         self._checkpoints = WeightStore(folder / "checkpoints", "checkpoint", num_kept=2)
         self.log = ExperienceLog(folder / "experience.log")
-        for transition, extras in self.log:
-            self._remember(transition, extras)
-        self._restore()
+        try:
+            for transition, extras in self.log:
+                self._remember(transition, extras)
+            self._restore()
+        except BaseException:
+            self.log.close()  # another learner may write to it
+            raise
 
     @property
     def num_attempts(self) -> int:
@@ -167,7 +172,8 @@ class AsyncLearner:
         tensors = read_parameters(self.learner.modules)
         tensors |= optimizer_tensors(self.learner)
         tensors |= {f"{_AVERAGE}{name}": tensor for name, tensor in self._average.items()}
-        self._checkpoints.save(self.num_steps, tensors, {"seed": str(self._seed)})
+        metadata = {"seed": str(self._seed), "basis": BASIS}
+        self._checkpoints.save(self.num_steps, tensors, metadata)
 
     def close(self) -> None:
         """Save a checkpoint and close the log; may be called twice."""
@@ -215,6 +221,12 @@ class AsyncLearner:
             raise WeightsError(
                 f"The checkpoint of step {step} does not belong to this log and seed "
                 f"{self._seed}. Resume with the run's own seed, or choose a new folder."
+            )
+        if metadata.get("basis") != BASIS:
+            raise WeightsError(
+                f"The checkpoint of step {step} is of an older version, whose weights mean something else "
+                "on another machine. Delete the run's folder checkpoints/, and all its attempts are "
+                "learned anew from its log."
             )
         parameters = {k: v for k, v in tensors.items() if not k.startswith(("adam.", _AVERAGE))}
         fill_parameters(self.learner.modules, parameters, "checkpoint")

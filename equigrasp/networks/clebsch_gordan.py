@@ -8,6 +8,7 @@ they made were as equivariant as they should be.
 
 import numpy as np
 
+BASIS = "canonical signs"  # what checkpoints say of the coordinates that their weights are
 _ZERO = 1e-6  # entries of coefficients are zero or of the order of one
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,24 @@ def test_another_seed_is_refused(tmp_path: Path) -> None:
     learner.close()
     with pytest.raises(WeightsError, match="seed"):
         open_learner(tmp_path, seed=4)
+
+
+def test_a_checkpoint_of_another_basis_is_refused_and_its_log_learned_anew(
+    tmp_path: Path, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = open_learner(tmp_path)
+    for attempt in range(NUM_ATTEMPTS):
+        learner.add(make_transition(attempt), {})
+    learner.train_pending(1)
+    monkeypatch.setattr("equigrasp.learning.async_learner.BASIS", "")
+    learner.close()
+    monkeypatch.undo()
+    with pytest.raises(WeightsError, match="Delete the run's folder checkpoints/"):
+        open_learner(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    again = open_learner(tmp_path)
+    again.train_pending(1000)
+    assert weight_hash(again) == reference
 
 
 def test_training_changes_the_weights(tmp_path: Path, reference: str) -> None:

@@ -33,6 +33,7 @@ class Benchmark:
 
 BASELINES = (
     "asr",
+    "asr_cross_entropy",
     "equigrasp",
     "rot_fcn",
     "asr_baseline",

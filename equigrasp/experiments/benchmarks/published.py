@@ -23,7 +23,8 @@ class Figure:
 # Names in the paper. Section 6.1 compares the best variation of each baseline.
 LABELS = {
     "asr": "the paper's method",
-    "equigrasp": "the paper's method, first weights by a script",
+    "asr_cross_entropy": "the paper's method with cross-entropy",
+    "equigrasp": "the same, first weights and labels by a script",
     "rot_fcn": "Rot FCN (FCB, aug buff)",
     "asr_baseline": "ASR (aug buff)",
     "fcn": "FCN",
