@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Callable
 
 DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
-grasps whether the fingers would hold something (docs/methods/asr.md). A method learns from these
+grasps, and of those that the method would choose, whether the fingers would hold something
+(docs/methods/asr.md). The method learns from these
 labels as from attempts, of heightmaps with a stereo camera's noise. A run that begins with the
 weights learns on from what really happens.
 Stop it whenever you like; the same command carries on."""

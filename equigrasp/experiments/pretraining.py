@@ -25,6 +25,7 @@ from equigrasp.simulation.stereo_noise import add_stereo_noise
 
 LABELS = "labels"  # the argument of a run folder that tells its log holds labels, not attempts
 _MAX_OBJECTS = 15
+_NUM_OWN = 4  # grasps of a scene that the policy itself would try, more and more at random
 _NUM_DRAWS = 200  # random grasps that are rated in a scene, at most
 _NUM_GOOD, _NUM_BAD = 4, 3  # of them kept; each good one also with another yaw that is bad
 _GOOD_SCORE, _BAD_SCORE = 1.5, 0.5  # what lies between them gets no label
@@ -47,14 +48,15 @@ class Label:
 
 
 class ScriptedLabels:
-    """Labels random grasps by what the heightmap shows between and under the fingers.
+    """Labels grasps by what the heightmap shows between and under the fingers.
 
-    Grasps are those that a policy would make, its height rule included; see `Oracle` for what a
-    good one is.
+    Half are random grasps. The others are what the policy itself would choose: among thousands of
+    pixels it finds those of which it wrongly thinks well, and random ones hardly ever are among these.
+    The height rule is the policy's; see `Oracle` for what a good grasp is.
 
     Args:
         method: A configuration with `acting` and `network.num_rotations`.
-        policy: Draws random grasps.
+        policy: Chooses the grasps.
     """
 
     def __init__(self, method: Any, policy: Policy) -> None:
@@ -72,8 +74,37 @@ class ScriptedLabels:
             )
         )
 
-    def draw(self, observation: Observation, rng: np.random.Generator) -> list[Label]:
-        """Return labels of a scene: up to 4 good ones, the same pixels with a bad yaw, and 3 bad ones."""
+    def draw(
+        self, observation: Observation, seen: Observation, rng: np.random.Generator
+    ) -> list[Label]:
+        """Return labels of a scene: of the policy's choices, and of random grasps.
+
+        Args:
+            observation: The scene as it is, by which the script judges.
+            seen: The same as a camera sees it, by which the policy chooses.
+            rng: All randomness.
+        """
+        return self._draw_own(observation, seen, rng) + self._draw_random(observation, rng)
+
+    def _draw_own(
+        self, observation: Observation, seen: Observation, rng: np.random.Generator
+    ) -> list[Label]:
+        """Label up to 4 choices of the policy, and another yaw there that is good if one is bad."""
+        labels: list[Label] = []
+        for number in range(_NUM_OWN):
+            pixel = self._policy.choose(seen, rng, "greedy", number).pixel
+            is_good = self._judge(observation, pixel)
+            if is_good is None:
+                continue
+            labels.append(Label(pixel, is_good))
+            others = [] if is_good else self._other_yaws(pixel)
+            better = [p for p in others if self._judge(observation, p)]
+            if better:
+                labels.append(Label(better[int(rng.integers(len(better)))], True))
+        return labels
+
+    def _draw_random(self, observation: Observation, rng: np.random.Generator) -> list[Label]:
+        """Return up to 4 good ones, the same pixels with a bad yaw, and 3 bad ones."""
         labels: list[Label] = []
         num_good = num_bad = 0
         for _ in range(_NUM_DRAWS):
@@ -84,16 +115,18 @@ class ScriptedLabels:
             if is_good and num_good < _NUM_GOOD:
                 num_good += 1
                 labels.append(Label(pixel, True))
-                turn = int(rng.integers(1, self._num_rotations))
-                other = PixelGrasp(
-                    pixel.row, pixel.col, (pixel.rotation_bin + turn) % self._num_rotations
-                )
+                others = self._other_yaws(pixel)
+                other = others[int(rng.integers(len(others)))]
                 if self._judge(observation, other) is False:
                     labels.append(Label(other, False))
             elif is_good is False and num_bad < _NUM_BAD:
                 num_bad += 1
                 labels.append(Label(pixel, False))
         return labels
+
+    def _other_yaws(self, pixel: PixelGrasp) -> list[PixelGrasp]:
+        bins = (b for b in range(self._num_rotations) if b != pixel.rotation_bin)
+        return [PixelGrasp(pixel.row, pixel.col, b) for b in bins]
 
     def _judge(self, observation: Observation, pixel: PixelGrasp) -> bool | None:
         """Tell whether a grasp is good; None where the script is not sure."""
@@ -131,6 +164,8 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
     scenes = [int(extras[_SCENE]) for _, extras in learner.log]
     first = scenes[-1] + 1 if scenes else 0
     try:
+        while learner.num_pending_steps:  # of a run that was killed
+            learner.train_pending(1)
         with (
             make_simulated_cell(
                 arguments["cell"], object_set=arguments["objects"], seed=seed
@@ -140,17 +175,16 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
             for scene in range(first, num_scenes):
                 rng = np.random.default_rng(derive_seed(seed, 30, scene))
                 observation = _set_scene(simulation, arguments["split"], rng)
-                if not is_empty(observation):
-                    drawn = labels.draw(observation, rng)
-                    heightmap = seen_by_a_camera(simulation, observation, rng)
-                    _learn(learner, heightmap, drawn, scene)
+                seen = seen_by_a_camera(simulation, observation, rng)
+                if not is_empty(observation) and not is_empty(seen):
+                    policy.load(learner.weights(), learner.num_steps, "learner")
+                    drawn = labels.draw(observation, seen, rng)
+                    _learn(learner, seen.heightmap, drawn, scene)
                 bar.update()
                 bar.set_postfix_str(
                     f"{learner.num_attempts} labels, {learner.num_successes} good, "
                     f"{learner.num_steps} steps"
                 )
-        while learner.num_pending_steps:  # of a run that was killed
-            learner.train_pending(1)
     finally:
         learner.publish()
         learner.close()
@@ -159,8 +193,8 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
 
 def seen_by_a_camera(
     simulation: SimulatedCell, observation: Observation, rng: np.random.Generator
-) -> np.ndarray:
-    """Return a scene's heightmap (S, S) [m] with a camera's faults, which labels know nothing of.
+) -> Observation:
+    """Return a scene with a camera's faults, which labels know nothing of.
 
     Args:
         simulation: The cell, as it was when `observation` was made.
@@ -168,14 +202,14 @@ def seen_by_a_camera(
         rng: Draws noise and errors of calibration, or neither.
     """
     if rng.random() < _CLEAN_SHARE:
-        return observation.heightmap
+        return observation
     camera, workspace = simulation.cell.camera, observation.workspace
     depth = add_stereo_noise(camera.capture().depth, rng, rng.uniform(0.0, _MAX_NOISE))
     heightmap = heightmap_from_depth(depth, camera.model, camera.T_base_camera, workspace)
     rim = np.linspace(-1.0, 1.0, len(heightmap))
     tilt = rng.normal(0.0, _TILT_ERROR, 2)
     error = rng.normal(0.0, _HEIGHT_ERROR) + tilt[0] * rim[:, None] + tilt[1] * rim
-    return np.clip(heightmap + error, 0.0, None)
+    return Observation(np.clip(heightmap + error, 0.0, None), workspace)
 
 
 def logged_labels(run: RunFolder) -> list[GraspTransition]:
