@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
 grasps, and of those that the method would choose, whether the fingers would hold something
-(docs/methods/asr.md). The method learns from these
-labels as from attempts, of heightmaps with a stereo camera's noise. A run that begins with the
-weights learns on from what really happens.
+(docs/methods/asr.md). The method learns from these labels as from attempts, of heightmaps with a
+stereo camera's noise. A run that begins with the weights learns on from what really happens.
 Stop it whenever you like; the same command carries on."""
 EPILOG = """examples:
   equigrasp pretrain --out results/pretrained            about an hour
