@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random [0]")
     parser.add_argument(
-        "--scenes", type=_count, default=400, help="in the run, about 8 labels each [400]"
+        "--scenes", type=_count, default=400, help="in the run, about 12 labels each [400]"
     )
     parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
 

@@ -1,19 +1,17 @@
 """First weights without a single grasp: a script labels grasps in simulated scenes."""
 
 import dataclasses
-from dataclasses import dataclass
+import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from equigrasp.environments.open_loop_grasp import observe
-from equigrasp.environments.oracle import Oracle, OracleConfig, is_empty
+from equigrasp.environments.oracle import is_empty
 from equigrasp.experiments.run_folder import RunFolder
-from equigrasp.geometry.actions import PixelGrasp
+from equigrasp.experiments.scripted_labels import Label, ScriptedLabels
 from equigrasp.learning.async_learner import AsyncLearner
-from equigrasp.learning.interfaces import Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.heightmap import heightmap_from_depth
@@ -24,116 +22,16 @@ from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.stereo_noise import add_stereo_noise
 
 LABELS = "labels"  # the argument of a run folder that tells its log holds labels, not attempts
-_MAX_OBJECTS = 15
-_NUM_OWN = 4  # grasps of a scene that the policy itself would try, more and more at random
-_NUM_DRAWS = 200  # random grasps that are rated in a scene, at most
-_NUM_GOOD, _NUM_BAD = 4, 3  # of them kept; each good one also with another yaw that is bad
-_GOOD_SCORE, _BAD_SCORE = 1.5, 0.5  # what lies between them gets no label
+_NUM_OBJECTS = 15  # dropped into an empty tray
+_STAY_SHARE = (
+    0.5  # of the scenes in which the policy chooses badly are looked at again as they are
+)
+_TIME_TO_SETTLE = 0.3  # [s] for what leaned on an object that was taken away
 _CLEAN_SHARE = 0.25  # of the scenes are learned as they are, the others as a camera shows them:
 _MAX_NOISE = 2.0  # its noise, at most so many times a D400's,
-_HEIGHT_ERROR, _TILT_ERROR = (
-    0.0015,
-    0.0015,
-)  # and of its calibration: deviations at centre and rim [m]
+_HEIGHT_ERROR, _TILT_ERROR = 0.0015, 0.0015  # and a calibration's, at centre and rim [m]
 _AVERAGE_DECAY = 0.995  # the last weights alone were good or bad by chance
 _SCENE = "scene"
-
-
-@dataclass(frozen=True)
-class Label:
-    """A grasp and what the script says of it."""
-
-    pixel: PixelGrasp
-    is_good: bool
-
-
-class ScriptedLabels:
-    """Labels grasps by what the heightmap shows between and under the fingers.
-
-    Half are random grasps. The others are what the policy itself would choose: among thousands of
-    pixels it finds those of which it wrongly thinks well, and random ones hardly ever are among these.
-    The height rule is the policy's; see `Oracle` for what a good grasp is.
-
-    Args:
-        method: A configuration with `acting` and `network.num_rotations`.
-        policy: Chooses the grasps.
-    """
-
-    def __init__(self, method: Any, policy: Policy) -> None:
-        acting = method.acting
-        self._num_rotations = int(method.network.num_rotations)
-        self._policy = policy
-        self._script = Oracle(
-            OracleConfig(
-                num_rotations=self._num_rotations,
-                finger_depth=acting.finger_depth,
-                edge_depth=acting.edge_depth,
-                wall_depth=acting.wall_depth,
-                width=acting.width,
-                lowest=0.01,  # as the policy's height rule
-            )
-        )
-
-    def draw(
-        self, observation: Observation, seen: Observation, rng: np.random.Generator
-    ) -> list[Label]:
-        """Return labels of a scene: of the policy's choices, and of random grasps.
-
-        Args:
-            observation: The scene as it is, by which the script judges.
-            seen: The same as a camera sees it, by which the policy chooses.
-            rng: All randomness.
-        """
-        return self._draw_own(observation, seen, rng) + self._draw_random(observation, rng)
-
-    def _draw_own(
-        self, observation: Observation, seen: Observation, rng: np.random.Generator
-    ) -> list[Label]:
-        """Label up to 4 choices of the policy, and another yaw there that is good if one is bad."""
-        labels: list[Label] = []
-        for number in range(_NUM_OWN):
-            pixel = self._policy.choose(seen, rng, "greedy", number).pixel
-            is_good = self._judge(observation, pixel)
-            if is_good is None:
-                continue
-            labels.append(Label(pixel, is_good))
-            others = [] if is_good else self._other_yaws(pixel)
-            better = [p for p in others if self._judge(observation, p)]
-            if better:
-                labels.append(Label(better[int(rng.integers(len(better)))], True))
-        return labels
-
-    def _draw_random(self, observation: Observation, rng: np.random.Generator) -> list[Label]:
-        """Return up to 4 good ones, the same pixels with a bad yaw, and 3 bad ones."""
-        labels: list[Label] = []
-        num_good = num_bad = 0
-        for _ in range(_NUM_DRAWS):
-            if num_good == _NUM_GOOD and num_bad == _NUM_BAD:
-                break
-            pixel = self._policy.choose(observation, rng, "random").pixel
-            is_good = self._judge(observation, pixel)
-            if is_good and num_good < _NUM_GOOD:
-                num_good += 1
-                labels.append(Label(pixel, True))
-                others = self._other_yaws(pixel)
-                other = others[int(rng.integers(len(others)))]
-                if self._judge(observation, other) is False:
-                    labels.append(Label(other, False))
-            elif is_good is False and num_bad < _NUM_BAD:
-                num_bad += 1
-                labels.append(Label(pixel, False))
-        return labels
-
-    def _other_yaws(self, pixel: PixelGrasp) -> list[PixelGrasp]:
-        bins = (b for b in range(self._num_rotations) if b != pixel.rotation_bin)
-        return [PixelGrasp(pixel.row, pixel.col, b) for b in bins]
-
-    def _judge(self, observation: Observation, pixel: PixelGrasp) -> bool | None:
-        """Tell whether a grasp is good; None where the script is not sure."""
-        score = self._script.rate(observation, pixel.row, pixel.col, pixel.rotation_bin)
-        if score is None or score < _BAD_SCORE:
-            return False
-        return True if score > _GOOD_SCORE else None
 
 
 def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None) -> Path:
@@ -172,14 +70,16 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
             ) as simulation,
             tqdm(total=num_scenes, initial=min(first, num_scenes), unit="scene") as bar,
         ):
+            tray = _Tray(simulation, arguments["split"])
             for scene in range(first, num_scenes):
                 rng = np.random.default_rng(derive_seed(seed, 30, scene))
-                observation = _set_scene(simulation, arguments["split"], rng)
+                observation = tray.look(rng)
                 seen = seen_by_a_camera(simulation, observation, rng)
                 if not is_empty(observation) and not is_empty(seen):
                     policy.load(learner.weights(), learner.num_steps, "learner")
                     drawn = labels.draw(observation, seen, rng)
                     _learn(learner, seen.heightmap, drawn, scene)
+                    tray.take_away(drawn[0], rng)
                 bar.update()
                 bar.set_postfix_str(
                     f"{learner.num_attempts} labels, {learner.num_successes} good, "
@@ -217,13 +117,36 @@ def logged_labels(run: RunFolder) -> list[GraspTransition]:
     return [transition for transition, _ in ExperienceLog(run.log, is_writing=False)]
 
 
-def _set_scene(simulation: SimulatedCell, split: str, rng: np.random.Generator) -> Observation:
-    """Drop some objects into the first tray and look at them."""
-    world, workspace = simulation.world, simulation.cell.config.workspaces[0]
-    names = world.object_set.draw(split, int(rng.integers(1, _MAX_OBJECTS + 1)), rng)
-    world.reset(int(rng.integers(2**31)))
-    world.spawn_objects(names, workspace)
-    return observe(simulation.cell, workspace)
+class _Tray:
+    """A tray that empties as the policy learns, so that it meets what it left, as when it grasps."""
+
+    def __init__(self, simulation: SimulatedCell, split: str) -> None:
+        self._simulation, self._split = simulation, split
+        self._workspace = simulation.cell.config.workspaces[0]
+
+    def look(self, rng: np.random.Generator) -> Observation:
+        """Observe the tray; drop new objects into it if it is empty."""
+        world = self._simulation.world
+        observation = observe(self._simulation.cell, self._workspace)
+        if is_empty(observation):
+            world.reset(int(rng.integers(2**31)))
+            names = world.object_set.draw(self._split, _NUM_OBJECTS, rng)
+            world.spawn_objects(names, self._workspace)
+            observation = observe(self._simulation.cell, self._workspace)
+        return observation
+
+    def take_away(self, choice: Label, rng: np.random.Generator) -> None:
+        """Remove the object that was chosen well; after a bad choice a random one, or none."""
+        world = self._simulation.world
+        if not choice.is_good and rng.random() < _STAY_SHARE:
+            return
+        objects = world.objects()
+        chosen = objects[int(rng.integers(len(objects)))]
+        if choice.is_good:
+            grasp = self._workspace.pixel_to_xy(choice.pixel.row, choice.pixel.col)
+            chosen = min(objects, key=lambda o: math.dist(o.pose.position[:2], grasp))
+        world.remove_object(chosen.handle)
+        self._simulation.physics.sleep(_TIME_TO_SETTLE)
 
 
 def _learn(learner: AsyncLearner, seen: np.ndarray, labels: list[Label], scene: int) -> None:

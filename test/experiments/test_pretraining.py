@@ -8,13 +8,9 @@ import pytest
 from equigrasp.cli import main
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.pretraining import (
-    ScriptedLabels,
-    logged_labels,
-    pretrain,
-    seen_by_a_camera,
-)
+from equigrasp.experiments.pretraining import logged_labels, pretrain, seen_by_a_camera
 from equigrasp.experiments.run_folder import RunFolder
+from equigrasp.experiments.scripted_labels import ScriptedLabels
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.trained_weights import load_trained_weights
