@@ -1,5 +1,8 @@
 """Labels of a script, and weights learned from them alone."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +105,26 @@ def test_scenes_are_labelled_learned_and_carried_on(tmp_path: Path) -> None:
     assert policy.version == steps * method.training.steps_per_attempt > 0
     with pytest.raises(ConfigError, match="seed '3', not '4'"):
         pretrain(arguments | {"seed": "4"}, 5, None)
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_publishes(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    command = [sys.executable, "-m", "equigrasp.cli", "pretrain", "--method", "asr_tiny"]
+    process = subprocess.Popen(
+        [*command, "--out", str(run.path)], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 120.0
+        while not any((run.path / "checkpoints").glob("*")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        process.terminate()
+        _, told = process.communicate(timeout=60.0)
+    assert process.returncode == 130 and "stopped; what was learned is saved" in told
+    assert int(run.newest_weights().stem.rpartition("_")[2]) > 0
+    assert logged_labels(run)
 
 
 def test_no_scenes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
