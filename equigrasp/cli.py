@@ -271,6 +271,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from equigrasp.experiments.evaluation import DEPTH_NOISE, evaluate, evaluation_folder
     from equigrasp.experiments.run_folder import RunFolder
     from equigrasp.learning.weight_store import load_weights
+    from equigrasp.methods.registry import DEFAULT_METHOD
     from equigrasp.paths import find_weights
 
     run = RunFolder(options.folder)
@@ -281,7 +282,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     of_weights = load_weights(given)[1].get("configuration", "") if given else ""
     values = {
         "cell": options.cell or arguments.get("cell", "ur5"),
-        "method": arguments.get("method") or of_weights or "asr_compact",
+        "method": arguments.get("method") or of_weights or DEFAULT_METHOD,
         "objects": options.objects,
         "split": options.split,
         "seed": str(options.seed),

@@ -19,10 +19,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument("--method", default="asr_compact", help="name or file [asr_compact]")
+    method, objects = "asr_cross_entropy_compact", "household+random_urdfs"
+    parser.add_argument("--method", default=method, help=f"name or file [{method}]")
     parser.add_argument("--cell", default="ur5", help="robot cell: name or YAML file [ur5]")
     parser.add_argument(
-        "--objects", default="random_urdfs", help="object set or folder of meshes [random_urdfs]"
+        "--objects", default=objects, help=f"object sets or folders of meshes [{objects}]"
     )
     parser.add_argument(
         "--split", default="train", choices=["train", "test", "all"], help="part of it [train]"

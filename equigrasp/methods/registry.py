@@ -7,6 +7,7 @@ from typing import Any
 from equigrasp.config import find_config, from_mapping, read_layers
 from equigrasp.errors import ConfigError
 
+DEFAULT_METHOD = "equigrasp_compact"  # of runs that name none
 _METHODS = {"asr": "equigrasp.methods.asr", "fcn": "equigrasp.methods.fcn"}
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from equigrasp.errors import ConfigError
-from equigrasp.methods.registry import load_method
+from equigrasp.methods.registry import DEFAULT_METHOD, load_method
 from equigrasp.nodes import names
 from equigrasp.nodes.planners import PLANNERS, check_planner
 
@@ -48,7 +48,7 @@ _PLANNER = Argument(
 )
 _OUT = Argument("out", "results/sim", "Folder of log, weights, metrics and report.")
 _LEARNING = (
-    Argument("method", "asr_compact", "Method: a name below config/methods, or a YAML file."),
+    Argument("method", DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file."),
     Argument("seed", "0", "Seed of everything random."),
     Argument(
         "weights",
@@ -59,7 +59,9 @@ _LEARNING = (
 )
 _SIMULATION = (
     Argument(
-        "objects", "household", "Object set: household, random_urdfs, or a folder of meshes."
+        "objects",
+        "household",
+        "Object set: household, random_urdfs, a folder of meshes, or several joined by +.",
     ),
     Argument("split", "train", "Part of the object set.", ("train", "test", "all")),
     Argument("real_time_factor", "1.0", "Simulated seconds per second; 0: as fast as it can."),

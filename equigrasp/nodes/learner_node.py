@@ -12,7 +12,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from equigrasp.errors import EquigraspError, ReplayError, WeightsError
 from equigrasp.experiments.metrics_file import AttemptRow, MetricsFile
 from equigrasp.learning.async_learner import AsyncLearner, StepReport
-from equigrasp.methods.registry import load_method
+from equigrasp.methods.registry import DEFAULT_METHOD, load_method
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.conversions import from_heightmap_msg
 from equigrasp.nodes.managed_node import ManagedNode, run
@@ -29,7 +29,7 @@ _RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
 class LearnerNodeConfig:
     """Parameters of the node."""
 
-    method: str = parameter("asr_compact", "Method: a name below config/methods, or a YAML file.")
+    method: str = parameter(DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file.")
     out: str = parameter("results/run", "Run folder; what lies in it is continued.")
     seed: int = parameter(0, "Seed of the run.", 0, 2**62)
     weights: str = parameter(

@@ -17,7 +17,7 @@ from equigrasp.experiments.pictures import draw_decision
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights
-from equigrasp.methods.registry import load_method
+from equigrasp.methods.registry import DEFAULT_METHOD, load_method
 from equigrasp.nodes import names, qos
 from equigrasp.nodes.conversions import (
     from_time,
@@ -45,7 +45,7 @@ class PolicyNodeConfig:
     """Parameters of the node."""
 
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
-    method: str = parameter("asr_compact", "Method: a name below config/methods, or a YAML file.")
+    method: str = parameter(DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file.")
     weights: str = parameter(
         "", "Weights to begin with: a name below models, or a file; empty: untrained."
     )

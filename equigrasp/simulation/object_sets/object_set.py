@@ -55,13 +55,14 @@ def apply_contact_properties(physics: Physics, body: int) -> None:
 
 
 def make_object_set(name: str) -> ObjectSet:
-    """Return `household`, `random_urdfs`, or the set of meshes in a folder.
+    """Return `household`, `random_urdfs`, the set of meshes in a folder, or several, joined by +.
 
     Raises:
         ConfigError: if the name is neither a known set nor a folder with meshes.
     """
     from equigrasp.simulation.object_sets.household import HouseholdSet
     from equigrasp.simulation.object_sets.mesh_folder import MeshFolderSet
+    from equigrasp.simulation.object_sets.mixed import MixedSet
     from equigrasp.simulation.object_sets.random_urdfs import RandomUrdfSet
 
     if name == "household":
@@ -70,6 +71,9 @@ def make_object_set(name: str) -> ObjectSet:
         return RandomUrdfSet()
     if Path(name).is_dir():
         return MeshFolderSet(Path(name))
+    if "+" in name:
+        return MixedSet([make_object_set(part) for part in name.split("+")])
     raise ConfigError(
-        f"Unknown object set '{name}'. Known: household, random_urdfs, or a folder of meshes."
+        f"Unknown object set '{name}'. Known: household, random_urdfs, a folder of meshes, or "
+        "several of these, joined by +."
     )
