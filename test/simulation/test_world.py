@@ -21,7 +21,7 @@ def test_the_finger_linkage_has_the_stroke_of_the_data_sheet() -> None:
     assert four_bar.tip_rise(0.085) == pytest.approx(0.0137, abs=5e-4)
 
 
-@pytest.mark.parametrize("name", ["household", "random_urdfs"])
+@pytest.mark.parametrize("name", ["household", "random_urdfs", "household+random_urdfs"])
 def test_splits_are_disjoint_and_cover_the_set(name: str) -> None:
     objects = make_object_set(name)
     train, test = set(objects.names("train")), set(objects.names("test"))
@@ -31,6 +31,21 @@ def test_splits_are_disjoint_and_cover_the_set(name: str) -> None:
     assert len(set(objects.draw("train", 15, rng))) == 15
     with pytest.raises(ConfigError, match="train, test, all"):
         objects.draw("validation", 1, rng)
+
+
+def test_a_mixed_set_draws_as_many_from_each_and_loads_all() -> None:
+    mixed, physics = make_object_set("household+random_urdfs"), Physics()
+    drawn = mixed.draw("test", 100, np.random.default_rng(0))
+    num_urdfs = sum(name.isdigit() for name in drawn)
+    assert 35 <= num_urdfs <= 65 and len(set(drawn)) > 60
+    assert {name.isdigit() for name in drawn[:20]} == {True, False}
+    for name in ("cube_1", "042"):
+        assert mixed.load(physics, name, Transform.identity()) >= 0
+    with pytest.raises(ConfigError, match="'fork' of a mixed set"):
+        mixed.load(physics, "fork", Transform.identity())
+    with pytest.raises(ConfigError, match="'cutlery'"):
+        make_object_set("household+cutlery")
+    physics.close()
 
 
 def test_the_broken_random_object_is_left_out() -> None:
