@@ -1,18 +1,18 @@
 """The command `equigrasp`."""
 
 import argparse
-import contextlib
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equigrasp.errors import EquigraspError
 from equigrasp.experiments import pretrain_command, publish_command
 from equigrasp.experiments.benchmarks.command import add_options
+from equigrasp.experiments.termination import terminating_as_ctrl_c
 
 if TYPE_CHECKING:
     from equigrasp.experiments.doctor import Finding
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        with _terminate_as_ctrl_c():
+        with terminating_as_ctrl_c():
             return int(options.run(options))
     except EquigraspError as error:
         print(f"equigrasp: {error}", file=sys.stderr)
@@ -48,19 +48,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("equigrasp: stopped; what was learned is saved.", file=sys.stderr)
         return 130
-
-
-@contextlib.contextmanager
-def _terminate_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does: what it holds is saved first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -42,8 +42,8 @@ def test_a_plan_does_what_tells_most_first() -> None:
     assert [p.attempts for p in plan[:4]] == [500, 150, 300, 450]
     assert [p.kind for p in plan[:4]] == ["train", "validate", "validate", "validate"]
     trained = [(p.method, p.seed) for p in plan if p.kind == "train"]
-    assert trained[0] == ("asr", 0) and len(trained) == len(set(trained)) == 2 * 17
-    assert [seed for _, seed in trained] == [0] * 17 + [1] * 17
+    assert trained[0] == ("asr", 0) and len(trained) == len(set(trained)) == 2 * 18
+    assert [seed for _, seed in trained] == [0] * 18 + [1] * 18
     assert make_plan(order) == plan
 
 
