@@ -23,9 +23,7 @@ from equigrasp.simulation.stereo_noise import add_stereo_noise
 
 LABELS = "labels"  # the argument of a run folder that tells its log holds labels, not attempts
 _NUM_OBJECTS = 15  # dropped into an empty tray
-_STAY_SHARE = (
-    0.5  # of the scenes in which the policy chooses badly are looked at again as they are
-)
+_STAY_SHARE = 0.5  # of the bad choices take nothing away: the policy must look again
 _TIME_TO_SETTLE = 0.3  # [s] for what leaned on an object that was taken away
 _CLEAN_SHARE = 0.25  # of the scenes are learned as they are, the others as a camera shows them:
 _MAX_NOISE = 2.0  # its noise, at most so many times a D400's,
@@ -70,7 +68,7 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
             ) as simulation,
             tqdm(total=num_scenes, initial=min(first, num_scenes), unit="scene") as bar,
         ):
-            tray = _Tray(simulation, arguments["split"])
+            tray = EmptyingTray(simulation, arguments["split"])
             for scene in range(first, num_scenes):
                 rng = np.random.default_rng(derive_seed(seed, 30, scene))
                 observation = tray.look(rng)
@@ -117,8 +115,13 @@ def logged_labels(run: RunFolder) -> list[GraspTransition]:
     return [transition for transition, _ in ExperienceLog(run.log, is_writing=False)]
 
 
-class _Tray:
-    """A tray that empties as the policy learns, so that it meets what it left, as when it grasps."""
+class EmptyingTray:
+    """A simulated tray that loses what the policy chooses well, so that it meets what it leaves.
+
+    Args:
+        simulation: The cell; its first workspace is the tray.
+        split: Part of the object set.
+    """
 
     def __init__(self, simulation: SimulatedCell, split: str) -> None:
         self._simulation, self._split = simulation, split

@@ -1,5 +1,6 @@
 """Labels of a script, and weights learned from them alone."""
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -10,10 +11,17 @@ import pytest
 
 from equigrasp.cli import main
 from equigrasp.environments.open_loop_grasp import observe
+from equigrasp.environments.oracle import is_empty
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.pretraining import logged_labels, pretrain, seen_by_a_camera
+from equigrasp.experiments.pretraining import (
+    EmptyingTray,
+    logged_labels,
+    pretrain,
+    seen_by_a_camera,
+)
 from equigrasp.experiments.run_folder import RunFolder
-from equigrasp.experiments.scripted_labels import ScriptedLabels
+from equigrasp.experiments.scripted_labels import Label, ScriptedLabels
+from equigrasp.geometry.actions import PixelGrasp
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.trained_weights import load_trained_weights
@@ -62,6 +70,50 @@ def test_nothing_is_good_where_the_fingers_do_not_fit(
 ) -> None:
     drawn = labels.draw(bar(workspace, 30), bar(workspace, 30), np.random.default_rng(0))
     assert drawn and not any(label.is_good for label in drawn)
+
+
+def test_the_policys_own_choices_come_first_and_bad_ones_with_a_better_yaw(
+    workspace: Workspace, labels: ScriptedLabels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, along = labels._policy, PixelGrasp(64, 64, 4)  # the fingers open along the bar
+    choose, modes = policy.choose, []
+
+    def stubborn(seen, rng, mode, failures=0):  # type: ignore[no-untyped-def]
+        decision = choose(seen, rng, mode, failures)
+        modes.append((mode, failures))
+        return dataclasses.replace(decision, pixel=along) if mode == "greedy" else decision
+
+    monkeypatch.setattr(policy, "choose", stubborn)
+    drawn = labels.draw(bar(workspace, 5), bar(workspace, 5), np.random.default_rng(0))
+    assert [m for m in modes if m[0] == "greedy"] == [("greedy", k) for k in range(4)]
+    own = drawn[:8]
+    assert own[::2] == [Label(along, False)] * 4
+    for label in own[1::2]:
+        assert label.is_good and (label.pixel.row, label.pixel.col) == (64, 64)
+        assert angle_distance(bin_to_angle(label.pixel.rotation_bin, 8), 0.0) < np.pi / 4
+
+
+def test_a_tray_loses_what_is_chosen_well_and_is_filled_again() -> None:
+    with make_simulated_cell("ur5") as simulation:
+        world, workspace = simulation.world, simulation.cell.config.workspaces[0]
+        tray, rng = EmptyingTray(simulation, "train"), np.random.default_rng(0)
+        assert not is_empty(tray.look(rng)) and len(world.objects()) == 15
+        taken = world.objects()[4]
+        x, y = (float(v) for v in taken.pose.position[:2])
+        pixel = PixelGrasp(*workspace.xy_to_pixel(x, y), 0)
+        tray.take_away(Label(pixel, True), rng)
+        left = [o.handle for o in world.objects()]
+        assert len(left) == 14 and taken.handle not in left
+        before = len(left)
+        for _ in range(20):  # about half of the bad choices take one away
+            tray.take_away(Label(pixel, False), rng)
+            if not world.objects():
+                break
+        assert 2 <= before - len(world.objects()) <= 14
+        tray.look(rng)
+        for thing in world.objects():
+            world.remove_object(thing.handle)
+        assert not is_empty(tray.look(rng)) and len(world.objects()) == 15
 
 
 def test_scenes_are_learned_as_cameras_see_them_and_now_and_then_as_they_are() -> None:
