@@ -186,7 +186,7 @@ def _add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:
             "--" + argument.name.replace("_", "-"),
             default=argument.default,
             choices=argument.choices or None,
-            help=f"{argument.description} [{argument.default or 'none'}]",
+            help=f"{argument.description} [{argument.default or 'empty'}]",
         )
 
 
