@@ -280,7 +280,7 @@ def test_bad_weights_leave_the_old_ones_in_place(workspace: Workspace) -> None:
     assert changed.policy_version == 7 and not np.allclose(changed.q_map, before.q_map)
 
 
-@pytest.mark.parametrize("name", ["asr_compact_ur5", "asr_compact_ur5_pretrained"])
+@pytest.mark.parametrize("name", ["asr_compact_ur5", "asr_cross_entropy_compact_ur5_pretrained"])
 @pytest.mark.parametrize("along_rows", [True, False])
 def test_the_shipped_weights_grasp_a_bar_across(
     workspace: Workspace, along_rows: bool, name: str

@@ -31,9 +31,9 @@ NO_FCB = NO_SOFTMAX | {
 FIRST_WEIGHTS = {  # what a compact `equigrasp` that begins with them learns otherwise
     "acting.train_temperature": 0.003,
     "acting.train_temperature_per_failure": 0.01,
-    "training.first_weights": "asr_compact_ur5_pretrained",
+    "training.first_weights": "asr_cross_entropy_compact_ur5_pretrained",
     "training.first_training_attempt": 1,
-    "training.prior_labels": "asr_compact_ur5_pretrained",
+    "training.prior_labels": "asr_cross_entropy_compact_ur5_pretrained",
     "training.num_failure_slots": 2,
     "training.learning_rate": 3e-4,
 }
