@@ -1,13 +1,11 @@
 """Start workers on a plan, watch them, and redraw tables and curves as results come in."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 from equigrasp.experiments.benchmarks.curves import draw_curves
@@ -39,11 +37,10 @@ def run_plan(task: Task, num_workers: int, show: Show) -> int:
     """Run the pieces of a task in worker processes; return the number of pieces that failed.
 
     Raises:
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, when all workers have saved and stopped.
+        KeyboardInterrupt: after Ctrl-C, when all workers have saved and stopped.
     """
     out, order = Path(task.out), task.order
     plan = [p for p in make_plan(order) if p.kind in task.only]
-    before = signal.signal(signal.SIGTERM, _interrupt)
     workers = [_Worker(task, i) for i in range(num_workers)]
     finished = _finished(plan, out)
     redraw(order, out)
@@ -64,7 +61,6 @@ def run_plan(task: Task, num_workers: int, show: Show) -> int:
             worker.stop()
         for worker in workers:
             worker.wait()
-        signal.signal(signal.SIGTERM, before)
     redraw(order, out)
     return sum(error_path(p, out).is_file() for p in plan)
 
@@ -120,7 +116,3 @@ def _popen(task: Task, log: IO[bytes]) -> "subprocess.Popen[bytes]":
 
 def _finished(plan: list[Piece], out: Path) -> set[Piece]:
     return {p for p in plan if p.result(out).is_file()}
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
