@@ -32,13 +32,14 @@ class BagSource(Source):
             raise DeviceError(f"'{path}' is not a recording of librealsense: {error}") from error
         choose_device(rs, [playback], self._config.serial, allow_usb2=True)
         playback.set_real_time(self._config.replay_in_real_time)
+        playback.pause()  # or frames pass by before both sensors listen
         pipeline, config = rs.pipeline(context), rs.config()
         pipeline.set_device(playback)
         config.enable_device_from_file(path, self._config.replay_in_a_loop)
         return Opened(pipeline, config, f"{describe(rs, playback)} in '{path}'")
 
     def begin(self) -> None:
-        """Nothing to do: the player runs with the pipeline."""
+        self._playback.resume()
 
     def end(self) -> None:
         """Nothing to do: the player runs with the pipeline."""

@@ -81,13 +81,13 @@ class Pipeline:
             self._pipeline = opened.pipeline
             self.serial = info(profile.get_device(), self._rs.camera_info.serial_number)
             self._look_at(profile)
+            self.source.begin()
         except RuntimeError as error:
             self.close()
             raise DeviceError(f"{self.name or 'RealSense'} does not stream: {error}") from error
         except DeviceError:
             self.close()
             raise
-        self.source.begin()
 
     def close(self) -> None:
         """Stop streaming; may be called twice."""

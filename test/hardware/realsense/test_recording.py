@@ -10,6 +10,7 @@ from equigrasp.devices.camera import CameraFrame
 from equigrasp.errors import DeviceError, NotConnectedError
 from equigrasp.hardware.realsense.camera import RealSenseCamera
 from equigrasp.hardware.realsense.config import RealSenseConfig
+from equigrasp.hardware.realsense.make import make_source
 
 
 class Counting(PaintedCamera):
@@ -62,6 +63,22 @@ def test_the_same_frames_come_out(recording: tuple[Path, list[CameraFrame]]) -> 
     for frame in captured:
         again = replayed[_number(frame)]
         assert (again.depth == frame.depth).all() and (again.color == frame.color).all()
+
+
+def test_no_frame_passes_by_before_all_sensors_listen(
+    recording: tuple[Path, list[CameraFrame]],
+) -> None:
+    source = make_source(RealSenseConfig(source=f"bag:{recording[0]}", replay_in_real_time=False))
+    opened = source.open()
+    opened.pipeline.start(opened.config)
+    try:
+        assert not opened.pipeline.try_wait_for_frames(300)[0]
+        source.begin()
+        frames = opened.pipeline.wait_for_frames(2000)
+        assert frames.get_depth_frame().get_frame_number() == 1
+    finally:
+        opened.pipeline.stop()
+        source.close()
 
 
 def test_a_replayed_frame_waits_until_it_is_asked_for(
