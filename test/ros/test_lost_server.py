@@ -34,13 +34,14 @@ BOUND = 6.0  # [s] from the moment when a restarted server is there again; tests
 
 # Offers actions that take for ever, and a service that answers after DELAY [s].
 SERVER = """
-import sys, time, rclpy
+import signal, sys, time, rclpy
 from control_msgs.action import GripperCommand
 from equigrasp_interfaces.action import MoveHome
 from rclpy.action import ActionServer
 from rclpy.callback_groups import ReentrantCallbackGroup
 from equigrasp.nodes.fair_executor import FairExecutor
 from std_srvs.srv import Trigger
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 rclpy.init()
 node, group, delay = rclpy.create_node("server"), ReentrantCallbackGroup(), float(sys.argv[1])
 
