@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from equigrasp.config import load_config
-from equigrasp.devices import four_bar
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.camera import Camera
 from equigrasp.devices.clock import Clock
@@ -15,6 +14,7 @@ from equigrasp.devices.limits import JointLimits
 from equigrasp.devices.obstacle import Obstacle
 from equigrasp.devices.safety import SafetyLimits
 from equigrasp.errors import ConfigError
+from equigrasp.geometry import four_bar
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.camera_model import CameraModel

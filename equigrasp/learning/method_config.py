@@ -29,7 +29,9 @@ class ActingConfig:
         finger_depth: How far the pads reach over an object's top [m].
         edge_depth: How far opened fingertips may go below objects under them [m].
         wall_depth: How far they may go below the top of a tray wall [m].
-        width: Finger opening before a grasp [m].
+        width: Finger opening before a grasp, the largest [m].
+        min_width: The smallest: they open less where they would come down on something; as `width`:
+            always as far (see `grasp_width`).
     """
 
     exploration: Literal["boltzmann", "epsilon_greedy"] = "boltzmann"
@@ -48,6 +50,7 @@ class ActingConfig:
     edge_depth: float = 0.03
     wall_depth: float = 0.008
     width: float = 0.085
+    min_width: float = 0.085
 
     def __post_init__(self) -> None:
         if self.train_temperature <= 0 or self.greedy_temperature <= 0:
@@ -57,6 +60,11 @@ class ActingConfig:
             raise ConfigError(
                 f"epsilon must fall within [0, 1], found epsilon_start {self.epsilon_start} "
                 f"and epsilon_end {self.epsilon_end}."
+            )
+        if not 0.0 < self.min_width <= self.width:
+            raise ConfigError(
+                f"min_width must be above 0 and at most width, found {self.min_width} m and"
+                f" {self.width} m."
             )
         if self.epsilon_attempts < 1:
             raise ConfigError(

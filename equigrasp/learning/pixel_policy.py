@@ -1,4 +1,4 @@
-"""From a heightmap to a grasp: pixel and yaw by learned values, height by rule."""
+"""From a heightmap to a grasp: pixel and yaw by learned values, height and opening by rule."""
 
 import threading
 import time
@@ -16,6 +16,7 @@ from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.weight_store import fill_parameters
 from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.grasp_width import grasp_width
 from equigrasp.perception.observation import Observation
 
 _BEST_TEMPERATURE = 1e-9  # all but the best of float32 values get no weight
@@ -196,16 +197,22 @@ class PixelPolicy(ABC):
         workspace = observation.workspace
         x, y = workspace.pixel_to_xy(pixel.row, pixel.col)
         theta = bin_to_angle(pixel.rotation_bin, self._num_rotations)
-        height = grasp_height(
-            observation.heightmap,
-            pixel.row,
-            pixel.col,
-            theta,
+        config = self._config
+        where = observation.heightmap, pixel.row, pixel.col, theta
+        width = grasp_width(
+            *where,
             pixel_size=workspace.pixel_size,
-            finger_depth=self._config.finger_depth,
-            width=self._config.width,
-            border_px=workspace.border_px,
-            edge_depth=self._config.edge_depth,
-            wall_depth=self._config.wall_depth,
+            finger_depth=config.finger_depth,
+            min_width=config.min_width,
+            max_width=config.width,
         )
-        return GraspAction(x, y, workspace.floor_z + height, theta, self._config.width)
+        height = grasp_height(
+            *where,
+            pixel_size=workspace.pixel_size,
+            finger_depth=config.finger_depth,
+            width=width,
+            border_px=workspace.border_px,
+            edge_depth=config.edge_depth,
+            wall_depth=config.wall_depth,
+        )
+        return GraspAction(x, y, workspace.floor_z + height, theta, width)

@@ -5,9 +5,11 @@ import math
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-_STRIP_WIDTH_PX = 8  # across the opening: 25 mm, a finger pad
+from equigrasp.geometry.four_bar import STROKE, tip_rise
+
+FINGER_THICKNESS = 0.012  # [m]
+_ACROSS = np.arange(8) - 3.5  # [px] across the opening: 25 mm, a finger pad
 _STRIP_LENGTH_PX = 32  # along the opening: 100 mm
-_FINGER_THICKNESS = 0.012  # [m]
 _MIN_CLEARANCE = 0.010  # [m] lowest TCP above the floor
 
 
@@ -40,13 +42,11 @@ def grasp_height(
         finger_depth: How far the pads reach over an object's top [m].
         width: Opening of the fingers on the way down [m].
         border_px: Cells between the map's edge and the action square; what lies there is wall.
-        edge_depth: How far opened fingertips may push into objects, measured at the TCP [m]; the
-            tips of a 2F-85 stand 13.7 mm above the TCP when open.
+        edge_depth: How far fingertips may push into objects, measured at the TCP with the fingers
+            all open [m]; the tips of a 2F-85 then stand 13.7 mm above it, with less opening lower.
         wall_depth: The same for walls, which do not give way [m].
     """
-    along = np.arange(_STRIP_LENGTH_PX) - (_STRIP_LENGTH_PX - 1) / 2.0
-    between = _top(_sample(heightmap, row, col, theta, along))
-    inner, outer = width / 2.0 / pixel_size, (width / 2.0 + _FINGER_THICKNESS) / pixel_size
+    inner, outer = width / 2.0 / pixel_size, (width / 2.0 + FINGER_THICKNESS) / pixel_size
     landing = np.arange(math.floor(inner), math.ceil(outer) + 1, dtype=float)
     objects = heightmap.copy()
     walls = heightmap.copy()
@@ -54,18 +54,34 @@ def grasp_height(
     walls[inside, inside] = 0.0
     objects[:border_px] = objects[-border_px:] = 0.0
     objects[:, :border_px] = objects[:, -border_px:] = 0.0
-    lowest = [between - finger_depth, _MIN_CLEARANCE]
+    drop = tip_rise(STROKE) - tip_rise(width)
+    lowest = [unhindered_height(heightmap, row, col, theta, finger_depth)]
     for side in (-1.0, 1.0):
-        lowest.append(_top(_sample(objects, row, col, theta, side * landing)) - edge_depth)
-        lowest.append(float(_sample(walls, row, col, theta, side * landing).max()) - wall_depth)
+        under = side * landing
+        object_top = _top(sample_strip(objects, row, col, theta, under, _ACROSS))
+        wall_top = float(sample_strip(walls, row, col, theta, under, _ACROSS).max())
+        lowest += [object_top - edge_depth + drop, wall_top - wall_depth + drop]
     return max(lowest)
 
 
-def _sample(
-    heightmap: np.ndarray, row: int, col: int, theta: float, along: np.ndarray
+def unhindered_height(
+    heightmap: np.ndarray, row: int, col: int, theta: float, finger_depth: float
+) -> float:
+    """Return the height of `grasp_height` as if nothing stood under the fingers [m]."""
+    along = np.arange(_STRIP_LENGTH_PX) - (_STRIP_LENGTH_PX - 1) / 2.0
+    between = _top(sample_strip(heightmap, row, col, theta, along, _ACROSS))
+    return max(between - finger_depth, _MIN_CLEARANCE)
+
+
+def sample_strip(
+    heightmap: np.ndarray,
+    row: int,
+    col: int,
+    theta: float,
+    along: np.ndarray,
+    across: np.ndarray,
 ) -> np.ndarray:
-    """Return heights on a strip: `along` [px] in the opening direction, pad width across."""
-    across = np.arange(_STRIP_WIDTH_PX) - (_STRIP_WIDTH_PX - 1) / 2.0
+    """Return heights (U, V) [m] at `along` (U,) in the opening direction and `across` (V,) [px]."""
     u, v = np.meshgrid(along, across, indexing="ij")
     cos, sin = math.cos(theta), math.sin(theta)
     coordinates = np.stack([row + u * cos - v * sin, col + u * sin + v * cos])

@@ -61,7 +61,10 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
         },
     ),
     "asr_cross_entropy": ("asr", {"training.loss": "cross_entropy"}),
-    "equigrasp": ("asr_cross_entropy", {"training.precision": "auto"}),
+    "equigrasp": (
+        "asr_cross_entropy",
+        {"training.precision": "auto", "acting.min_width": 0.035},
+    ),
     "asr_baseline": ("asr", NO_FCB | {"network.kind": "residual"}),
     "rad_asr": ("asr_baseline", {"training.num_views": 1}),
     "drq_asr": ("asr_baseline", {"training.num_views": 2}),

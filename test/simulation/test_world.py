@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equigrasp.devices import four_bar
 from equigrasp.errors import ConfigError
+from equigrasp.geometry import four_bar
 from equigrasp.geometry.transform import Transform
 from equigrasp.simulation.make import make_simulated_cell
 from equigrasp.simulation.object_sets.object_set import make_object_set
