@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from equigrasp.errors import ConfigError
+from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import annealed_epsilon
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
@@ -90,3 +91,32 @@ def test_temperatures_follow_mode_exploration_and_failures(workspace: Workspace)
     always = _policy(exploration="epsilon_greedy", epsilon_start=1.0, epsilon_end=1.0)
     assert np.isnan(always.choose(observation, rng, "train").q_value)
     assert always.choose(observation, rng, "greedy").q_value == 0.002  # near-greedy, as published
+
+
+class _Middle(PixelPolicy):
+    """Chooses the middle of the action square, at yaw 0."""
+
+    def _select(
+        self, image: torch.Tensor, mask: np.ndarray, temperature: float, rng: np.random.Generator
+    ) -> Selection:
+        middle = len(mask) // 2
+        return Selection(middle, middle, 0, 1.0, np.ones(mask.shape), np.ones(8))
+
+
+def test_fingers_open_less_beside_neighbours_if_they_may(workspace: Workspace) -> None:
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[60:68, 44:84] = heightmap[44:53, 44:84] = heightmap[76:84, 44:84] = 0.05
+    observation, rng = Observation(heightmap, workspace), np.random.default_rng(0)
+
+    def choose(**acting: float) -> GraspAction:
+        policy = _Middle(ActingConfig(edge_depth=0.01, **acting), TrainingConfig(), 8, {})
+        return policy.choose(observation, rng, "greedy").grasp
+
+    wide, narrow = choose(), choose(min_width=0.035)
+    assert wide.width == 0.085
+    assert 0.035 <= narrow.width < 0.07
+    assert narrow.z < wide.z - 0.01
+    with pytest.raises(
+        ConfigError, match="min_width must be above 0 and at most width, found 0.1"
+    ):
+        ActingConfig(min_width=0.1)
