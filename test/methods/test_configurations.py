@@ -36,6 +36,7 @@ FIRST_WEIGHTS = {  # what a compact `equigrasp` that begins with them learns oth
     "training.prior_labels": "asr_cross_entropy_compact_ur5_pretrained",
     "training.num_failure_slots": 2,
     "training.learning_rate": 3e-4,
+    "training.average_decay": 0.98,
 }
 CHANGES = {  # configuration: what it extends, and what differs but for sizes
     "asr_no_equivariance": ("asr", {"network.kind": "conventional"}),
