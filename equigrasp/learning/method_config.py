@@ -30,8 +30,8 @@ class ActingConfig:
         edge_depth: How far opened fingertips may go below objects under them [m].
         wall_depth: How far they may go below the top of a tray wall [m].
         width: Finger opening before a grasp, the largest [m].
-        min_width: The smallest: they open less where they would come down on something; as `width`:
-            always as far (see `grasp_width`).
+        min_width: The smallest: they open less where they would come down on something (see
+            `grasp_width`); 0: always as far.
     """
 
     exploration: Literal["boltzmann", "epsilon_greedy"] = "boltzmann"
@@ -50,7 +50,7 @@ class ActingConfig:
     edge_depth: float = 0.03
     wall_depth: float = 0.008
     width: float = 0.085
-    min_width: float = 0.085
+    min_width: float = 0.0
 
     def __post_init__(self) -> None:
         if self.train_temperature <= 0 or self.greedy_temperature <= 0:
@@ -61,9 +61,9 @@ class ActingConfig:
                 f"epsilon must fall within [0, 1], found epsilon_start {self.epsilon_start} "
                 f"and epsilon_end {self.epsilon_end}."
             )
-        if not 0.0 < self.min_width <= self.width:
+        if not 0.0 <= self.min_width <= self.width:
             raise ConfigError(
-                f"min_width must be above 0 and at most width, found {self.min_width} m and"
+                f"min_width must be within [0, width], found {self.min_width} m and width"
                 f" {self.width} m."
             )
         if self.epsilon_attempts < 1:

@@ -203,7 +203,7 @@ class PixelPolicy(ABC):
             *where,
             pixel_size=workspace.pixel_size,
             finger_depth=config.finger_depth,
-            min_width=config.min_width,
+            min_width=config.min_width or config.width,
             max_width=config.width,
         )
         height = grasp_height(

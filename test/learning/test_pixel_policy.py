@@ -116,7 +116,5 @@ def test_fingers_open_less_beside_neighbours_if_they_may(workspace: Workspace) -
     assert wide.width == 0.085
     assert 0.035 <= narrow.width < 0.07
     assert narrow.z < wide.z - 0.01
-    with pytest.raises(
-        ConfigError, match="min_width must be above 0 and at most width, found 0.1"
-    ):
+    with pytest.raises(ConfigError, match=r"min_width must be within \[0, width\], found 0.1"):
         ActingConfig(min_width=0.1)
