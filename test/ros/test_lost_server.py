@@ -34,14 +34,13 @@ BOUND = 6.0  # [s] from the moment when a restarted server is there again; tests
 
 # Offers actions that take for ever, and a service that answers after DELAY [s].
 SERVER = """
-import signal, sys, time, rclpy
+import sys, time, rclpy
 from control_msgs.action import GripperCommand
 from equigrasp_interfaces.action import MoveHome
 from rclpy.action import ActionServer
 from rclpy.callback_groups import ReentrantCallbackGroup
 from equigrasp.nodes.fair_executor import FairExecutor
 from std_srvs.srv import Trigger
-signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 rclpy.init()
 node, group, delay = rclpy.create_node("server"), ReentrantCallbackGroup(), float(sys.argv[1])
 
@@ -68,13 +67,20 @@ except KeyboardInterrupt:
 """
 
 
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to its background jobs: they ignore SIGINT, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Server:
     """That script as a process."""
 
     def __init__(self, script: Path, delay: float = 0.0) -> None:
         environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
         command = [sys.executable, "-W", "ignore", str(script), str(delay)]
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, preexec_fn=_heed_ctrl_c
+        )
         assert self.process.stdout is not None and self.process.stdout.readline() == b"ready\n"
 
     def kill(self, number: int = signal.SIGKILL) -> None:
