@@ -199,13 +199,15 @@ class PixelPolicy(ABC):
         theta = bin_to_angle(pixel.rotation_bin, self._num_rotations)
         config = self._config
         where = observation.heightmap, pixel.row, pixel.col, theta
-        width = grasp_width(
-            *where,
-            pixel_size=workspace.pixel_size,
-            finger_depth=config.finger_depth,
-            min_width=config.min_width or config.width,
-            max_width=config.width,
-        )
+        width = config.width
+        if config.min_width:
+            width = grasp_width(
+                *where,
+                pixel_size=workspace.pixel_size,
+                finger_depth=config.finger_depth,
+                min_width=config.min_width,
+                max_width=config.width,
+            )
         height = grasp_height(
             *where,
             pixel_size=workspace.pixel_size,

@@ -29,7 +29,7 @@ def grasp_width(
     """Return the widest opening [m] with which the fingertips come down beside everything.
 
     Where none is clear, it is the one with which they get deepest. A neighbour or a
-    wall under an opened finger is what most often spoils a good policy's grasps (docs/methods/asr.md).
+    wall under an opened finger is what often spoils a good policy's grasps (docs/methods/asr.md).
 
     Args:
         heightmap: Heights above the floor, shape (S, S) [m].
