@@ -26,10 +26,10 @@ sim: setup  ## learn to grasp in simulation over ROS 2 (options: make sim ARGS="
 	@$(BIN)/equigrasp up sim $(ARGS)
 
 test: test-fast  ## every test that needs neither GPU nor hardware
-	$(BIN)/python -m pytest -m "(ros or slow) and not gpu and not hardware"
+	$(BIN)/python -m pytest -m "(ros or slow or real_time) and not gpu and not hardware"
 
-test-fast: setup  ## the tests that need neither ROS nor patience, on all cores
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not hardware and not ros and not slow"
+test-fast: setup  ## the tests that need neither ROS nor patience nor a core to themselves, on all cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not hardware and not ros and not slow and not real_time"
 
 lint: setup  ## style, static types and import rules
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import numpy as np
 from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory
 from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.devices.real_time import take_real_time_priority
 from equigrasp.devices.robot_description import assemble
 from equigrasp.hardware.ur.ur_config import UrConfig
 from equigrasp.simulation.bullet_arm import BulletArm
@@ -49,6 +50,17 @@ def own_address(number: int = 0) -> str:
 
 
 @contextmanager
+def real_time_priority() -> Iterator[None]:
+    """Run before everything ordinary, as a real controller does, with what is started meanwhile."""
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    take_real_time_priority()
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
+
+
+@contextmanager
 def virtual_ur5(*, is_e_series: bool = False) -> Iterator[VirtualRobot]:
     """Serve a UR5; a protective stop can be unlocked after 0.3 s."""
     config = load_config(ArmConfig, "arms", "ur5")
@@ -59,7 +71,7 @@ def virtual_ur5(*, is_e_series: bool = False) -> Iterator[VirtualRobot]:
             config, BulletRobot(physics, assemble(config, gripper)), has_force_sensor=True
         )
         arm.teleport(np.array(config.home_positions))
-        with arm:
+        with arm, real_time_priority():
             controller = UrController(arm, physics, is_e_series=is_e_series, unlock_delay=0.3)
             with UrServer(controller, own_address(int(is_e_series))) as server:
                 yield VirtualRobot(arm, physics, controller, server)

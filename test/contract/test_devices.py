@@ -149,7 +149,9 @@ def _realsense() -> Iterator[Devices]:
         camera.disconnect()
 
 
-@pytest.fixture(params=["fake", "ur5", "kuka", "ur5_rtde"])
+@pytest.fixture(
+    params=["fake", "ur5", "kuka", pytest.param("ur5_rtde", marks=pytest.mark.real_time)]
+)
 def unconnected(request: pytest.FixtureRequest) -> Iterator[Devices]:
     if request.param == "fake":
         yield from _fake()

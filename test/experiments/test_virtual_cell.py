@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from virtual_ur5 import NEEDS_UR_RTDE, own_address
+from virtual_ur5 import NEEDS_UR_RTDE, own_address, real_time_priority
 
 from equigrasp.experiments.cell_doctor import CellToExamine, examine_cell
 from equigrasp.experiments.virtual_cell import VirtualCell, VirtualCellConfig
@@ -17,12 +17,13 @@ try:
     import_realsense()
 except ImportError as error:
     pytest.skip(str(error), allow_module_level=True)
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.real_time, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
 def cell() -> Iterator[VirtualCell]:
-    with VirtualCell(VirtualCellConfig(host=own_address(5), num_objects=2)) as cell:
+    config = VirtualCellConfig(host=own_address(5), num_objects=2)
+    with real_time_priority(), VirtualCell(config) as cell:
         yield cell
 
 
@@ -52,7 +53,9 @@ def test_orders_become_faults_that_the_doctor_names(cell: VirtualCell) -> None:
     ]  # fmt: skip
     order("gripper_plug")
     order("camera_plug")
-    time.sleep(5.0)  # the controller unlocks no earlier
+    unlock_time = cell.controller.state.timestamp + 5.0  # the controller unlocks no earlier
+    while cell.controller.state.timestamp < unlock_time:
+        time.sleep(0.01)
     order("unlock")
     assert problems(cell) == []
     assert len(json.loads(order("objects"))) == 2

@@ -24,6 +24,7 @@ from equigrasp.virtual.ur.ur_motion import UrMotion
 from equigrasp.virtual.ur.ur_state import RuntimeState
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
+pytestmark = pytest.mark.real_time
 
 
 @pytest.fixture(scope="module")

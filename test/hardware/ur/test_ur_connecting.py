@@ -15,6 +15,7 @@ from equigrasp.hardware.ur.ur_config import UrConfig
 from equigrasp.virtual.ur import ur_wire
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
+pytestmark = pytest.mark.real_time
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from virtual_ur5 import NEEDS_UR_RTDE, virtual_ur5
 from equigrasp.devices.cell import ArmConfig
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
+pytestmark = pytest.mark.real_time
 
 # In a process of its own: ur_rtde's constructors hold Python's lock while they wait for answers.
 _CLIENT = """
