@@ -64,7 +64,11 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
     "asr_cross_entropy": ("asr", {"training.loss": "cross_entropy"}),
     "equigrasp": (
         "asr_cross_entropy",
-        {"training.precision": "auto", "acting.min_width": 0.035},
+        {
+            "training.precision": "auto",
+            "acting.min_width": 0.035,
+            "acting.edge_depth": 0.01,
+        },
     ),
     "asr_baseline": ("asr", NO_FCB | {"network.kind": "residual"}),
     "rad_asr": ("asr_baseline", {"training.num_views": 1}),
