@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from equigrasp.devices.world import World
 from equigrasp.errors import PerceptionError
@@ -12,16 +11,11 @@ from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.grasp_rating import rate_grasp, rate_pads, sample_pads
 from equigrasp.perception.observation import Observation
 
-_HALF_ALONG_PX = 20  # samples each way in the opening direction: 62 mm
-_HALF_ACROSS_PX = 4  # samples each way across: 25 mm, a finger pad
 _SEARCH_RADIUS_PX = 8  # candidates lie this near an object's centre
 _HEIGHT_RULE_FLOOR = 0.0101  # [m] `grasp_height` goes no lower; its tips stay clear of all floors
-_PAD_RISE = 0.006  # [m] above the TCP where a pad's lower edge takes hold
-_GOOD_DEPTH = 0.025  # [m] of pad over object beyond which more is no better
-_MIN_DEPTH = 0.006  # [m] with less the grasp is not worth a try
-_FINGER_SLACK_PX = 1  # left between object and finger on the way down
 _DISTINCT_DISTANCE_PX = 6.0  # grasps nearer than this and _DISTINCT_ANGLE are the same
 _DISTINCT_ANGLE = 0.3  # [rad]
 _DISTANCE_COST = 0.03  # of the score for each pixel from the object's centre
@@ -77,9 +71,7 @@ def is_empty(observation: Observation, config: OracleConfig | None = None) -> bo
 class Oracle:
     """Rates grasps by what the pads would meet, as the heightmap shows it.
 
-    A good grasp has both pads deep over one object, the object's sides square to the closing
-    direction (antipodal), clear floor where the fingers come down, and the object's centre between
-    the pads. Across the narrow axis of an isolated object all of these hold at once.
+    See `rate_grasp`: across the narrow axis of an isolated object all that it asks for holds at once.
 
     Args:
         config: Choices.
@@ -115,12 +107,14 @@ class Oracle:
         if not pixels:
             return []
         num = self.config.num_rotations
+        places = np.array([p[:2] for p in pixels], dtype=float)
         rough = []
         for rotation_bin in range(num):
-            strips = _sample_strips(observation.heightmap, pixels, bin_to_angle(rotation_bin, num))
+            theta = bin_to_angle(rotation_bin, num)
+            strips = sample_pads(observation.heightmap, places, theta)
             heights = self._rough_heights(strips)
             for (row, col, distance), strip, height in zip(pixels, strips, heights, strict=True):
-                score = _rate_strip(strip, height, self._opening_px(observation))
+                score = rate_pads(strip, height, self._opening_px(observation))
                 if score is not None:
                     rough.append(
                         (score - _DISTANCE_COST * distance, row, col, rotation_bin, distance)
@@ -179,58 +173,20 @@ class Oracle:
         )
         if height < _HEIGHT_RULE_FLOOR:  # nothing in the way: reach as low as the floor allows
             height = self.config.lowest
-        strip = _sample_strips(observation.heightmap, [(row, col, distance)], theta)[0]
-        score = _rate_strip(strip, height, self._opening_px(observation))
+        score = rate_grasp(
+            observation.heightmap,
+            row,
+            col,
+            theta,
+            pixel_size=workspace.pixel_size,
+            height=height,
+            width=config.width,
+        )
         if score is None:
             return None
         x, y = workspace.pixel_to_xy(row, col)
         grasp = GraspAction(x, y, workspace.floor_z + height, theta, config.width)
         return ScoredGrasp(grasp, row, col, score - _DISTANCE_COST * distance)
-
-
-def _rate_strip(strip: np.ndarray, height: float, opening_px: float) -> float | None:
-    """Rate heights (U, V) [m] between and under the fingers; None if nothing would be held."""
-    inner = int(opening_px) - _FINGER_SLACK_PX
-    between = strip[_HALF_ALONG_PX - inner : _HALF_ALONG_PX + inner + 1]
-    depth = float(np.quantile(between, 0.95)) - height
-    if depth < _MIN_DEPTH:
-        return None
-    is_met = between > height + _PAD_RISE
-    rows = np.nonzero(is_met.any(axis=0))[0]
-    if len(rows) < 3:
-        return None
-    first = is_met[:, rows].argmax(axis=0).astype(float)
-    last = len(is_met) - 1 - is_met[::-1, rows].argmax(axis=0).astype(float)
-    if first.min() < 1 or last.max() > len(is_met) - 2:
-        return None  # something stands where a finger comes down
-    across = rows - rows.mean()
-    spread = float(across @ across)
-    lean = abs(float(across @ first)) / spread + abs(float(across @ last)) / spread
-    filled = float(is_met[:, rows].sum() / (last - first + 1).sum())
-    offset = abs(float((first + last).mean() / 2.0 - (len(is_met) - 1) / 2.0))
-    bend = float(first.std() + last.std())
-    return (
-        2.0 * min(depth, _GOOD_DEPTH) / _GOOD_DEPTH
-        + 1.0 * len(rows) / strip.shape[1]
-        - 1.0 * lean
-        - 0.15 * bend
-        - 2.0 * (1.0 - filled)
-        - 0.08 * offset
-    )
-
-
-def _sample_strips(
-    heightmap: np.ndarray, pixels: list[tuple[int, int, float]], theta: float
-) -> np.ndarray:
-    """Return heights (K, U, V) [m] about pixels: opening direction by pad width."""
-    along = np.arange(-_HALF_ALONG_PX, _HALF_ALONG_PX + 1, dtype=float)
-    across = np.arange(-_HALF_ACROSS_PX, _HALF_ACROSS_PX + 1, dtype=float)
-    u, v = np.meshgrid(along, across, indexing="ij")
-    cos, sin = math.cos(theta), math.sin(theta)
-    centres = np.array([p[:2] for p in pixels], dtype=float)
-    rows = centres[:, 0, None, None] + u * cos - v * sin
-    cols = centres[:, 1, None, None] + u * sin + v * cos
-    return np.asarray(map_coordinates(heightmap, [rows, cols], order=1, mode="nearest"))
 
 
 def _spread_out(rough: list[_Rough]) -> list[_Rough]:

@@ -32,6 +32,25 @@ def sample_index(probabilities: np.ndarray, rng: np.random.Generator) -> tuple[i
     return tuple(int(i) for i in np.unravel_index(flat, probabilities.shape))
 
 
+def spread_maxima(values: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
+    """Return rows and columns, at most (count, 2), of the highest entries, best first, none beside another.
+
+    Args:
+        values: Shape (A, A).
+        mask: Same shape, True where an entry is allowed.
+        count: How many at most.
+    """
+    left = np.where(mask, values, -np.inf)
+    found: list[tuple[int, int]] = []
+    while len(found) < count:
+        row, col = divmod(int(left.argmax()), left.shape[1])
+        if left[row, col] == -np.inf:
+            break
+        found.append((row, col))
+        left[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = -np.inf
+    return np.array(found, dtype=int).reshape(-1, 2)
+
+
 def annealed_epsilon(config: ActingConfig, num_attempts: float) -> float:
     """Return the share of random grasps after learning from some attempts: a line, then flat."""
     progress = min(1.0, num_attempts / config.epsilon_attempts)

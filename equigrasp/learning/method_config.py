@@ -32,6 +32,9 @@ class ActingConfig:
         width: Finger opening before a grasp, the largest [m].
         min_width: The smallest: they open less where they would come down on something (see
             `grasp_width`); 0: always as far.
+        script_weight: Pixel and yaw are chosen together among the best by their value and, times this, a
+            script's score of what the heightmap shows between the fingers (see `rate_grasp`); 0: by the
+            networks alone, in turn.
     """
 
     exploration: Literal["boltzmann", "epsilon_greedy"] = "boltzmann"
@@ -51,11 +54,13 @@ class ActingConfig:
     wall_depth: float = 0.008
     width: float = 0.085
     min_width: float = 0.0
+    script_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if self.train_temperature <= 0 or self.greedy_temperature <= 0:
             raise ConfigError("Temperatures must be positive.")
-        check_bounds(self, at_least_0=("train_temperature_per_failure", "temperature_per_failure"))
+        raises = "train_temperature_per_failure", "temperature_per_failure"
+        check_bounds(self, at_least_0=(*raises, "script_weight"))
         if not 0.0 <= self.epsilon_end <= self.epsilon_start <= 1.0:
             raise ConfigError(
                 f"epsilon must fall within [0, 1], found epsilon_start {self.epsilon_start} "

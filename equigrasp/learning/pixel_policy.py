@@ -11,15 +11,23 @@ import torch
 
 from equigrasp.geometry.actions import GraspAction, PixelGrasp
 from equigrasp.geometry.angles import bin_to_angle
-from equigrasp.learning.exploration import annealed_epsilon, sample_index
+from equigrasp.learning.exploration import (
+    annealed_epsilon,
+    boltzmann_probabilities,
+    sample_index,
+    spread_maxima,
+)
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.weight_store import fill_parameters
 from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.grasp_rating import rate_grasp
 from equigrasp.perception.grasp_width import grasp_width
 from equigrasp.perception.observation import Observation
 
 _BEST_TEMPERATURE = 1e-9  # all but the best of float32 values get no weight
+_NUM_PIXELS, _NUM_YAWS = 24, 2  # the best of them that a script rates; yaws at each pixel
+_NO_HOLD_SCORE = -0.5  # of the script, where nothing would be held, and at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +92,14 @@ class PixelPolicy(ABC):
             rng: All randomness of the choice.
         """
 
+    @abstractmethod
+    def _q_map(self, image: torch.Tensor, border: int) -> np.ndarray:
+        """Return the values of the action square's pixels, shape (A, A)."""
+
+    @abstractmethod
+    def _rotation_values(self, image: torch.Tensor, pixels: np.ndarray) -> np.ndarray:
+        """Return the values of the yaws at heightmap pixels (K, 2), shape (K, n)."""
+
     def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
         """Take over weights between two choices; see `Policy.load`."""
         with self._lock:
@@ -119,7 +135,10 @@ class PixelPolicy(ABC):
                 temperature = self._temperature(mode, num_consecutive_failures)
                 heightmap = observation.heightmap[None, None].astype(np.float32)
                 image = torch.from_numpy(heightmap).to(self._device)
-                selection = self._select(image, mask, temperature, rng)
+                if self._config.script_weight:
+                    selection = self._select_rated(observation, image, mask, temperature, rng)
+                else:
+                    selection = self._select(image, mask, temperature, rng)
         border = observation.workspace.border_px
         chosen = PixelGrasp(selection.row + border, selection.col + border, selection.rotation_bin)
         return Decision(
@@ -170,6 +189,43 @@ class PixelPolicy(ABC):
             return _BEST_TEMPERATURE
         extra = config.train_temperature_per_failure * num_consecutive_failures
         return config.train_temperature + extra
+
+    def _select_rated(
+        self,
+        observation: Observation,
+        image: torch.Tensor,
+        mask: np.ndarray,
+        temperature: float,
+        rng: np.random.Generator,
+    ) -> Selection:
+        """Choose among the best pixels' best yaws by their values and the script's scores."""
+        border = observation.workspace.border_px
+        q_map = self._q_map(image, border)
+        pixels = spread_maxima(q_map, mask, _NUM_PIXELS) + border
+        rotation_values = self._rotation_values(image, pixels)
+        yaws = np.argsort(-rotation_values, axis=1, kind="stable")[:, :_NUM_YAWS]
+        values = np.take_along_axis(rotation_values, yaws, axis=1)
+        scores = [
+            [self._script_score(observation, PixelGrasp(int(r), int(c), int(k))) for k in bins]
+            for (r, c), bins in zip(pixels, yaws, strict=True)
+        ]
+        total = values + self._config.script_weight * np.array(scores)
+        i, j = sample_index(boltzmann_probabilities(total, temperature), rng)
+        row, col = (int(p) - border for p in pixels[i])
+        return Selection(row, col, int(yaws[i, j]), float(values[i, j]), q_map, rotation_values[i])
+
+    def _script_score(self, observation: Observation, pixel: PixelGrasp) -> float:
+        grasp, workspace = self._to_grasp(observation, pixel), observation.workspace
+        score = rate_grasp(
+            observation.heightmap,
+            pixel.row,
+            pixel.col,
+            grasp.theta,
+            pixel_size=workspace.pixel_size,
+            height=grasp.z - workspace.floor_z,
+            width=grasp.width,
+        )
+        return _NO_HOLD_SCORE if score is None else max(_NO_HOLD_SCORE, score)
 
     def _select_uniformly(self, mask: np.ndarray, rng: np.random.Generator) -> Selection:
         row, col = sample_index(mask / mask.sum(), rng)

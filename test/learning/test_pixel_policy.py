@@ -7,7 +7,7 @@ import torch
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.exploration import annealed_epsilon
+from equigrasp.learning.exploration import annealed_epsilon, spread_maxima
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.pixel_policy import PixelPolicy, Selection
 from equigrasp.perception.observation import Observation
@@ -23,6 +23,12 @@ class _Best(PixelPolicy):
     ) -> Selection:
         row, col = np.argwhere(mask)[0]
         return Selection(int(row), int(col), 5, temperature, np.ones(mask.shape), np.ones(8))
+
+    def _q_map(self, image: torch.Tensor, border: int) -> np.ndarray:
+        return np.asarray(image[0, 0, border:-border, border:-border])  # the higher, the better
+
+    def _rotation_values(self, image: torch.Tensor, pixels: np.ndarray) -> np.ndarray:
+        return np.tile([0.8, 0.1, 0.1, 0.1, 0.9, 0.1, 0.1, 0.1], (len(pixels), 1))
 
 
 def _policy(version: int = 0, **acting: object) -> _Best:
@@ -93,7 +99,7 @@ def test_temperatures_follow_mode_exploration_and_failures(workspace: Workspace)
     assert always.choose(observation, rng, "greedy").q_value == 0.002  # near-greedy, as published
 
 
-class _Middle(PixelPolicy):
+class _Middle(_Best):
     """Chooses the middle of the action square, at yaw 0."""
 
     def _select(
@@ -118,3 +124,35 @@ def test_fingers_open_less_beside_neighbours_if_they_may(workspace: Workspace) -
     assert narrow.z < wide.z - 0.01
     with pytest.raises(ConfigError, match=r"min_width must be within \[0, width\], found 0.1"):
         ActingConfig(min_width=0.1)
+
+
+def test_maxima_are_the_highest_allowed_entries_that_do_not_touch() -> None:
+    values = np.array([[9.0, 8.0, 1.0, 7.0], [5.0, 4.0, 2.0, 6.0], [0.5, 3.0, 0.2, 0.1]])
+    mask = np.ones(values.shape, bool)
+    mask[0, 0] = False
+    assert spread_maxima(values, mask, 2).tolist() == [[0, 1], [0, 3]]
+    assert spread_maxima(values, mask, 9).tolist() == [[0, 1], [0, 3], [2, 1], [2, 3]]
+    assert spread_maxima(values, np.zeros(values.shape, bool), 9).shape == (0, 2)
+
+
+def test_the_script_outweighs_a_yaw_that_the_networks_like_a_little_better(
+    workspace: Workspace,
+) -> None:
+    """A bar of 12 mm by 112 mm: the fingers hold it across (yaw 0), and cannot along it (yaw 4)."""
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[60:64, 46:82] = 0.05
+    observation = Observation(heightmap, workspace)
+
+    def chosen(weight: float) -> tuple[int, float]:
+        policy = _policy(script_weight=weight, greedy_temperature=1e-4)
+        decision = policy.choose(observation, np.random.default_rng(0), "greedy")
+        assert 58 <= decision.pixel.row <= 65 and 46 <= decision.pixel.col <= 82
+        return decision.pixel.rotation_bin, decision.q_value
+
+    assert chosen(0.1) == (0, 0.8)
+    assert chosen(0.01) == (4, 0.9)
+
+
+def test_the_script_s_weight_is_not_negative() -> None:
+    with pytest.raises(ConfigError, match="script_weight"):
+        ActingConfig(script_weight=-0.1)

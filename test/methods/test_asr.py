@@ -222,10 +222,12 @@ def _scene(workspace: Workspace) -> np.ndarray:
     return heightmap
 
 
-def test_turning_the_heightmap_turns_the_grasp(workspace: Workspace) -> None:
+@pytest.mark.parametrize("script_weight", ["0", "0.1"])
+def test_turning_the_heightmap_turns_the_grasp(workspace: Workspace, script_weight: str) -> None:
     """Pixel, yaw and height of the whole policy follow quarter turns of what it sees."""
     package, config = load_method("asr_compact")
-    config = override(config, {"acting.greedy_temperature": "1e-9"})
+    changes = {"acting.greedy_temperature": "1e-9", "acting.script_weight": script_weight}
+    config = override(config, changes)
     policy = package.make_policy(config, package.make_networks(config, 1))
     heightmap = _scene(workspace)
     heightmap += np.random.default_rng(0).uniform(0, 0.002, (128, 128)).astype(np.float32)

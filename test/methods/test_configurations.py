@@ -68,6 +68,7 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
             "training.precision": "auto",
             "acting.min_width": 0.035,
             "acting.edge_depth": 0.01,
+            "acting.script_weight": 0.1,
         },
     ),
     "asr_baseline": ("asr", NO_FCB | {"network.kind": "residual"}),

@@ -118,3 +118,19 @@ def test_values_at_the_tried_grasps_approach_the_rewards(name: str) -> None:
     batch = GraspBatch(heightmaps, pixels, pixels, torch.tensor([4, 4]), torch.tensor([1.0, 0.0]))
     losses = [learner.train_step(batch, step)["loss"] for step in range(40)]
     assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize("name", ["fcn_compact", "rot_fcn_compact"])
+def test_a_script_may_rate_the_best_pixels_and_yaws(workspace: Workspace, name: str) -> None:
+    package, config = load_method(name)
+    config = override(config, {"acting.script_weight": "0.1"})
+    policy = package.make_policy(config, package.make_networks(config, 0))
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[60:66, 50:90] = 0.04
+    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    row, col = decision.pixel.row - 16, decision.pixel.col - 16
+    q_map, values = policy.values(heightmap, 96, row, col)
+    assert decision.q_map == pytest.approx(q_map) and decision.rotation_values == pytest.approx(
+        values
+    )
+    assert decision.q_value == pytest.approx(values[decision.pixel.rotation_bin])

@@ -30,16 +30,23 @@ class AsrPolicy(PixelPolicy):
         rng: np.random.Generator,
     ) -> Selection:
         border = (image.shape[-1] - len(mask)) // 2
-        logits = logit_map(self._modules["q1"], image, border).inner(border)
-        q_map = success_probability(logits)[0].cpu().numpy()
+        q_map = self._q_map(image, border)
         row, col = sample_index(boltzmann_probabilities(q_map, temperature, mask), rng)
-        rows, cols = torch.tensor([[[row + border]], [[col + border]]], device=image.device)
-        patch = extract_patches(image, rows, cols, self._is_patch_relative)
-        rotation_values = success_probability(self._modules["q2"](patch))[0].cpu().numpy()
+        pixel = np.array([[row + border, col + border]])
+        rotation_values = self._rotation_values(image, pixel)[0]
         probabilities = boltzmann_probabilities(rotation_values, temperature)
         rotation_bin = sample_index(probabilities, rng)[0]
         q_value = float(rotation_values[rotation_bin])
         return Selection(row, col, rotation_bin, q_value, q_map, rotation_values)
+
+    def _q_map(self, image: torch.Tensor, border: int) -> np.ndarray:
+        logits = logit_map(self._modules["q1"], image, border).inner(border)
+        return np.asarray(success_probability(logits)[0].cpu().numpy())
+
+    def _rotation_values(self, image: torch.Tensor, pixels: np.ndarray) -> np.ndarray:
+        rows, cols = torch.from_numpy(pixels.T.copy()).to(image.device)[:, None]
+        patches = extract_patches(image, rows, cols, self._is_patch_relative)
+        return np.asarray(success_probability(self._modules["q2"](patches)).cpu().numpy())
 
 
 def make_policy(config: AsrConfig, modules: dict[str, torch.nn.Module]) -> AsrPolicy:

@@ -1,0 +1,83 @@
+"""How good a grasp looks: what the fingers' pads would meet, by the heightmap alone."""
+
+import math
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+_HALF_ALONG_PX = 20  # samples each way in the opening direction: 62 mm
+_HALF_ACROSS_PX = 4  # samples each way across: 25 mm, a finger pad
+_PAD_RISE = 0.006  # [m] above the TCP where a pad's lower edge takes hold
+_GOOD_DEPTH = 0.025  # [m] of pad over object beyond which more is no better
+_MIN_DEPTH = 0.006  # [m] with less the grasp is not worth a try
+_FINGER_SLACK_PX = 1  # left between object and finger on the way down
+
+
+def rate_grasp(
+    heightmap: np.ndarray,
+    row: int,
+    col: int,
+    theta: float,
+    *,
+    pixel_size: float,
+    height: float,
+    width: float,
+) -> float | None:
+    """Return a score, at most 3; None if nothing would be held.
+
+    A good grasp has both pads deep over one object, the object's sides square to the closing direction
+    (antipodal), room where the fingers come down, and the object's middle between the pads.
+
+    Args:
+        heightmap: Heights above the floor, shape (S, S) [m].
+        row: Row of the grasp.
+        col: Column of the grasp.
+        theta: Yaw [rad]; at 0 the fingers open along rows.
+        pixel_size: Side of a cell [m].
+        height: Of the TCP above the floor [m].
+        width: Opening of the fingers on the way down [m].
+    """
+    strip = sample_pads(heightmap, np.array([[row, col]]), theta)[0]
+    return rate_pads(strip, height, width / 2.0 / pixel_size)
+
+
+def sample_pads(heightmap: np.ndarray, pixels: np.ndarray, theta: float) -> np.ndarray:
+    """Return heights (K, U, V) [m] about pixels (K, 2): opening direction by pad width."""
+    along = np.arange(-_HALF_ALONG_PX, _HALF_ALONG_PX + 1, dtype=float)
+    across = np.arange(-_HALF_ACROSS_PX, _HALF_ACROSS_PX + 1, dtype=float)
+    u, v = np.meshgrid(along, across, indexing="ij")
+    cos, sin = math.cos(theta), math.sin(theta)
+    rows = pixels[:, 0, None, None] + u * cos - v * sin
+    cols = pixels[:, 1, None, None] + u * sin + v * cos
+    return np.asarray(map_coordinates(heightmap, [rows, cols], order=1, mode="nearest"))
+
+
+def rate_pads(strip: np.ndarray, height: float, opening_px: float) -> float | None:
+    """Rate heights (U, V) [m] between and under the fingers; None if nothing would be held."""
+    inner = int(opening_px) - _FINGER_SLACK_PX
+    between = strip[_HALF_ALONG_PX - inner : _HALF_ALONG_PX + inner + 1]
+    depth = float(np.quantile(between, 0.95)) - height
+    if depth < _MIN_DEPTH:
+        return None
+    is_met = between > height + _PAD_RISE
+    rows = np.nonzero(is_met.any(axis=0))[0]
+    if len(rows) < 3:
+        return None
+    first = is_met[:, rows].argmax(axis=0).astype(float)
+    last = len(is_met) - 1 - is_met[::-1, rows].argmax(axis=0).astype(float)
+    if first.min() < 1 or last.max() > len(is_met) - 2:
+        return None  # something stands where a finger comes down
+    across = rows - rows.mean()
+    spread = float(across @ across)
+    lean = abs(float(across @ first)) / spread + abs(float(across @ last)) / spread
+    filled = float(is_met[:, rows].sum() / (last - first + 1).sum())
+    offset = abs(float((first + last).mean() / 2.0 - (len(is_met) - 1) / 2.0))
+    bend = float(first.std() + last.std())
+    return (
+        2.0 * min(depth, _GOOD_DEPTH) / _GOOD_DEPTH
+        + 1.0 * len(rows) / strip.shape[1]
+        - 1.0 * lean
+        - 0.15 * bend
+        - 2.0 * (1.0 - filled)
+        - 0.08 * offset
+    )
