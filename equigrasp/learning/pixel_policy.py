@@ -26,7 +26,7 @@ from equigrasp.perception.grasp_width import grasp_width
 from equigrasp.perception.observation import Observation
 
 _BEST_TEMPERATURE = 1e-9  # all but the best of float32 values get no weight
-_NUM_PIXELS, _NUM_YAWS = 24, 2  # the best of them that a script rates; yaws at each pixel
+_NUM_PIXELS, _NUM_YAWS = 12, 2  # the best of them that a script rates; yaws at each pixel
 _NO_HOLD_SCORE = -0.5  # of the script, where nothing would be held, and at least
 
 
