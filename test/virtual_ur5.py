@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,8 +61,13 @@ def real_time_priority() -> Iterator[None]:
 
 
 @contextmanager
-def virtual_ur5(*, is_e_series: bool = False) -> Iterator[VirtualRobot]:
-    """Serve a UR5; a protective stop can be unlocked after 0.3 s."""
+def virtual_ur5(*, is_e_series: bool = False, is_urgent: bool = True) -> Iterator[VirtualRobot]:
+    """Serve a UR5; a protective stop can be unlocked after 0.3 s.
+
+    Args:
+        is_e_series: Which of the two generations.
+        is_urgent: With real-time priority; not where the test's own thread computes for long.
+    """
     config = load_config(ArmConfig, "arms", "ur5")
     gripper = load_config(GripperConfig, "grippers", "robotiq_2f_85")
     physics = Physics()
@@ -71,7 +76,7 @@ def virtual_ur5(*, is_e_series: bool = False) -> Iterator[VirtualRobot]:
             config, BulletRobot(physics, assemble(config, gripper)), has_force_sensor=True
         )
         arm.teleport(np.array(config.home_positions))
-        with arm, real_time_priority():
+        with arm, real_time_priority() if is_urgent else nullcontext():
             controller = UrController(arm, physics, is_e_series=is_e_series, unlock_delay=0.3)
             with UrServer(controller, own_address(int(is_e_series))) as server:
                 yield VirtualRobot(arm, physics, controller, server)
