@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from equigrasp.virtual.ur.ur_server import UrServer
 
 NEEDS_UR_RTDE = "ur_rtde is not installed: pip install -r requirements/hardware.txt"
 WATCHDOG = 0.25  # [s] after which the robot stops when nothing arrives
+_Server = TypeVar("_Server")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,24 +52,24 @@ def own_address(number: int = 0) -> str:
 
 
 @contextmanager
-def real_time_priority() -> Iterator[None]:
-    """Run before everything ordinary, as a real controller does, with what is started meanwhile."""
+def urgent(server: AbstractContextManager[_Server]) -> Iterator[_Server]:
+    """Enter `server`; its threads run before everything ordinary, as a real controller does.
+
+    Not the caller's own thread: what it computes, and the pools that it wakes, would hold others up.
+    """
     policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
-    take_real_time_priority()
-    try:
-        yield
-    finally:
-        os.sched_setscheduler(0, policy, priority)
+    with ExitStack() as stack:
+        take_real_time_priority()  # threads inherit it
+        try:
+            entered = stack.enter_context(server)
+        finally:
+            os.sched_setscheduler(0, policy, priority)
+        yield entered
 
 
 @contextmanager
-def virtual_ur5(*, is_e_series: bool = False, is_urgent: bool = True) -> Iterator[VirtualRobot]:
-    """Serve a UR5; a protective stop can be unlocked after 0.3 s.
-
-    Args:
-        is_e_series: Which of the two generations.
-        is_urgent: With real-time priority; not where the test's own thread computes for long.
-    """
+def virtual_ur5(*, is_e_series: bool = False) -> Iterator[VirtualRobot]:
+    """Serve a UR5 of either generation; a protective stop can be unlocked after 0.3 s."""
     config = load_config(ArmConfig, "arms", "ur5")
     gripper = load_config(GripperConfig, "grippers", "robotiq_2f_85")
     physics = Physics()
@@ -76,9 +78,9 @@ def virtual_ur5(*, is_e_series: bool = False, is_urgent: bool = True) -> Iterato
             config, BulletRobot(physics, assemble(config, gripper)), has_force_sensor=True
         )
         arm.teleport(np.array(config.home_positions))
-        with arm, real_time_priority() if is_urgent else nullcontext():
+        with arm:
             controller = UrController(arm, physics, is_e_series=is_e_series, unlock_delay=0.3)
-            with UrServer(controller, own_address(int(is_e_series))) as server:
+            with urgent(UrServer(controller, own_address(int(is_e_series)))) as server:
                 yield VirtualRobot(arm, physics, controller, server)
     finally:
         physics.close()

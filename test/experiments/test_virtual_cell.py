@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from virtual_ur5 import NEEDS_UR_RTDE, own_address, real_time_priority
+from virtual_ur5 import NEEDS_UR_RTDE, own_address, urgent
 
 from equigrasp.experiments.cell_doctor import CellToExamine, examine_cell
 from equigrasp.experiments.virtual_cell import VirtualCell, VirtualCellConfig
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.real_time, pytest.mark.timeout(120)]
 @pytest.fixture(scope="module")
 def cell() -> Iterator[VirtualCell]:
     config = VirtualCellConfig(host=own_address(5), num_objects=2)
-    with real_time_priority(), VirtualCell(config) as cell:
+    with urgent(VirtualCell(config)) as cell:
         yield cell
 
 

@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import math
 import selectors
 import socket
 import struct
@@ -17,7 +16,7 @@ DASHBOARD_PORT = 29999
 SCRIPT_PORTS = (30001, 30002, 30003)
 RTDE_PORT = 30004
 _SCRIPT_END = b"\nend\n"
-_MAX_CATCH_UP = 3  # cycles made good at once: on a busy machine the robot's time runs slower
+_MIN_GAP = 0.5  # cycles between two: on a busy machine the robot's time runs slower, but evenly
 
 
 class UrServer:
@@ -83,10 +82,9 @@ class UrServer:
         while not self._is_stopping.is_set():
             for key, _ in self._selector.select(max(0.0, due - time.monotonic())):
                 self._serve(key)
-            num_due = max(0, math.floor((time.monotonic() - due) / cycle) + 1)
-            for _ in range(min(num_due, _MAX_CATCH_UP)):
+            if (now := time.monotonic()) >= due:
                 self._publish(self.controller.cycle())
-            due += num_due * cycle
+                due = max(due + cycle, now + _MIN_GAP * cycle)
             if not self._is_reachable:
                 self._drop_all()
 

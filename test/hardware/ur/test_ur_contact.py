@@ -27,7 +27,7 @@ _OVERSHOOT = 100.0  # [N] allowed; 40 N were measured on a free core
 
 @pytest.fixture
 def robot() -> Iterator[VirtualRobot]:
-    with virtual_ur5(is_urgent=False) as made:  # planning takes the test's thread a while
+    with virtual_ur5() as made:
         yield made
 
 

@@ -13,7 +13,7 @@ from equigrasp.virtual.ur.ur_server import DASHBOARD_PORT, RTDE_PORT, UrServer
 
 @pytest.fixture(scope="module")
 def robot() -> Iterator[VirtualRobot]:
-    with virtual_ur5(is_e_series=True, is_urgent=False) as robot:
+    with virtual_ur5(is_e_series=True) as robot:
         yield robot
 
 
