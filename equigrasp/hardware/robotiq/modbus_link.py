@@ -4,6 +4,7 @@ Source: Robotiq "2F-85 & 2F-140 Instruction Manual", section 4.7 (connection set
 8N1, slave 9, first registers 0x03E8 and 0x07D0; worked example of the frames).
 """
 
+import contextlib
 import termios
 from typing import Any
 
@@ -17,6 +18,7 @@ _OUTPUT, _INPUT = 0x03E8, 0x07D0  # first register of each block
 _NUM_REGISTERS = 3  # two bytes each, the lower byte number first on the wire
 # Function 3 reads the input block as function 4 does, on older firmware too.
 _READ_FUNCTION = 3
+_SILENCE = 0.1  # [s] after which no late answer is on its way any more
 
 
 class ModbusLink(Link):
@@ -78,12 +80,23 @@ class ModbusLink(Link):
         try:
             return getattr(self._instrument, method)(*args, **options)
         except minimalmodbus.InvalidResponseError as error:
+            self._drain()
             raise DeviceError(
                 f"The gripper on '{self._device}' answers with what is not Modbus: {error}"
             ) from error
         # Flushing a port that was unplugged raises termios.error, which is no OSError.
         except (OSError, termios.error) as error:
+            self._drain()
             raise DeviceTimeoutError(
                 f"The gripper on '{self._device}' did not answer within {self._timeout} s"
                 f" ({error}). Is it powered, and slave {_SLAVE} at {_BAUD_RATE} baud?"
             ) from error
+
+    def _drain(self) -> None:
+        """Let late answers pass, which would be taken for those to the next question."""
+        with contextlib.suppress(OSError, termios.error):  # the port is gone
+            port = self._instrument.serial
+            port.timeout = _SILENCE
+            while port.read(256):
+                pass
+            port.timeout = self._timeout

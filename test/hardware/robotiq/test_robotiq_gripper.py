@@ -2,12 +2,13 @@
 
 import contextlib
 import logging
+import statistics
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from robotiq_rig import RATE, MakeRig, Rig
+from robotiq_rig import MakeRig, Rig
 
 from equigrasp.devices.arm import MotionState
 from equigrasp.errors import CommandRejectedError, DeviceError, DeviceTimeoutError
@@ -85,12 +86,16 @@ def test_an_object_between_the_fingers_is_felt(rig: Rig) -> None:
     assert state.width == pytest.approx(0.03, abs=0.0002)
 
 
-def test_the_measured_speed_is_that_of_the_fingers(rig: Rig) -> None:
+def test_the_measured_speed_is_that_of_the_fingers(make_rig: MakeRig) -> None:
+    rig = make_rig(rate=1.0)
+    rig.activate()
+    rig.driver.connect()
     rig.driver.start_move(0.085, 0.02, 40.0)
-    deadline = time.monotonic() + 0.15
+    deadline, speeds = time.monotonic() + 0.5, []
     while time.monotonic() < deadline:
-        speed = rig.driver.state().speed
-    assert speed == pytest.approx(0.02 * RATE, rel=0.35)
+        speeds.append(rig.driver.state().speed)
+    assert statistics.median(speeds) == pytest.approx(0.02, rel=0.35)
+    rig.clock.skip(10.0)
     rig.wait()
     time.sleep(0.2)
     assert rig.driver.state().speed == 0.0
