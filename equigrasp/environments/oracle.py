@@ -11,7 +11,7 @@ from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.grasp_height import grasp_height
-from equigrasp.perception.grasp_rating import rate_grasp, rate_pads, sample_pads
+from equigrasp.perception.grasp_rating import rate_grasps, rate_pads, sample_pads
 from equigrasp.perception.observation import Observation
 
 _SEARCH_RADIUS_PX = 8  # candidates lie this near an object's centre
@@ -159,24 +159,25 @@ class Oracle:
     ) -> ScoredGrasp | None:
         config, workspace = self.config, observation.workspace
         theta = bin_to_angle(rotation_bin, config.num_rotations)
-        height = grasp_height(
-            observation.heightmap,
-            row,
-            col,
-            theta,
-            pixel_size=workspace.pixel_size,
-            finger_depth=config.finger_depth,
-            width=config.width,
-            border_px=workspace.border_px,
-            edge_depth=config.edge_depth,
-            wall_depth=config.wall_depth,
+        height = float(
+            grasp_height(
+                observation.heightmap,
+                row,
+                col,
+                theta,
+                pixel_size=workspace.pixel_size,
+                finger_depth=config.finger_depth,
+                width=config.width,
+                border_px=workspace.border_px,
+                edge_depth=config.edge_depth,
+                wall_depth=config.wall_depth,
+            )
         )
         if height < _HEIGHT_RULE_FLOOR:  # nothing in the way: reach as low as the floor allows
             height = self.config.lowest
-        score = rate_grasp(
+        (score,) = rate_grasps(
             observation.heightmap,
-            row,
-            col,
+            np.array([[row, col]]),
             theta,
             pixel_size=workspace.pixel_size,
             height=height,

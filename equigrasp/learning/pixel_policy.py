@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from equigrasp.geometry.actions import GraspAction, PixelGrasp
 from equigrasp.geometry.angles import bin_to_angle
@@ -21,7 +22,7 @@ from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.weight_store import fill_parameters
 from equigrasp.perception.grasp_height import grasp_height
-from equigrasp.perception.grasp_rating import rate_grasp
+from equigrasp.perception.grasp_rating import rate_grasps
 from equigrasp.perception.grasp_width import grasp_width
 from equigrasp.perception.observation import Observation
 
@@ -205,27 +206,29 @@ class PixelPolicy(ABC):
         rotation_values = self._rotation_values(image, pixels)
         yaws = np.argsort(-rotation_values, axis=1, kind="stable")[:, :_NUM_YAWS]
         values = np.take_along_axis(rotation_values, yaws, axis=1)
-        scores = [
-            [self._script_score(observation, PixelGrasp(int(r), int(c), int(k))) for k in bins]
-            for (r, c), bins in zip(pixels, yaws, strict=True)
-        ]
-        total = values + self._config.script_weight * np.array(scores)
+        candidates = np.repeat(pixels, yaws.shape[1], axis=0)
+        scores = self._script_scores(observation, candidates, yaws.ravel()).reshape(yaws.shape)
+        total = values + self._config.script_weight * scores
         i, j = sample_index(boltzmann_probabilities(total, temperature), rng)
         row, col = (int(p) - border for p in pixels[i])
         return Selection(row, col, int(yaws[i, j]), float(values[i, j]), q_map, rotation_values[i])
 
-    def _script_score(self, observation: Observation, pixel: PixelGrasp) -> float:
-        grasp, workspace = self._to_grasp(observation, pixel), observation.workspace
-        score = rate_grasp(
+    def _script_scores(
+        self, observation: Observation, pixels: np.ndarray, rotation_bins: np.ndarray
+    ) -> np.ndarray:
+        """Return the script's scores of grasps at heightmap pixels (K, 2), shape (K,)."""
+        theta = np.array([bin_to_angle(k, self._num_rotations) for k in rotation_bins.tolist()])
+        rows, cols = pixels.T
+        height, width = self._height_and_width(observation, rows, cols, theta)
+        scores = rate_grasps(
             observation.heightmap,
-            pixel.row,
-            pixel.col,
-            grasp.theta,
-            pixel_size=workspace.pixel_size,
-            height=grasp.z - workspace.floor_z,
-            width=grasp.width,
+            pixels,
+            theta,
+            pixel_size=observation.workspace.pixel_size,
+            height=height,
+            width=width,
         )
-        return _NO_HOLD_SCORE if score is None else max(_NO_HOLD_SCORE, score)
+        return np.array([_NO_HOLD_SCORE if s is None else max(_NO_HOLD_SCORE, s) for s in scores])
 
     def _select_uniformly(self, mask: np.ndarray, rng: np.random.Generator) -> Selection:
         row, col = sample_index(mask / mask.sum(), rng)
@@ -253,9 +256,16 @@ class PixelPolicy(ABC):
         workspace = observation.workspace
         x, y = workspace.pixel_to_xy(pixel.row, pixel.col)
         theta = bin_to_angle(pixel.rotation_bin, self._num_rotations)
-        config = self._config
-        where = observation.heightmap, pixel.row, pixel.col, theta
-        width = config.width
+        height, width = self._height_and_width(observation, pixel.row, pixel.col, theta)
+        return GraspAction(x, y, workspace.floor_z + float(height), theta, float(width))
+
+    def _height_and_width(
+        self, observation: Observation, row: ArrayLike, col: ArrayLike, theta: ArrayLike
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return TCP heights above the floor and openings, shape (...,) each [m]."""
+        config, workspace = self._config, observation.workspace
+        where = observation.heightmap, row, col, theta
+        width = np.asarray(config.width)
         if config.min_width:
             width = grasp_width(
                 *where,
@@ -273,4 +283,4 @@ class PixelPolicy(ABC):
             edge_depth=config.edge_depth,
             wall_depth=config.wall_depth,
         )
-        return GraspAction(x, y, workspace.floor_z + height, theta, width)
+        return height, width

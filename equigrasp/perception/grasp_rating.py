@@ -1,55 +1,52 @@
 """How good a grasp looks: what the fingers' pads would meet, by the heightmap alone."""
 
-import math
-
 import numpy as np
-from scipy.ndimage import map_coordinates
+from numpy.typing import ArrayLike
+
+from equigrasp.perception.grasp_height import sample_strip
 
 _HALF_ALONG_PX = 20  # samples each way in the opening direction: 62 mm
-_HALF_ACROSS_PX = 4  # samples each way across: 25 mm, a finger pad
+_ALONG = np.arange(-_HALF_ALONG_PX, _HALF_ALONG_PX + 1)
+_ACROSS = np.arange(-4, 5)  # 25 mm, a finger pad
 _PAD_RISE = 0.006  # [m] above the TCP where a pad's lower edge takes hold
 _GOOD_DEPTH = 0.025  # [m] of pad over object beyond which more is no better
 _MIN_DEPTH = 0.006  # [m] with less the grasp is not worth a try
 _FINGER_SLACK_PX = 1  # left between object and finger on the way down
 
 
-def rate_grasp(
+def rate_grasps(
     heightmap: np.ndarray,
-    row: int,
-    col: int,
-    theta: float,
+    pixels: np.ndarray,
+    theta: ArrayLike,
     *,
     pixel_size: float,
-    height: float,
-    width: float,
-) -> float | None:
-    """Return a score, at most 3; None if nothing would be held.
+    height: ArrayLike,
+    width: ArrayLike,
+) -> list[float | None]:
+    """Return the scores of K grasps, at most 3 each; None where nothing would be held.
 
     A good grasp has both pads deep over one object, the object's sides square to the closing direction
     (antipodal), room where the fingers come down, and the object's middle between the pads.
 
     Args:
         heightmap: Heights above the floor, shape (S, S) [m].
-        row: Row of the grasp.
-        col: Column of the grasp.
-        theta: Yaw [rad]; at 0 the fingers open along rows.
+        pixels: Rows and columns of the grasps, shape (K, 2).
+        theta: Yaws, shape (K,) or () [rad]; at 0 the fingers open along rows.
         pixel_size: Side of a cell [m].
-        height: Of the TCP above the floor [m].
-        width: Opening of the fingers on the way down [m].
+        height: Of the TCP above the floor, shape (K,) or () [m].
+        width: Openings of the fingers on the way down, shape (K,) or () [m].
     """
-    strip = sample_pads(heightmap, np.array([[row, col]]), theta)[0]
-    return rate_pads(strip, height, width / 2.0 / pixel_size)
+    strips = sample_pads(heightmap, pixels, theta)
+    heights, widths = (np.broadcast_to(v, len(strips)) for v in (height, width))
+    return [
+        rate_pads(strip, h, w / 2.0 / pixel_size)
+        for strip, h, w in zip(strips, heights.tolist(), widths.tolist(), strict=True)
+    ]
 
 
-def sample_pads(heightmap: np.ndarray, pixels: np.ndarray, theta: float) -> np.ndarray:
+def sample_pads(heightmap: np.ndarray, pixels: np.ndarray, theta: ArrayLike) -> np.ndarray:
     """Return heights (K, U, V) [m] about pixels (K, 2): opening direction by pad width."""
-    along = np.arange(-_HALF_ALONG_PX, _HALF_ALONG_PX + 1, dtype=float)
-    across = np.arange(-_HALF_ACROSS_PX, _HALF_ACROSS_PX + 1, dtype=float)
-    u, v = np.meshgrid(along, across, indexing="ij")
-    cos, sin = math.cos(theta), math.sin(theta)
-    rows = pixels[:, 0, None, None] + u * cos - v * sin
-    cols = pixels[:, 1, None, None] + u * sin + v * cos
-    return np.asarray(map_coordinates(heightmap, [rows, cols], order=1, mode="nearest"))
+    return sample_strip(heightmap, pixels[:, 0], pixels[:, 1], theta, _ALONG, _ACROSS)
 
 
 def rate_pads(strip: np.ndarray, height: float, opening_px: float) -> float | None:

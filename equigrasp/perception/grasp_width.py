@@ -1,8 +1,7 @@
-"""How far the fingers of a top-down grasp open, from the heights about it."""
-
-import math
+"""How far the fingers of top-down grasps open, from the heights about it."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from equigrasp.geometry.four_bar import tip_rise
 from equigrasp.perception.grasp_height import FINGER_THICKNESS, sample_strip, unhindered_height
@@ -17,25 +16,25 @@ _NUM_STRAY = 3  # highest samples left out: single wild pixels
 
 def grasp_width(
     heightmap: np.ndarray,
-    row: int,
-    col: int,
-    theta: float,
+    row: ArrayLike,
+    col: ArrayLike,
+    theta: ArrayLike,
     *,
     pixel_size: float,
     finger_depth: float,
     min_width: float,
     max_width: float,
-) -> float:
-    """Return the widest opening [m] with which the fingertips come down beside everything.
+) -> np.ndarray:
+    """Return the widest openings with which the fingertips come down beside everything, (...,) [m].
 
     Where none is clear, it is the one with which they get deepest. A neighbour or a
     wall under an opened finger is what often spoils a good policy's grasps (docs/methods/asr.md).
 
     Args:
         heightmap: Heights above the floor, shape (S, S) [m].
-        row: Row of the grasp.
-        col: Column of the grasp.
-        theta: Yaw [rad]; at 0 the fingers open along rows.
+        row: Rows of the grasps, shape (...,), () for one.
+        col: Columns, shape (...,).
+        theta: Yaws, shape (...,) [rad]; at 0 the fingers open along rows.
         pixel_size: Side of a cell [m].
         finger_depth: How far the pads reach over an object's top [m].
         min_width: Smallest opening [m].
@@ -46,15 +45,21 @@ def grasp_width(
     along = np.arange(0.0, reach / pixel_size, 0.5)
     across = np.arange(-_HALF_ACROSS_PX, _HALF_ACROSS_PX + 1)
     sides = [sample_strip(heightmap, row, col, theta, s * along, across) for s in (-1.0, 1.0)]
-    best_width, best_height = max_width, math.inf
+    best_width, best_height = np.full(height.shape, max_width), np.full(height.shape, np.inf)
     for width in np.append(np.arange(max_width, min_width, -_STEP), min_width):
         first = (width / 2.0 - _INNER_SLACK) / pixel_size
         last = (width / 2.0 + FINGER_THICKNESS + _OUTER_SLACK) / pixel_size
         is_under = (along >= first) & (along <= last)
-        top = max(float(np.sort(s[is_under], axis=None)[-1 - _NUM_STRAY]) for s in sides)
-        lowest = max(height, top + _CLEARANCE - tip_rise(width))
-        if lowest < best_height - _NOTICEABLE:
-            best_width, best_height = float(width), lowest
-        if lowest == height:
+        top = np.maximum(*(_top(side[..., is_under, :]) for side in sides))
+        lowest = np.maximum(height, top + _CLEARANCE - tip_rise(width))
+        is_better = lowest < best_height - _NOTICEABLE
+        best_width = np.where(is_better, width, best_width)
+        best_height = np.where(is_better, lowest, best_height)
+        if (best_height <= height + _NOTICEABLE).all():  # no smaller one is better
             break
     return best_width
+
+
+def _top(samples: np.ndarray) -> np.ndarray:
+    highest = np.sort(samples.reshape(*samples.shape[:-2], -1), axis=-1)
+    return np.asarray(highest[..., -1 - _NUM_STRAY])

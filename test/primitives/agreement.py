@@ -142,10 +142,10 @@ class Campaign:
         rows, cols = np.nonzero(inner > 0.005)
         i = self._rng.integers(len(rows))
         row, col, theta = int(rows[i]), int(cols[i]), float(self._rng.uniform(0.0, np.pi))
-        height = grasp_height(
+        height = float(grasp_height(
             heightmap, row, col, theta, pixel_size=tray.pixel_size, finger_depth=0.04, width=0.085,
             border_px=tray.border_px, edge_depth=0.01, wall_depth=0.008,
-        )  # fmt: skip
+        ))  # fmt: skip
         return GraspAction(*tray.pixel_to_xy(row, col), tray.floor_z + height, theta, 0.085)
 
     def _judge(self, number: int, policy: str, grasp: GraspAction) -> Judged:
