@@ -5,6 +5,7 @@ import pytest
 
 from equigrasp.geometry.four_bar import tip_rise
 from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.grasp_rating import rate_grasps
 from equigrasp.perception.grasp_width import grasp_width
 
 PIXEL = 0.003125  # [m]
@@ -92,3 +93,39 @@ def test_tips_that_hang_lower_keep_their_distance() -> None:
     heightmap = np.full((128, 128), 0.05, np.float32)
     open_tips = _height(heightmap, 0.085) + tip_rise(0.085)
     assert _height(heightmap, 0.05) + tip_rise(0.05) == pytest.approx(open_tips)
+
+
+def test_many_grasps_at_once_are_as_one_by_one(rng: np.random.Generator) -> None:
+    blocks = rng.uniform(0.03, 0.08, (16, 16)) * (rng.random((16, 16)) < 0.2)
+    heightmap = np.kron(blocks, np.ones((8, 8))).astype(np.float32)
+    pixels = 8 * np.argwhere(blocks > 0.0)[:30] + rng.integers(2, 6, (30, 2))
+    thetas = rng.uniform(0.0, np.pi, 30)
+    widths = grasp_width(
+        heightmap, *pixels.T, thetas,
+        pixel_size=PIXEL, finger_depth=0.04, min_width=0.035, max_width=0.085,
+    )  # fmt: skip
+    heights = _heights(heightmap, pixels, thetas, widths)
+    scores = rate_grasps(heightmap, pixels, thetas, pixel_size=PIXEL, height=heights, width=widths)
+    assert len(np.unique(widths)) > 3
+    assert 3 < sum(score is None for score in scores) < 27
+    for k, (pixel, theta) in enumerate(zip(pixels, thetas, strict=True)):
+        width = grasp_width(
+            heightmap, *pixel, theta,
+            pixel_size=PIXEL, finger_depth=0.04, min_width=0.035, max_width=0.085,
+        )  # fmt: skip
+        height = _heights(heightmap, pixel, theta, width)
+        (score,) = rate_grasps(
+            heightmap, pixel[None], theta, pixel_size=PIXEL, height=height, width=width
+        )
+        assert width == widths[k]
+        assert height == pytest.approx(heights[k])
+        assert score == (None if scores[k] is None else pytest.approx(scores[k], abs=1e-4))
+
+
+def _heights(
+    heightmap: np.ndarray, pixels: np.ndarray, theta: np.ndarray, width: np.ndarray
+) -> np.ndarray:
+    return grasp_height(
+        heightmap, *pixels.T, theta, pixel_size=PIXEL, finger_depth=0.04, width=width,
+        border_px=16, edge_depth=0.01, wall_depth=0.008,
+    )  # fmt: skip
