@@ -32,13 +32,14 @@ def sample_index(probabilities: np.ndarray, rng: np.random.Generator) -> tuple[i
     return tuple(int(i) for i in np.unravel_index(flat, probabilities.shape))
 
 
-def spread_maxima(values: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
-    """Return rows and columns, at most (count, 2), of the highest entries, best first, none beside another.
+def spread_maxima(values: np.ndarray, mask: np.ndarray, count: int, radius: int = 1) -> np.ndarray:
+    """Return rows and columns, at most (count, 2), of the highest entries apart, best first.
 
     Args:
         values: Shape (A, A).
         mask: Same shape, True where an entry is allowed.
         count: How many at most.
+        radius: Rows and columns about an entry that stay free of others.
     """
     left = np.where(mask, values, -np.inf)
     found: list[tuple[int, int]] = []
@@ -47,7 +48,8 @@ def spread_maxima(values: np.ndarray, mask: np.ndarray, count: int) -> np.ndarra
         if left[row, col] == -np.inf:
             break
         found.append((row, col))
-        left[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = -np.inf
+        rows = slice(max(0, row - radius), row + radius + 1)
+        left[rows, max(0, col - radius) : col + radius + 1] = -np.inf
     return np.array(found, dtype=int).reshape(-1, 2)
 
 

@@ -28,6 +28,7 @@ from equigrasp.perception.observation import Observation
 
 _BEST_TEMPERATURE = 1e-9  # all but the best of float32 values get no weight
 _NUM_PIXELS, _NUM_YAWS = 12, 2  # the best of them that a script rates; yaws at each pixel
+_SPREAD_PER_FAILURE = 2  # pixels by which these stand further apart: not all on what always fails
 _NO_HOLD_SCORE = -0.5  # of the script, where nothing would be held, and at least
 
 
@@ -121,8 +122,8 @@ class PixelPolicy(ABC):
             observation: What the camera saw.
             rng: All randomness of the choice.
             mode: `random` (uniform over pixels near objects and over yaws), `train` or `greedy`.
-            num_consecutive_failures: Raises the temperature as configured, so that a grasp which
-                failed is not repeated for ever.
+            num_consecutive_failures: Raises the temperature as configured and spreads what the
+                script rates, so that a grasp which failed is not repeated for ever.
 
         Raises:
             EmptyWorkspaceError: if there is nothing to grasp.
@@ -137,7 +138,10 @@ class PixelPolicy(ABC):
                 heightmap = observation.heightmap[None, None].astype(np.float32)
                 image = torch.from_numpy(heightmap).to(self._device)
                 if self._config.script_weight:
-                    selection = self._select_rated(observation, image, mask, temperature, rng)
+                    radius = 1 + _SPREAD_PER_FAILURE * num_consecutive_failures
+                    selection = self._select_rated(
+                        observation, image, mask, radius, temperature, rng
+                    )
                 else:
                     selection = self._select(image, mask, temperature, rng)
         border = observation.workspace.border_px
@@ -196,13 +200,14 @@ class PixelPolicy(ABC):
         observation: Observation,
         image: torch.Tensor,
         mask: np.ndarray,
+        radius: int,
         temperature: float,
         rng: np.random.Generator,
     ) -> Selection:
         """Choose among the best pixels' best yaws by their values and the script's scores."""
         border = observation.workspace.border_px
         q_map = self._q_map(image, border)
-        pixels = spread_maxima(q_map, mask, _NUM_PIXELS) + border
+        pixels = spread_maxima(q_map, mask, _NUM_PIXELS, radius) + border
         rotation_values = self._rotation_values(image, pixels)
         yaws = np.argsort(-rotation_values, axis=1, kind="stable")[:, :_NUM_YAWS]
         values = np.take_along_axis(rotation_values, yaws, axis=1)

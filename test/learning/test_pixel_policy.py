@@ -132,6 +132,7 @@ def test_maxima_are_the_highest_allowed_entries_that_do_not_touch() -> None:
     mask[0, 0] = False
     assert spread_maxima(values, mask, 2).tolist() == [[0, 1], [0, 3]]
     assert spread_maxima(values, mask, 9).tolist() == [[0, 1], [0, 3], [2, 1], [2, 3]]
+    assert spread_maxima(values, mask, 9, radius=2).tolist() == [[0, 1]]
     assert spread_maxima(values, np.zeros(values.shape, bool), 9).shape == (0, 2)
 
 
