@@ -154,6 +154,20 @@ def test_the_script_outweighs_a_yaw_that_the_networks_like_a_little_better(
     assert chosen(0.01) == (4, 0.9)
 
 
+def test_after_failures_the_script_rates_grasps_of_other_objects_too(workspace: Workspace) -> None:
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[30:62, 30:62] = 0.06  # 100 mm by 100 mm: too wide, but all that is rated at first
+    heightmap[90:94, 40:76] = 0.05  # a bar that the fingers hold
+    observation, policy = Observation(heightmap, workspace), _policy(script_weight=0.1)
+
+    def row(num_failures: int) -> int:
+        rng = np.random.default_rng(0)
+        return policy.choose(observation, rng, "greedy", num_failures).pixel.row
+
+    assert 30 <= row(0) < 62
+    assert 88 <= row(5) < 96
+
+
 def test_the_script_s_weight_is_not_negative() -> None:
     with pytest.raises(ConfigError, match="script_weight"):
         ActingConfig(script_weight=-0.1)
