@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
-from equigrasp.experiments.run_folder import RunFolder
+from equigrasp.experiments.run_folder import LABELS, RunFolder
 from equigrasp.experiments.scripted_labels import Label, ScriptedLabels
 from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.seeding import derive_seed
@@ -21,7 +21,6 @@ from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.stereo_noise import add_stereo_noise
 
-LABELS = "labels"  # the argument of a run folder that tells its log holds labels, not attempts
 _NUM_OBJECTS = 15  # dropped into an empty tray
 _STAY_SHARE = 0.5  # of the bad choices take nothing away: the policy must look again
 _TIME_TO_SETTLE = 0.3  # [s] for what leaned on an object that was taken away

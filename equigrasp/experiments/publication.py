@@ -22,7 +22,7 @@ from equigrasp.experiments.evaluation_folder import read_attempts
 from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.experiments.model_card import Evaluation, Model, card_text, draw_failures
 from equigrasp.experiments.pictures import draw_learning_curve
-from equigrasp.experiments.pretraining import LABELS, logged_labels
+from equigrasp.experiments.pretraining import logged_labels
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.learning.trained_weights import (
     PROBE,
@@ -93,7 +93,7 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
     run = RunFolder(order.run)
     rows = read_metrics(run.metrics)
     values = read_yaml(run.config) if run.config.is_file() else {}
-    is_pretrained = LABELS in values.get("arguments", {})
+    is_pretrained = run.holds_labels()
     if not values or not (rows or is_pretrained):
         raise ConfigError(f"'{run.path}' holds no run with attempts: no rows in {run.metrics}.")
     weights = order.weights or run.newest_weights()

@@ -25,10 +25,15 @@ def write_report(folder: Path) -> Path:
     """Draw a run's curve and decisions, write `report.md`, and return its path.
 
     Raises:
-        ConfigError: if the folder holds no attempts.
+        ConfigError: if the folder holds no attempts, but a script's labels or nothing.
     """
     run = RunFolder(folder)
     rows = read_metrics(run.metrics)
+    if run.holds_labels():
+        raise ConfigError(
+            f"'{folder}' holds labels by a script, of which there is no curve to draw; "
+            "`equigrasp publish` writes a card of the weights that learned from them."
+        )
     if not rows or not run.config.is_file():
         raise ConfigError(f"'{folder}' holds no run with attempts: no rows in {run.metrics}.")
     arguments = read_yaml(run.config)["arguments"]

@@ -11,6 +11,8 @@ from equigrasp.config import read_yaml, to_mapping
 from equigrasp.errors import ConfigError
 from equigrasp.paths import share_dir
 
+LABELS = "labels"  # the argument that tells whose labels the log holds in the place of attempts
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -37,6 +39,10 @@ class RunFolder:
     def weights(self) -> Path:
         """Folder of policy weights."""
         return self.path / "weights"
+
+    def holds_labels(self) -> bool:
+        """Tell whether `equigrasp pretrain` made it: its log holds labels, not attempts."""
+        return self.config.is_file() and LABELS in read_yaml(self.config).get("arguments", {})
 
     def newest_weights(self) -> Path:
         """Return the newest weight file; raise `ConfigError` if there is none.

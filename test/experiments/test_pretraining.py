@@ -183,3 +183,11 @@ def test_no_scenes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["pretrain", "--scenes", "0"])
     assert "must be at least 1, found 0" in capsys.readouterr().err
+
+
+def test_a_report_of_labels_says_that_there_is_no_curve(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    RunFolder(tmp_path).begin(ARGUMENTS | {"labels": "script"}, load_method("asr_tiny")[1], None)
+    assert main(["report", str(tmp_path)]) == 1
+    assert "holds labels by a script, of which there is no curve" in capsys.readouterr().err
