@@ -97,6 +97,7 @@ class ModbusLink(Link):
         with contextlib.suppress(OSError, termios.error):  # the port is gone
             port = self._instrument.serial
             port.timeout = _SILENCE
-            while port.read(256):
-                pass
+            for _ in range(2):  # a line that never falls silent holds nobody up
+                if not port.read(256):
+                    break
             port.timeout = self._timeout

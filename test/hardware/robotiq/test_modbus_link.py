@@ -5,6 +5,7 @@ import select
 import sys
 import termios
 import threading
+import time
 import tty
 from collections.abc import Iterator
 
@@ -32,8 +33,8 @@ class Line:
         self.link = ModbusLink(os.ttyname(self.near), timeout=0.1)
         self.link.open()
 
-    def answer(self, answer: bytes, request_length: int) -> "list[bytes]":
-        """Give one answer to the next request, and note the request."""
+    def answer(self, answer: bytes, request_length: int, delay: float = 0.0) -> "list[bytes]":
+        """Give one answer to the next request after `delay` [s], and note the request."""
         requests: list[bytes] = []
 
         def run() -> None:
@@ -41,6 +42,7 @@ class Line:
             while len(request) < request_length and select.select([self.far], [], [], 1.0)[0]:
                 request += os.read(self.far, 64)
             requests.append(request)
+            time.sleep(delay)
             os.write(self.far, answer)
 
         self.thread = threading.Thread(target=run)
@@ -95,6 +97,37 @@ def test_silence_is_told(line: Line) -> None:
     line.answer(b"", len(READ))
     with pytest.raises(DeviceTimeoutError, match=r"did not answer within 0\.1 s"):
         line.link.read()
+
+
+def test_a_late_answer_does_not_meet_the_next_question(line: Line) -> None:
+    late = threading.Timer(0.12, os.write, (line.far, WRITTEN))
+    line.answer(b"", len(READ))
+    late.start()
+    with pytest.raises(DeviceTimeoutError):
+        line.link.read()
+    line.thread.join()
+    line.answer(GRASPED, len(READ), delay=0.05)  # time enough for the late one to come first
+    assert line.link.read().position == 189
+    late.join()
+
+
+def test_a_line_that_never_falls_silent_holds_nobody_up(line: Line) -> None:
+    has_ended = threading.Event()
+
+    def babble() -> None:
+        while not has_ended.wait(0.001):
+            if select.select([], [line.far], [], 0.0)[1]:
+                os.write(line.far, b"U" * 64)
+
+    line.thread = threading.Thread(target=babble)
+    line.thread.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(DeviceError, match="is not Modbus"):
+            line.link.read()
+        assert time.monotonic() - began < 1.0
+    finally:
+        has_ended.set()
 
 
 def test_a_port_belongs_to_one_link(line: Line) -> None:
