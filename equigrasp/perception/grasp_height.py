@@ -100,6 +100,10 @@ def sample_strip(
     return np.asarray(map_coordinates(heightmap, coordinates, order=1, mode="nearest"))
 
 
+def sort_samples(samples: np.ndarray) -> np.ndarray:
+    """Return samples (..., U, V) by height, lowest first, shape (..., U V)."""
+    return np.sort(samples.reshape(*samples.shape[:-2], -1), axis=-1)
+
+
 def _top(samples: np.ndarray) -> np.ndarray:
-    highest = np.sort(samples.reshape(*samples.shape[:-2], -1), axis=-1)
-    return np.asarray(highest[..., -12:-2].mean(axis=-1))
+    return np.asarray(sort_samples(samples)[..., -12:-2].mean(axis=-1))

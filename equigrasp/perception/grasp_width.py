@@ -4,7 +4,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equigrasp.geometry.four_bar import tip_rise
-from equigrasp.perception.grasp_height import FINGER_THICKNESS, sample_strip, unhindered_height
+from equigrasp.perception.grasp_height import (
+    FINGER_THICKNESS,
+    sample_strip,
+    sort_samples,
+    unhindered_height,
+)
 
 _STEP = 0.005  # [m] between openings
 _INNER_SLACK, _OUTER_SLACK = 0.005, 0.003  # [m] about a finger that comes down
@@ -50,7 +55,8 @@ def grasp_width(
         first = (width / 2.0 - _INNER_SLACK) / pixel_size
         last = (width / 2.0 + FINGER_THICKNESS + _OUTER_SLACK) / pixel_size
         is_under = (along >= first) & (along <= last)
-        top = np.maximum(*(_top(side[..., is_under, :]) for side in sides))
+        highest = (sort_samples(s[..., is_under, :])[..., -1 - _NUM_STRAY] for s in sides)
+        top = np.maximum(*highest)
         lowest = np.maximum(height, top + _CLEARANCE - tip_rise(width))
         is_better = lowest < best_height - _NOTICEABLE
         best_width = np.where(is_better, width, best_width)
@@ -58,8 +64,3 @@ def grasp_width(
         if (best_height <= height + _NOTICEABLE).all():  # no smaller one is better
             break
     return best_width
-
-
-def _top(samples: np.ndarray) -> np.ndarray:
-    highest = np.sort(samples.reshape(*samples.shape[:-2], -1), axis=-1)
-    return np.asarray(highest[..., -1 - _NUM_STRAY])
