@@ -50,8 +50,8 @@ class World(ABC):
         """Take an object out of the world."""
 
     @abstractmethod
-    def is_held(self, handle: int) -> bool:
-        """Tell whether both fingers touch the object and it touches nothing else but them."""
+    def held_objects(self) -> list[int]:
+        """Return the handles of what hangs between the fingers: an object, or several at once."""
 
     @abstractmethod
     def snapshot(self) -> int:

@@ -83,7 +83,7 @@ class GraspEpisode:
         if self.is_terminal or self.is_truncated:
             raise PerceptionError("The episode has ended; call reset() first.")
         outcome = self._pick.execute(grasp, self.workspace, None)
-        held = [o.handle for o in self._world.objects() if self._world.is_held(o.handle)]
+        held = self._world.held_objects()
         self.num_disagreements += int(bool(held) != outcome.is_success)
         for handle in held:
             self._world.remove_object(handle)

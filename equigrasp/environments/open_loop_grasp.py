@@ -123,5 +123,5 @@ def attend(world: World, workspaces: tuple[Workspace, ...]) -> None:
         # What flies or hangs higher may still come down in a tray.
         return float(position[2]) < 0.12
 
-    if not any(world.is_held(thing.handle) for thing in world.objects()):
+    if not world.held_objects():
         return_stray(world, workspaces, workspaces[0], has_come_down)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from virtual_ur5 import NEEDS_UR_RTDE, virtual_ur5
+from virtual_ur5 import NEEDS_UR_RTDE, RobotClock, virtual_ur5
 
 from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory, MotionState
@@ -28,27 +28,6 @@ from equigrasp.virtual.realsense.frame_server import FrameServer
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
 from equigrasp.virtual.robotiq.modbus_slave import VirtualModbusSlave
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer
-from equigrasp.virtual.ur.ur_controller import UrController
-
-
-class RobotClock:
-    """The time of a virtual robot, which runs by itself."""
-
-    def __init__(self, controller: UrController) -> None:
-        self._controller = controller
-
-    def now(self) -> float:
-        return self._controller.state.timestamp
-
-    stamp = now
-
-    def pause(self) -> None:
-        time.sleep(0.002)
-
-    def sleep(self, duration: float) -> None:
-        end = self.now() + duration
-        while self.now() < end:
-            self.pause()
 
 
 @dataclass
@@ -77,7 +56,7 @@ def _rtde() -> Iterator[Devices]:
     """The UR5 driver on a virtual controller; gripper and camera are fakes."""
     pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
     with virtual_ur5() as robot:
-        clock = RobotClock(robot.controller)
+        clock = RobotClock(robot)
         gripper = FakeGripper(load_config(GripperConfig, "grippers", "robotiq_2f_85"), clock)
         arm = UrArm(load_config(ArmConfig, "arms", "ur5"), robot.config)
         yield Devices(arm, gripper, FakeCamera(clock), clock)

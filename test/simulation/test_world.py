@@ -174,3 +174,25 @@ def test_depth_noise_is_millimetres_and_seeded() -> None:
             assert most / 6 < error.std() < most
         with pytest.raises(ConfigError, match="none, realsense"):
             BulletCamera(dataclasses.replace(config, depth_noise="foggy"), simulation.physics, 0)
+
+
+def test_two_objects_gripped_at_once_are_both_held() -> None:
+    with make_simulated_cell("ur5", object_set="household", seed=0) as simulation:
+        world, physics, gripper = simulation.world, simulation.physics, simulation.cell.gripper
+        simulation.cell.arm.connect()
+        gripper.connect()
+        physics.client.setGravity(0.0, 0.0, 0.0)  # they stay between the fingers until these close
+        for name, y in (("cube_3", 0.0915), ("cube_7", 0.1265)):
+            world.place_object(
+                name, Transform(np.array([0.237, y, 0.22]), np.array([0, 0, 0, 1.0]))
+            )
+        assert world.held_objects() == []
+        gripper.start_move(0.0, 0.1, 40.0)
+        physics.sleep(0.6)
+        physics.client.setGravity(0.0, 0.0, -9.81)
+        physics.sleep(0.5)
+        assert world.held_objects() == sorted(thing.handle for thing in world.objects())
+        assert len(world.held_objects()) == 2
+        world.remove_object(world.held_objects()[0])
+        physics.sleep(0.5)  # the other one falls
+        assert world.held_objects() == []

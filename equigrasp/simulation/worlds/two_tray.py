@@ -87,14 +87,27 @@ class TwoTrayWorld(World):
             del self._names[handle]
             self._resting.wake_all()  # also what lay on it
 
-    def is_held(self, handle: int) -> bool:
+    def held_objects(self) -> list[int]:
+        """Return what both fingertips touch, with all that it touches, if that is objects alone."""
+        links = self._robot.links
+        tips = [links[f"robotiq_85_{side}_finger_tip_link"] for side in ("left", "right")]
         with self._physics.lock:
-            contacts = self._physics.client.getContactPoints(bodyA=handle)
-        links = {c[4] for c in contacts if c[2] == self._robot.body}
-        fingers = {
-            self._robot.links[f"robotiq_85_{side}_finger_tip_link"] for side in ("left", "right")
-        }
-        return fingers <= links and all(c[2] == self._robot.body for c in contacts)
+            ends = [self._touched(self._robot.body, tip) for tip in tips]
+            held: set[int] = set()
+            new = set().union(*ends)
+            while new:
+                if not new <= self._names.keys():
+                    return []
+                held |= new
+                touched = set().union(*(self._touched(handle) for handle in new))
+                new = touched - held - {self._robot.body}
+        return sorted(held) if all(ends) else []
+
+    def _touched(self, body: int, link: int | None = None) -> set[int]:
+        """Return the other bodies that a body, or one of its links, touches."""
+        of_link = {} if link is None else {"linkIndexA": link}
+        contacts = self._physics.client.getContactPoints(bodyA=body, **of_link)
+        return {contact[2] for contact in contacts} - {body}
 
     def name_below(self, points: np.ndarray) -> str | None:
         """Return the name of the object that most of some points see straight below them.
