@@ -9,6 +9,7 @@ from rclpy.executors import ExternalShutdownException, ShutdownException, Single
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+_LOOK_PERIOD = 0.1  # [s] between looks at whether it is over, where nothing happens
 _JOIN_TIMEOUT = 5.0  # [s]
 
 
@@ -20,15 +21,21 @@ def client_node(name: str) -> Iterator[Node]:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
 
+    is_over = threading.Event()
+
     def spin() -> None:
         with contextlib.suppress(ExternalShutdownException, ShutdownException):
-            executor.spin()
+            while not is_over.is_set():
+                executor.spin_once(_LOOK_PERIOD)
 
     spinner = threading.Thread(target=spin, daemon=True)
     spinner.start()
     try:
         yield node
     finally:
-        executor.shutdown(timeout_sec=1.0)
+        is_over.set()
         spinner.join(_JOIN_TIMEOUT)  # the interpreter must not end under a thread of DDS
+        executor.shutdown(
+            timeout_sec=1.0
+        )  # of an executor that spins, the thread would trip over it
         rclpy.try_shutdown()

@@ -10,7 +10,9 @@ import time
 from rclpy.node import Node
 from unique_identifier_msgs.msg import UUID
 
+from equigrasp.devices.clock import Clock
 from equigrasp.nodes import names, qos
+from equigrasp.nodes.ros_clock import Moment
 
 _PERIOD = 0.1  # [s] between heartbeats
 _LONGEST_STEP = 0.2  # [s] of silence counted between two looks
@@ -58,30 +60,43 @@ class Heartbeats:
 class CommanderWatch:
     """Tells whether the commander of one goal has fallen silent.
 
-    Time in which this process itself did not run is not the commander's silence.
+    Time in which this process itself did not run is not the commander's silence. In a simulation
+    that lags behind the wall clock, silence is counted in robot time: the way that an arm may go
+    unwatched stays the same.
 
     Args:
         heartbeats: What was heard.
         goal_id: The goal.
         timeout: Silence that is allowed [s].
         is_required: Whether a goal without any heartbeat counts as silent too.
+        clock: The robot's.
     """
 
     def __init__(
-        self, heartbeats: Heartbeats, goal_id: bytes, timeout: float, is_required: bool
+        self,
+        heartbeats: Heartbeats,
+        goal_id: bytes,
+        timeout: float,
+        is_required: bool,
+        clock: Clock,
     ) -> None:
         self._heartbeats = heartbeats
         self._goal_id = goal_id
         self._timeout = timeout
         self._is_required = is_required
+        self._clock = clock
         self._count = 0
         self._silence = 0.0
-        self._last = time.monotonic()
+        self._last = self._now()
 
     def is_silent(self) -> bool:
         """Answer; to be asked every few milliseconds."""
-        now, count = time.monotonic(), self._heartbeats.count(self._goal_id)
-        step, self._last = min(now - self._last, _LONGEST_STEP), now
+        now, count = self._now(), self._heartbeats.count(self._goal_id)
+        passed = (now.wall - self._last.wall, now.robot - self._last.robot)
+        step, self._last = min(*passed, _LONGEST_STEP), now
         self._silence = self._silence + step if count == self._count else 0.0
         self._count = count
         return (count > 0 or self._is_required) and self._silence > self._timeout
+
+    def _now(self) -> Moment:
+        return Moment(time.monotonic(), self._clock.now())

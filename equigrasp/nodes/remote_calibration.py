@@ -53,8 +53,8 @@ def remote_setup(
         clock, feed = RosClock(node), JointStateFeed(node)
         try:
             kinematics = Kinematics(arm_config, gripper_config)
-            arm = RemoteArm(node, arm_config, feed, clock.wake, kinematics.forward)
-            gripper = RemoteGripper(node, gripper_config, feed, clock.wake)
+            arm = RemoteArm(node, arm_config, feed, clock, kinematics.forward)
+            gripper = RemoteGripper(node, gripper_config, feed, clock)
             has_color = what == "hand-eye"
             camera = RemoteCamera(
                 node, clock, f"{camera_config.name}_optical_frame",

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -40,10 +39,11 @@ from equigrasp.nodes.conversions import (
 )
 from equigrasp.nodes.heartbeat import Heartbeat
 from equigrasp.nodes.remote_goal import RemoteGoal
+from equigrasp.nodes.ros_clock import RosClock
 from equigrasp.nodes.trajectory_messages import from_trajectory_result, to_trajectory_msg
 
-_STATE_TIMEOUT = 1.0  # [s] wall clock: joint states are never older
-_SETTLE_TIMEOUT = 1.0  # [s] wall clock between a goal's success and the joints being there
+_STATE_TIMEOUT = 1.0  # [s] joint states are never older
+_SETTLE_TIMEOUT = 1.0  # [s] between a goal's success and the joints being there
 _AT_REST = 0.05  # [rad/s] an arm whose motion was stopped is faster than this while it brakes
 _GRIP_SLACK = 0.002  # [m] fingers that moved on by more have lost what they stalled on
 
@@ -111,7 +111,7 @@ class RemoteArm(Arm):
         node: Who commands.
         config: Joints and limits.
         feed: Hears joint states.
-        wake: Called when there is news.
+        clock: Tells how old its states are, and is woken when there is news.
         forward: Returns `T_base_tcp` at joint positions; for controllers that report forces in the
             frame of the tool.
     """
@@ -121,20 +121,20 @@ class RemoteArm(Arm):
         node: Node,
         config: ArmConfig,
         feed: JointStateFeed,
-        wake: Callable[[], None],
+        clock: RosClock,
         forward: Callable[[np.ndarray], Transform],
     ) -> None:
         self._forward = forward
         self._config = config
-        self._wake = wake
+        self._clock = clock
         self._state: JointState | None = None
-        self._received = 0.0
+        self._received = clock.moment()
         self._goal: RemoteGoal | None = None
         self._target = np.zeros(0)
         self._settled: MotionStatus | None = None  # how the last motion ended, once that is sure
         self._heartbeat = Heartbeat(node)
         self._force: WrenchStamped | None = None
-        self._force_received = 0.0
+        self._force_received = clock.moment()
         self._speed_scaling = 1.0
         self._client = ActionClient(
             node, FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY,
@@ -164,7 +164,7 @@ class RemoteArm(Arm):
         self.stop()
 
     def joint_state(self) -> JointState:
-        state, age = self._state, time.monotonic() - self._received
+        state, age = self._state, self._clock.since(self._received)
         if state is None:
             raise NotConnectedError(f"No joint states of arm '{self._config.name}' so far.")
         if age > _STATE_TIMEOUT:
@@ -183,7 +183,7 @@ class RemoteArm(Arm):
         )
         self._target, self._settled = np.asarray(trajectory.positions)[-1], None
         self._goal = RemoteGoal(
-            self._client, goal, from_trajectory_result, self._wake, self._heartbeat.begin
+            self._client, goal, from_trajectory_result, self._clock, self._heartbeat.begin
         )
 
     def motion_status(self) -> MotionStatus:
@@ -207,7 +207,7 @@ class RemoteArm(Arm):
         assert self._goal is not None
         state = self.joint_state()
         error = np.abs(state.positions - self._target)
-        i, is_late = int(error.argmax()), time.monotonic() > self._goal.ended + _SETTLE_TIMEOUT
+        i, is_late = int(error.argmax()), self._clock.since(self._goal.ended) > _SETTLE_TIMEOUT
         if status.state is MotionState.SUCCEEDED and error[i] > self.limits.start_tolerance:
             if not is_late:
                 return MotionStatus(MotionState.MOVING)
@@ -225,7 +225,7 @@ class RemoteArm(Arm):
             self._goal.cancel()
 
     def tcp_force(self) -> np.ndarray | None:
-        message, age = self._force, time.monotonic() - self._force_received
+        message, age = self._force, self._clock.since(self._force_received)
         if message is None or age > _STATE_TIMEOUT:
             return None
         return from_wrench_msg(message, lambda: self._forward(self.joint_state().positions))
@@ -234,7 +234,7 @@ class RemoteArm(Arm):
         return self._speed_scaling
 
     def _on_wrench(self, message: WrenchStamped) -> None:
-        self._force, self._force_received = message, time.monotonic()
+        self._force, self._force_received = message, self._clock.moment()
 
     def _on_speed_scaling(self, message: Float64) -> None:
         self._speed_scaling = min(1.0, max(0.0, message.data / 100.0))
@@ -242,20 +242,20 @@ class RemoteArm(Arm):
     def _on_state(self, message: JointStateMsg) -> None:
         state = from_joint_state_msg(message, self.joint_names)
         if state is not None:
-            self._state, self._received = state, time.monotonic()
-            self._wake()
+            self._state, self._received = state, self._clock.moment()
+            self._clock.wake()
 
 
 class RemoteGripper(Gripper):
     """A gripper behind GripperCommand (openings in metres) and joint_states."""
 
     def __init__(
-        self, node: Node, config: GripperConfig, feed: JointStateFeed, wake: Callable[[], None]
+        self, node: Node, config: GripperConfig, feed: JointStateFeed, clock: RosClock
     ) -> None:
         self._config = config
-        self._wake = wake
+        self._clock = clock
         self._state: GripperState | None = None
-        self._received = 0.0
+        self._received = clock.moment()
         self._stalled_width = math.nan  # [m] where the fingers stalled last
         self._goal: RemoteGoal | None = None
         self._client = ActionClient(
@@ -284,7 +284,7 @@ class RemoteGripper(Gripper):
         self.stop()
 
     def state(self) -> GripperState:
-        state, age = self._state, time.monotonic() - self._received
+        state, age = self._state, self._clock.since(self._received)
         if state is None:
             raise NotConnectedError(f"No joint states of gripper '{self._config.name}' so far.")
         if age > _STATE_TIMEOUT:
@@ -296,7 +296,7 @@ class RemoteGripper(Gripper):
         self.limits.check(width, speed, force)
         goal = GripperCommand.Goal()
         goal.command.position, goal.command.max_effort = width, force
-        self._goal = RemoteGoal(self._client, goal, self._gripper_status, self._wake)
+        self._goal = RemoteGoal(self._client, goal, self._gripper_status, self._clock)
 
     def motion_status(self) -> MotionStatus:
         return MotionStatus(MotionState.IDLE) if self._goal is None else self._goal.status()
@@ -320,4 +320,4 @@ class RemoteGripper(Gripper):
                 speed = (width - last.width) / (state.stamp - last.stamp)
             is_stalled = abs(width - self._stalled_width) < _GRIP_SLACK
             self._state = GripperState(state.stamp, width, speed, is_stalled)
-            self._received = time.monotonic()
+            self._received = self._clock.moment()

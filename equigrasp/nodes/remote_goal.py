@@ -1,8 +1,6 @@
 """A goal at an action server, seen from the client."""
 
-import math
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +10,9 @@ from unique_identifier_msgs.msg import UUID
 from equigrasp.devices.arm import MotionState, MotionStatus, StopReason
 from equigrasp.nodes.action_client import ActionClient
 from equigrasp.nodes.awaited_result import AwaitedResult
+from equigrasp.nodes.ros_clock import RosClock
 
-_ANSWER_TIMEOUT = 2.0  # [s] wall clock: a controller answers a goal within this
+_ANSWER_TIMEOUT = 2.0  # [s] a controller answers a goal within this
 _REFUSED = (
     "the controller refused the goal; its log says why (is it active, are the joints its own?)"
 )
@@ -26,7 +25,7 @@ class RemoteGoal:
         client: Sends it.
         goal: What to do.
         on_result: Returns how it ended, by its result message and goal status.
-        wake: Called when there is news.
+        clock: Measures the wait for an answer, and is woken when there is news.
         before: Called with the goal's id before it is sent.
     """
 
@@ -35,18 +34,17 @@ class RemoteGoal:
         client: ActionClient,
         goal: Any,
         on_result: Callable[[Any, int], MotionStatus],
-        wake: Callable[[], None],
+        clock: RosClock,
         before: Callable[[UUID], None] = lambda goal_id: None,
     ) -> None:
         self._client = client
         self.goal_id = UUID(uuid=list(uuid.uuid4().bytes))
         self._on_result = on_result
-        self._wake = wake
+        self._clock = clock
         self._handle: Any = None
         self._result: AwaitedResult | None = None
         self._is_cancelled = False
-        self._sent = time.monotonic()
-        self.ended = math.inf  # wall clock time of the result
+        self._sent = self.ended = clock.moment()  # `ended`: when the result came
         self._lock = threading.Lock()
         self._status = MotionStatus(MotionState.MOVING)
         if not client.server_is_ready() and not client.wait_for_server(_ANSWER_TIMEOUT):
@@ -64,7 +62,7 @@ class RemoteGoal:
         with self._lock:
             if not self._status.is_active:
                 return self._status
-            if self._handle is None and time.monotonic() - self._sent > _ANSWER_TIMEOUT:
+            if self._handle is None and self._clock.since(self._sent) > _ANSWER_TIMEOUT:
                 loss = f"the controller gave no answer within {_ANSWER_TIMEOUT} s"
                 self._client.cancel_unanswered_async(self.goal_id)  # it may be moving
             if loss:
@@ -86,7 +84,7 @@ class RemoteGoal:
         with self._lock:
             if not handle.accepted:
                 self._status = MotionStatus(MotionState.FAULT, _REFUSED, StopReason.REFUSED)
-                self._wake()
+                self._clock.wake()
                 return
             self._handle = handle
             if not self._status.is_active or self._is_cancelled:
@@ -100,5 +98,5 @@ class RemoteGoal:
                 return  # given up before the answer came
             is_ours = self._is_cancelled and status.state is not MotionState.SUCCEEDED
             self._status = MotionStatus(MotionState.STOPPED) if is_ours else status
-            self.ended = time.monotonic()
-        self._wake()
+            self.ended = self._clock.moment()
+        self._clock.wake()

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import NamedTuple
 
 from rclpy.node import Node
 
@@ -9,6 +10,13 @@ from equigrasp.errors import DeviceTimeoutError
 
 _TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
 _POLL = 0.02  # [s] wall clock between polls where nothing happens
+
+
+class Moment(NamedTuple):
+    """When something happened, by the wall clock and in robot time [s]."""
+
+    wall: float
+    robot: float
 
 
 class RosClock:
@@ -39,6 +47,20 @@ class RosClock:
     def stamp(self) -> float:
         """Return ROS time [s]; jumps when the machine's clock is set."""
         return float(self._clock.now().nanoseconds * 1e-9)
+
+    def moment(self) -> Moment:
+        """Return the present."""
+        return Moment(time.monotonic(), self.now())
+
+    def since(self, moment: Moment) -> float:
+        """Return how long ago a moment was [s], by the wall clock or in robot time: the shorter.
+
+        For how long a robot may be silent. A simulation on a busy machine lags behind the wall clock,
+        and is not silent while its time stands still (`pause` notices when it stays so); one that
+        runs fast needs its time for messages all the same.
+        """
+        present = self.moment()
+        return min(present.wall - moment.wall, present.robot - moment.robot)
 
     def pause(self) -> None:
         """Wait for news, for a short while at most.

@@ -183,7 +183,7 @@ def make_nodes() -> list[ManagedNode]:
     bridge = SimBridgeNode()
     cell = bridge.simulation.cell
     drivers: list[ManagedNode] = [
-        ArmNode(cell.arm, cell.config),
+        ArmNode(cell.arm, cell.config, bridge.simulation.physics),
         GripperNode(cell.gripper, cell.gripper_config),
         CameraNode(cell.camera),
     ]

@@ -1,11 +1,12 @@
 """One PyBullet client: the only place that advances simulated time."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pybullet
 from pybullet_utils.bullet_client import BulletClient
+
+from equigrasp.simulation.fair_lock import FairLock
 
 TIME_STEP = 1.0 / 240.0  # [s]
 
@@ -24,11 +25,11 @@ class Physics:
     """A PyBullet world without a window.
 
     All calls go through `client` while holding `lock`: a bridge may step in one thread while
-    drivers read in others. Devices add hooks that run before each step, in the order added.
+    drivers read in others, who get their turn after each step. Devices add hooks that run before each step, in the order added.
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = FairLock()
         self.client: Any = _Client(connection_mode=pybullet.DIRECT)
         self._hooks: list[Callable[[float], None]] = []
         self._num_steps = 0

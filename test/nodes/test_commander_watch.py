@@ -1,5 +1,7 @@
 """After how much silence a commander is given up, by a clock of the test's own."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("rclpy")
@@ -20,13 +22,22 @@ class Watching:
         self.now = 100.0
         monkeypatch.setattr(heartbeat.time, "monotonic", lambda: self.now)
         self.heard = Heartbeats()
-        self.watch = CommanderWatch(self.heard, bytes(GOAL.uuid), TIMEOUT, is_required)
+        self.robot_rate = 1.0  # robot time over wall clock
+        self.robot_now = 7.0
+        self.watch = CommanderWatch(
+            self.heard,
+            bytes(GOAL.uuid),
+            TIMEOUT,
+            is_required,
+            SimpleNamespace(now=lambda: self.robot_now),
+        )
 
     def ask(self, duration: float, step: float = 0.005) -> bool:
         """Ask for `duration` [s]; return whether the commander was silent at any time."""
         end, is_silent = self.now + duration, False
         while self.now < end:
             self.now += step
+            self.robot_now += step * self.robot_rate
             is_silent = self.watch.is_silent() or is_silent
         return is_silent
 
@@ -49,6 +60,17 @@ def test_time_in_which_the_driver_did_not_run_is_not_the_commanders_silence(
     watching.heard.hear(GOAL)
     assert not watching.ask(5.0, step=5.0)
     assert not watching.ask(TIMEOUT - 0.1)
+    assert watching.ask(0.2)
+
+
+@pytest.mark.parametrize(("robot_rate", "allowed"), [(0.5, 2 * TIMEOUT), (10.0, TIMEOUT)])
+def test_silence_is_counted_in_robot_time_where_that_lags(
+    monkeypatch: pytest.MonkeyPatch, robot_rate: float, allowed: float
+) -> None:
+    watching = Watching(monkeypatch)
+    watching.heard.hear(GOAL)
+    watching.robot_rate = robot_rate
+    assert not watching.ask(allowed - 0.1)
     assert watching.ask(0.2)
 
 

@@ -57,6 +57,30 @@ def test_simulated_time_is_followed_and_missed_when_it_stands_still(
         clock.pause()
 
 
+def test_silence_of_a_simulation_that_lags_or_runs_fast_is_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node, wall = FakeNode(is_simulated=True), [0.0]
+    monkeypatch.setattr(ros_clock.time, "monotonic", lambda: wall[0])
+    clock = RosClock(node)
+    heard = clock.moment()
+    wall[0], node.time = 5.0, node.time + 0.2
+    assert clock.since(heard) == pytest.approx(0.2)
+    node.time += 20.0
+    assert clock.since(heard) == 5.0
+
+
+def test_silence_of_a_robot_is_counted_by_the_steady_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node, wall = FakeNode(is_simulated=False), [0.0]
+    monkeypatch.setattr(ros_clock.time, "monotonic", lambda: wall[0])
+    clock = RosClock(node)
+    heard = clock.moment()
+    wall[0], node.time = 5.0, node.time - HOUR
+    assert clock.since(heard) == 5.0
+
+
 @pytest.mark.parametrize(
     ("stamp", "problem"),
     [

@@ -143,7 +143,7 @@ def test_a_bad_trajectory_of_somebody_else_leaves_the_running_one_alone(bench: B
 
 
 def test_a_good_trajectory_of_somebody_else_takes_the_running_ones_place(bench: Bench) -> None:
-    running = bench.send(0.5, 4.0)
+    running = bench.send(0.5, 10.0)  # slow: the newer one begins where it still is
     wait_for(lambda: bench.turned() > 0.01, 5.0, "motion")
     here = bench.turned()
     newer = bench.send(0.1 - here, 2.0)
@@ -157,7 +157,7 @@ def test_a_good_trajectory_of_somebody_else_takes_the_running_ones_place(bench: 
 def test_a_stop_by_the_robot_ends_goals_by_name_until_it_is_recovered(
     bench: Bench, reason: StopReason
 ) -> None:
-    handle = bench.send(0.5, 2.0)
+    handle = bench.send(0.5, 5.0)
     wait_for(lambda: bench.turned() > 0.1, 5.0, "motion")
     assert not bench.call("arm/recover").success  # it is moving
     bench.arm.trip(reason)

@@ -67,7 +67,7 @@ def test_a_dozen_attempts_are_collected_logged_and_measured(graph: Graph) -> Non
     )
     result = graph.result(handle, 300.0).result
     assert result.error_code == 0, result.error_msg + graph.logs()
-    assert result.num_attempts == 12 and result.num_faults <= 2
+    assert result.num_attempts == 12 and result.num_faults <= 2, graph.logs()
     assert heard[-1].num_attempts == 12 and heard[-1].attempts_per_hour > 400
     metrics = graph.folder / "run" / "metrics.csv"
     wait_for(lambda: len(read_metrics(metrics)) == 12, 10.0, "12 rows of metrics")

@@ -27,6 +27,7 @@ from equigrasp.errors import NotConnectedError  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.nodes.calls import Caller, PendingGoal  # noqa: E402
 from equigrasp.nodes.remote_goal import RemoteGoal  # noqa: E402
+from equigrasp.nodes.ros_clock import RosClock  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 DOMAIN = 60 + os.getpid() % 10
@@ -136,7 +137,7 @@ def test_goals_of_a_killed_server_are_given_up_when_it_is_there_again(
         fingers,
         GripperCommand.Goal(),
         lambda result, status: MotionStatus(MotionState.SUCCEEDED),
-        lambda: None,
+        RosClock(node),
     )
     deadline = time.monotonic() + 2.5  # longer than the questions' period
     while time.monotonic() < deadline:

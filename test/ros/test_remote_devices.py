@@ -31,6 +31,7 @@ from equigrasp.nodes import names, qos  # noqa: E402
 from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.nodes.conversions import from_joint_state_msg  # noqa: E402
 from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper  # noqa: E402
+from equigrasp.nodes.ros_clock import RosClock  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 
@@ -87,7 +88,7 @@ def controller(arm_config: ArmConfig) -> Iterator[SlowController]:
 def arm(controller: SlowController, arm_config: ArmConfig) -> Iterator[RemoteArm]:
     feed = JointStateFeed(controller)
     arm = RemoteArm(
-        controller, arm_config, feed, lambda: None, lambda positions: Transform.identity()
+        controller, arm_config, feed, RosClock(controller), lambda positions: Transform.identity()
     )
     wait_for(lambda: arm.is_heard, 10.0, "joint states")
     yield arm
@@ -238,7 +239,7 @@ def test_fingers_that_close_on_have_lost_what_they_held(
     controller: SlowController, gripper_config: GripperConfig
 ) -> None:
     feed = JointStateFeed(controller)
-    gripper = RemoteGripper(controller, gripper_config, feed, lambda: None)
+    gripper = RemoteGripper(controller, gripper_config, feed, RosClock(controller))
 
     def hear(width: float) -> bool:
         position = [gripper_config.joint_position(width)]
