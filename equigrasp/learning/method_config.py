@@ -33,8 +33,10 @@ class ActingConfig:
         min_width: The smallest: they open less where they would come down on something (see
             `grasp_width`); 0: always as far.
         script_weight: Pixel and yaw are chosen together among the best by their value and, times this, a
-            script's score of what the heightmap shows between the fingers (see `rate_grasp`); 0: by the
-            networks alone, in turn.
+            script's score of what the heightmap shows between the fingers (see `rate_grasps`); 0: by
+            the networks alone, in turn.
+        failure_penalty: Taken off that value for each failure since the last success at the same place;
+            fades within 20 mm.
     """
 
     exploration: Literal["boltzmann", "epsilon_greedy"] = "boltzmann"
@@ -55,12 +57,18 @@ class ActingConfig:
     width: float = 0.085
     min_width: float = 0.0
     script_weight: float = 0.0
+    failure_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         if self.train_temperature <= 0 or self.greedy_temperature <= 0:
             raise ConfigError("Temperatures must be positive.")
         raises = "train_temperature_per_failure", "temperature_per_failure"
-        check_bounds(self, at_least_0=(*raises, "script_weight"))
+        check_bounds(self, at_least_0=(*raises, "script_weight", "failure_penalty"))
+        if self.failure_penalty and not self.script_weight:
+            raise ConfigError(
+                f"failure_penalty {self.failure_penalty} needs a script_weight above 0: pixel and yaw"
+                " chosen in turn know no penalty."
+            )
         if not 0.0 <= self.epsilon_end <= self.epsilon_start <= 1.0:
             raise ConfigError(
                 f"epsilon must fall within [0, 1], found epsilon_start {self.epsilon_start} "

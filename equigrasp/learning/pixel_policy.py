@@ -18,6 +18,7 @@ from equigrasp.learning.exploration import (
     sample_index,
     spread_maxima,
 )
+from equigrasp.learning.failed_places import FailedPlaces
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.weight_store import fill_parameters
@@ -73,6 +74,7 @@ class PixelPolicy(ABC):
         self._modules = modules
         devices = (p.device for m in modules.values() for p in m.parameters())
         self._device = next(devices, torch.device("cpu"))
+        self._failed_places = FailedPlaces()
         self._lock = threading.Lock()
         self.version = 0
         self._refresh()
@@ -122,8 +124,9 @@ class PixelPolicy(ABC):
             observation: What the camera saw.
             rng: All randomness of the choice.
             mode: `random` (uniform over pixels near objects and over yaws), `train` or `greedy`.
-            num_consecutive_failures: Raises the temperature as configured and spreads what the
-                script rates, so that a grasp which failed is not repeated for ever.
+            num_consecutive_failures: Raises the temperature as configured, spreads what the script
+                rates and makes its last choices worth less, so that a grasp which failed is not
+                repeated for ever.
 
         Raises:
             EmptyWorkspaceError: if there is nothing to grasp.
@@ -138,9 +141,8 @@ class PixelPolicy(ABC):
                 heightmap = observation.heightmap[None, None].astype(np.float32)
                 image = torch.from_numpy(heightmap).to(self._device)
                 if self._config.script_weight:
-                    radius = 1 + _SPREAD_PER_FAILURE * num_consecutive_failures
                     selection = self._select_rated(
-                        observation, image, mask, radius, temperature, rng
+                        observation, image, mask, temperature, num_consecutive_failures, rng
                     )
                 else:
                     selection = self._select(image, mask, temperature, rng)
@@ -200,12 +202,17 @@ class PixelPolicy(ABC):
         observation: Observation,
         image: torch.Tensor,
         mask: np.ndarray,
-        radius: int,
         temperature: float,
+        num_failures: int,
         rng: np.random.Generator,
     ) -> Selection:
-        """Choose among the best pixels' best yaws by their values and the script's scores."""
-        border = observation.workspace.border_px
+        """Choose among the best pixels' best yaws by their values and the script's scores.
+
+        The pixels stand further apart with each failure in a row, and where it was, they lose value.
+        """
+        config, workspace = self._config, observation.workspace
+        border = workspace.border_px
+        radius = 1 + _SPREAD_PER_FAILURE * num_failures
         q_map = self._q_map(image, border)
         pixels = spread_maxima(q_map, mask, _NUM_PIXELS, radius) + border
         rotation_values = self._rotation_values(image, pixels)
@@ -213,8 +220,12 @@ class PixelPolicy(ABC):
         values = np.take_along_axis(rotation_values, yaws, axis=1)
         candidates = np.repeat(pixels, yaws.shape[1], axis=0)
         scores = self._script_scores(observation, candidates, yaws.ravel()).reshape(yaws.shape)
-        total = values + self._config.script_weight * scores
+        nearness = self._failed_places.nearness(
+            pixels, workspace.name, workspace.pixel_size, num_failures
+        )
+        total = values + config.script_weight * scores - config.failure_penalty * nearness[:, None]
         i, j = sample_index(boltzmann_probabilities(total, temperature), rng)
+        self._failed_places.add(*pixels[i].tolist())
         row, col = (int(p) - border for p in pixels[i])
         return Selection(row, col, int(yaws[i, j]), float(values[i, j]), q_map, rotation_values[i])
 

@@ -31,8 +31,14 @@ def first_weights(name: str, config: Any) -> Path | None:
         name: Of weights, or a file; empty: as the configuration says; `none`: knows nothing.
         config: The method's configuration.
     """
-    chosen = name or config.training.first_weights
-    return None if chosen in ("", "none") else find_weights(chosen)
+    chosen = name_of_first_weights(name, config.training.first_weights)
+    return find_weights(chosen) if chosen else None
+
+
+def name_of_first_weights(name: str, of_method: str) -> str:
+    """Return what a run begins with by its option and its method; empty: it knows nothing."""
+    chosen = name or of_method
+    return "" if chosen == "none" else chosen
 
 
 def describe_weights(

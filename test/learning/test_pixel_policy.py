@@ -8,6 +8,7 @@ from equigrasp.errors import ConfigError
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import annealed_epsilon, spread_maxima
+from equigrasp.learning.failed_places import FailedPlaces
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.pixel_policy import PixelPolicy, Selection
 from equigrasp.perception.observation import Observation
@@ -145,7 +146,9 @@ def test_the_script_outweighs_a_yaw_that_the_networks_like_a_little_better(
     observation = Observation(heightmap, workspace)
 
     def chosen(weight: float) -> tuple[int, float]:
-        policy = _policy(script_weight=weight, greedy_temperature=1e-4)
+        policy = _policy(
+            script_weight=weight, greedy_temperature=1e-4, temperature_per_failure=0.0
+        )
         decision = policy.choose(observation, np.random.default_rng(0), "greedy")
         assert 58 <= decision.pixel.row <= 65 and 46 <= decision.pixel.col <= 82
         return decision.pixel.rotation_bin, decision.q_value
@@ -168,6 +171,59 @@ def test_after_failures_the_script_rates_grasps_of_other_objects_too(workspace: 
     assert 88 <= row(5) < 96
 
 
-def test_the_script_s_weight_is_not_negative() -> None:
-    with pytest.raises(ConfigError, match="script_weight"):
-        ActingConfig(script_weight=-0.1)
+def test_where_grasps_failed_the_next_ones_are_worth_less_until_one_holds(
+    workspace: Workspace,
+) -> None:
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[30:34, 40:76] = 0.052  # two bars that the fingers hold; the higher is liked better
+    heightmap[90:94, 40:76] = 0.05
+    observation = Observation(heightmap, workspace)
+    policy = _policy(
+        script_weight=0.1,
+        failure_penalty=0.15,
+        greedy_temperature=1e-6,
+        temperature_per_failure=0.0,
+    )
+
+    def place(num_failures: int) -> np.ndarray:
+        rng = np.random.default_rng(0)
+        pixel = policy.choose(observation, rng, "greedy", num_failures).pixel
+        return np.array([pixel.row, pixel.col])
+
+    first = place(0)
+    others = [place(1), place(2), place(3)]
+    assert first[0] < 36
+    apart = [np.hypot(*(p - q)) for i, p in enumerate([first, *others]) for q in others[i:]]
+    assert min(apart) * workspace.pixel_size > 0.02
+    assert any(p[0] > 86 for p in others)
+    assert (place(0) == first).all()  # one held: all is forgotten
+
+
+def test_failures_count_by_their_distance_and_in_their_workspace_only() -> None:
+    places = FailedPlaces()
+    places.add(9, 9)
+    places.add(20, 20)
+
+    def nearness(workspace: str, num_failures: int) -> list[float]:
+        pixels = np.array([[20, 20], [20, 30], [9, 9]])
+        return places.nearness(pixels, workspace, 0.002, num_failures).round(4).tolist()
+
+    assert nearness("left", 1) == [0.0, 0.0, 0.0]  # they were in another one
+    for pixel in ((9, 9), (20, 20), (20, 20)):
+        places.add(*pixel)
+    assert nearness("left", 2) == [2.0, 1.2131, 0.5964]  # 2 exp(-100/200), 2 exp(-242/200)
+    assert nearness("left", 1) == [1.0, 0.6065, 0.2982]
+    assert nearness("right", 1) == nearness("left", 1) == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("acting", "reason"),
+    [
+        ({"script_weight": -0.1}, "script_weight"),
+        ({"script_weight": 0.1, "failure_penalty": -0.1}, "failure_penalty"),
+        ({"failure_penalty": 0.1}, "failure_penalty 0.1 needs a script_weight"),
+    ],
+)
+def test_weights_beside_the_networks_are_checked(acting: dict[str, float], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        ActingConfig(**acting)

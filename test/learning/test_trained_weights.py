@@ -21,6 +21,7 @@ from equigrasp.learning.trained_weights import (
     check_trained_weights,
     describe_weights,
     load_trained_weights,
+    name_of_first_weights,
     probe_answers,
     probe_heightmap,
     read_trained_weights,
@@ -261,3 +262,13 @@ def test_every_published_weight_file_has_its_card_and_fits_its_configuration(pat
     assert metadata["configuration"] in path.stem
     config = load_method(metadata["configuration"])[1]
     assert read_trained_weights(path, config) and to_mapping(config)["network"]
+
+
+@pytest.mark.parametrize(
+    ("option", "of_method", "name"),
+    [("", "a", "a"), ("b", "a", "b"), ("none", "a", ""), ("", "", ""), ("b", "", "b")],
+)
+def test_a_run_begins_with_what_its_option_says_or_else_its_method(
+    option: str, of_method: str, name: str
+) -> None:
+    assert name_of_first_weights(option, of_method) == name
