@@ -12,6 +12,7 @@ from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.async_learner import AsyncLearner
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.registry import load_method
+from equigrasp.networks.escnn_modules import enn
 from equigrasp.paths import config_dir
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.transition import GraspTransition, quantize
@@ -69,6 +70,7 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
             "acting.min_width": 0.035,
             "acting.edge_depth": 0.01,
             "acting.script_weight": 0.1,
+            "acting.failure_penalty": 0.15,
         },
     ),
     "asr_baseline": ("asr", NO_FCB | {"network.kind": "residual"}),
@@ -89,6 +91,23 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
         NO_SOFTMAX | {"training.num_failure_slots": 0, "training.num_views": 1},
     ),
 }
+COMPACT = {  # what else differs in this size
+    "equigrasp": FIRST_WEIGHTS,
+    "rot_fcn": {"training.learning_rate": 1e-4},
+    "rad_rot_fcn": {"training.learning_rate": 1e-3},
+}
+COUNTS = {  # parameters of q1 and q2, or of q: paper, compact; the others' networks are like one of these
+    "asr": ([6_048_738, 1_078_762], [93_726, 65_916]),
+    "asr_no_fcb": ([6_048_721, 1_076_201], [93_709, 65_275]),
+    "equ_asr": ([6_048_721, 1_076_201], [93_709, 65_275]),
+    "asr_c32": ([6_048_738, 2_157_034], [93_726, 131_708]),
+    "asr_no_equivariance": ([1_137_426, 122_096], [94_156, 65_742]),
+    "asr_baseline": ([7_591_265, 38_127_624], [117_905, 39_240]),
+    "fcn": ([7_591_496], [156_512]),
+    "rot_fcn": ([7_591_298], [156_446]),
+    "rad_rot_fcn": ([7_591_265], [156_435]),
+}
+EQUIVARIANT = list(COUNTS)[:4]
 SIZES = {"network.q1_fields", "network.q2_fields", "network.q2_kernel_sizes", "network.channels"}
 
 
@@ -110,8 +129,7 @@ def test_a_configuration_changes_what_it_names_and_nothing_else(name: str, size:
     base, expected = CHANGES[name]
     ours, theirs = _flat(f"{name}_{size}"), _flat(f"{base}_{size}")
     changed = {k: v for k, v in ours.items() if v != theirs[k] and k not in SIZES}
-    if f"{name}_{size}" == "equigrasp_compact":
-        expected = expected | FIRST_WEIGHTS
+    expected = expected | (COMPACT.get(name, {}) if size == "compact" else {})
     assert changed == expected
     is_resized = any(ours[k] != theirs[k] for k in SIZES & set(ours))
     assert not is_resized or expected.get("network.kind") in ("conventional", "residual")
@@ -120,8 +138,8 @@ def test_a_configuration_changes_what_it_names_and_nothing_else(name: str, size:
 @pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("_compact")])
 def test_compact_sizes_learn_at_the_pace_of_asr_compact(name: str) -> None:
     keys = ("network.input_scale", "training.learning_rate", "training.steps_per_attempt")
-    rate = 3e-4 if name == "equigrasp_compact" else 1e-3  # its first weights know something
-    assert [_flat(name)[k] for k in keys] == [10.0, rate, 2]
+    slower = {"equigrasp_compact": 3e-4, "rot_fcn_compact": 1e-4}  # each file says why
+    assert [_flat(name)[k] for k in keys] == [10.0, slower.get(name, 1e-3), 2]
 
 
 def _counts(name: str) -> dict[str, int]:
@@ -142,6 +160,28 @@ def test_paper_sizes_have_the_published_numbers_of_parameters() -> None:
         assert round(counts["q1"] / 1e6, 2) == 7.59 and round(counts["q2"] / 1e6, 1) == 38.1
     for name in ("fcn_paper", "rad_fcn_paper", "rot_fcn_paper", "rad_rot_fcn_paper"):
         assert round(_counts(name)["q"] / 1e6, 2) == 7.59
+
+
+@pytest.mark.parametrize("name", [n for n in COUNTS if n not in EQUIVARIANT])
+def test_plain_networks_have_the_documented_numbers_of_parameters(name: str) -> None:
+    found = [list(_counts(f"{name}_{size}").values()) for size in ("paper", "compact")]
+    assert found == list(COUNTS[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EQUIVARIANT)
+def test_equivariant_networks_have_the_documented_numbers_of_parameters(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enn.init, "generalized_he_init", lambda *a, **k: None)  # slow; no matter
+    for size, expected in zip(("paper", "compact"), COUNTS[name], strict=True):
+        package, config = load_method(f"{name}_{size}")
+        modules = package.make_networks(config, 0)
+        counts = [sum(p.numel() for p in modules[k].parameters()) for k in ("q1", "q2")]
+        assert counts == expected
+        if (name, size) == ("asr_c32", "paper"):  # published with a primitive that is never used
+            unused = sum(p.numel() for p in modules["q2"].output.parameters())
+            assert counts[1] + unused == 2_167_276
 
 
 @pytest.mark.parametrize("name", ["asr_no_equivariance", "asr_baseline", "fcn", "rot_fcn"])

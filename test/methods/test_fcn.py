@@ -116,7 +116,8 @@ def test_values_at_the_tried_grasps_approach_the_rewards(name: str) -> None:
     heightmaps[0, 0, 20:40, 28:34] = heightmaps[1, 0, 28:34, 20:40] = 0.05
     pixels = torch.tensor([30, 30])
     batch = GraspBatch(heightmaps, pixels, pixels, torch.tensor([4, 4]), torch.tensor([1.0, 0.0]))
-    losses = [learner.train_step(batch, step)["loss"] for step in range(40)]
+    num_steps = 40 if config.training.learning_rate >= 1e-3 else 120  # at a tenth of the rate
+    losses = [learner.train_step(batch, step)["loss"] for step in range(num_steps)]
     assert losses[-1] < 0.2 * losses[0]
 
 
