@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from equigrasp.errors import EquigraspError
 from equigrasp.experiments import pretrain_command, publish_command
-from equigrasp.experiments.benchmarks.command import add_options
+from equigrasp.experiments.benchmarks import command as bench_command
+from equigrasp.experiments.count_argument import count
 from equigrasp.experiments.termination import terminating_as_ctrl_c
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("folder", type=Path, help="run folder")
     report.set_defaults(run=_report)
     bench = commands.add_parser("bench", help="the paper's tables and curves; speed of the parts")
-    add_options(bench)
-    bench.add_argument("--no-paper", action="store_true", help="speed: not the published size")
+    bench_command.add_options(bench)
     bench.set_defaults(run=_bench)
     _add_virtual(commands)
     _add_doctor(commands)
@@ -94,7 +94,7 @@ def _add_evaluate(commands: Any) -> None:
         "other weights, objects, seeds or commits begin anew.",
     )
     evaluate.add_argument("folder", type=Path, help="run folder; evaluation.json goes there")
-    evaluate.add_argument("--attempts", type=_count, default=100, help="how many [100]")
+    evaluate.add_argument("--attempts", type=count, default=100, help="how many [100]")
     evaluate.add_argument("--objects", default="household", help="object set or folder of meshes")
     evaluate.add_argument(
         "--split",
@@ -191,7 +191,7 @@ def _add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--attempts", type=_count, default=500, help="attempts in the run [500]")
+    parser.add_argument("--attempts", type=count, default=500, help="attempts in the run [500]")
     _add_resume(parser)
 
 
@@ -199,13 +199,6 @@ def _add_resume(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="only carry on what lies in --out")
     group.add_argument("--new", action="store_true", help="refuse if --out holds a run already")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, found {value}")
-    return value
 
 
 def _values(options: argparse.Namespace, mode: str) -> dict[str, str]:
@@ -298,10 +291,8 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    if set(options.names) - {"speed"}:
-        from equigrasp.experiments.benchmarks.command import run
-
-        return run(options, print)
+    if not bench_command.is_speed_alone(options):
+        return bench_command.run(options, print)
     from equigrasp.experiments.bench import bench
 
     bench(not options.no_paper, options.out)

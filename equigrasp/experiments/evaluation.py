@@ -14,11 +14,11 @@ from equigrasp.errors import ConfigError
 from equigrasp.experiments.benchmarks.attempts import TwoTrayAttempts
 from equigrasp.experiments.benchmarks.claims import claim
 from equigrasp.experiments.benchmarks.difficulty import unseen_names
+from equigrasp.experiments.benchmarks.protocol import NUM_OBJECTS
 from equigrasp.experiments.benchmarks.scene import Scene
 from equigrasp.experiments.evaluation_folder import EvaluationFolder
 from equigrasp.experiments.oracle_policy import OraclePolicy
 from equigrasp.experiments.run_folder import commit
-from equigrasp.experiments.simulated_run import NUM_OBJECTS
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Decision, Mode, Policy

@@ -13,6 +13,7 @@ from equigrasp.experiments.evaluation import DEPTH_NOISE, DIFFICULTIES, shape_na
 from equigrasp.experiments.evaluation_folder import failure_picture
 from equigrasp.experiments.pictures import lay_out, load_picture, save_picture
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.trained_weights import name_of_first_weights
 from equigrasp.paths import LABELS_SUFFIX
 from equigrasp.replay.transition import GraspTransition
 from equigrasp.simulation.object_sets.object_set import make_object_set
@@ -49,6 +50,7 @@ class Model:
         tensors: The weights.
         version: SGD steps behind them.
         arguments: Options of the run.
+        acting: Name of the configuration that acted in the evaluations.
         config: The method's configuration in the run.
         commit: Of the run.
         rows: `metrics.csv` of the run.
@@ -61,6 +63,7 @@ class Model:
     tensors: dict[str, torch.Tensor]
     version: int
     arguments: dict[str, str]
+    acting: str
     config: Any
     commit: str
     rows: list[dict[str, str]]
@@ -96,12 +99,11 @@ def card_text(
         has_failures: Whether there is a picture of failures.
         run_config: The run's `config.yaml`, which is put in whole.
     """
-    method = model.arguments["method"]
     lines = [
         f"# {model.name}",
         "",
-        f"    equigrasp up sim --method {method} --weights {model.name}",
-        f"    ros2 launch equigrasp sim.launch.py method:={method} weights:={model.name}",
+        f"    equigrasp up sim --method {model.acting} --weights {model.name}",
+        f"    ros2 launch equigrasp sim.launch.py method:={model.acting} weights:={model.name}",
         "",
         *([model.note, ""] if model.note else []),
         *_summary(model, sha256, workspace, gripper),
@@ -165,8 +167,8 @@ def _learned_from(model: Model) -> list[str]:
     success = np.array([int(row["success"]) for row in model.learned_rows()])
     tail = success[-_TAIL:]
     protocol = f", protocol `{a['protocol']}`" if "protocol" in a else ""
-    first = a.get("weights") or model.config.training.first_weights
-    began = "random weights" if first in ("", "none") else f"weights `{first}`"
+    first = name_of_first_weights(a.get("weights", ""), model.config.training.first_weights)
+    began = f"weights `{first}`" if first else "random weights"
     return [
         f"| learned from | {model.num_attempts} attempts, {int(success.sum())} of them successful, "
         f"cell `{a['cell']}`{protocol}; {model.version} SGD steps; began with {began} |",
@@ -184,7 +186,7 @@ def _summary(model: Model, sha256: str, workspace: Workspace, gripper: str) -> l
         "|---|---|",
         f"| file | [{model.name}.safetensors]({model.name}.safetensors), {count} parameters, "
         f"SHA-256 `{sha256}` |",
-        f"| method | `{a['method']}`, package `{model.config.method}` |",
+        f"| method | `{a['method']}`, package `{model.config.method}`; evaluated as `{model.acting}` acts |",
         *_learned_from(model),
         f"| objects | {_training_objects(a)} |",
         f"| seed | {a['seed']} |",

@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Callable
 
+from equigrasp.experiments.count_argument import count
+
 DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
 grasps, and of those that the method would choose, whether the fingers would hold something
 (docs/methods/asr.md). The method learns from these labels as from attempts, of heightmaps with a
@@ -30,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random [0]")
     parser.add_argument(
-        "--scenes", type=_count, default=400, help="in the run, about 12 labels each [400]"
+        "--scenes", type=count, default=400, help="in the run, about 12 labels each [400]"
     )
     parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
 
@@ -45,10 +47,3 @@ def run(options: argparse.Namespace, is_resume: bool | None, show: Callable[[str
     folder = pretrain(arguments, options.scenes, is_resume)
     show(f"weights: {RunFolder(folder).newest_weights()}")
     return 0
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, found {value}")
-    return value

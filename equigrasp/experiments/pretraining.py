@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
+from equigrasp.experiments.benchmarks.protocol import NUM_OBJECTS
 from equigrasp.experiments.run_folder import LABELS, RunFolder
 from equigrasp.experiments.scripted_labels import Label, ScriptedLabels
 from equigrasp.learning.async_learner import AsyncLearner
@@ -21,7 +22,6 @@ from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.stereo_noise import add_stereo_noise
 
-_NUM_OBJECTS = 15  # dropped into an empty tray
 _STAY_SHARE = 0.5  # of the bad choices take nothing away: the policy must look again
 _TIME_TO_SETTLE = 0.3  # [s] for what leaned on an object that was taken away
 _CLEAN_SHARE = 0.25  # of the scenes are learned as they are, the others as a camera shows them:
@@ -132,7 +132,7 @@ class EmptyingTray:
         observation = observe(self._simulation.cell, self._workspace)
         if is_empty(observation):
             world.reset(int(rng.integers(2**31)))
-            names = world.object_set.draw(self._split, _NUM_OBJECTS, rng)
+            names = world.object_set.draw(self._split, NUM_OBJECTS, rng)
             world.spawn_objects(names, self._workspace)
             observation = observe(self._simulation.cell, self._workspace)
         return observation

@@ -53,6 +53,8 @@ class Order:
         note: What the card shall say beside the figures, such as how the run was chosen.
         is_replacing: Whether weights of that name may be replaced.
         objects: Object set to evaluate on; empty: the run's.
+        method: Configuration that acts with the weights, in the evaluations and in the commands on
+            the card; its network must be the run's. Empty: the run's.
     """
 
     run: Path
@@ -63,6 +65,7 @@ class Order:
     note: str = ""
     is_replacing: bool = False
     objects: str = ""
+    method: str = ""
 
     def __post_init__(self) -> None:
         if self.attempts < 0:
@@ -87,7 +90,8 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
         tell: Takes lines about the progress.
 
     Raises:
-        ConfigError: if the folder holds no run, or no evaluation of these weights.
+        ConfigError: if the folder holds no run, or no evaluation of these weights, or if the
+            method that is to act has another network.
         WeightsError: if the weights do not pass the checks that loading makes.
     """
     run = RunFolder(order.run)
@@ -98,10 +102,13 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
         raise ConfigError(f"'{run.path}' holds no run with attempts: no rows in {run.metrics}.")
     weights = order.weights or run.newest_weights()
     tensors, metadata = load_weights(weights)
-    config = _configuration(values, run.config)
-    cell = load_cell(values["arguments"]["cell"])
+    arguments = values["arguments"]
+    acting = order.method or arguments["method"]
+    config = _configuration(values, acting, run.config)
+    cell = load_cell(arguments["cell"])
     digest = tensor_digest(tensors)
-    tried = values["arguments"] | ({"objects": order.objects} if order.objects else {})
+    tried = arguments | {"method": acting}
+    tried |= {"objects": order.objects} if order.objects else {}
     evaluations = [
         found
         for split, noise in _sets(tried)
@@ -115,7 +122,8 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
         name=order.name,
         tensors=tensors,
         version=int(metadata.get("version", 0)),
-        arguments=values["arguments"],
+        arguments=arguments,
+        acting=acting,
         config=config,
         commit=str(values["commit"]),
         rows=rows,
@@ -126,18 +134,19 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
     return _write(order, model, run.config, cell)
 
 
-def _configuration(values: dict[str, Any], where: Path) -> Any:
-    """Return the run's configuration; its network must still be the one of its name."""
+def _configuration(values: dict[str, Any], acting: str, where: Path) -> Any:
+    """Return the run's configuration; its network must be that of its name and of `acting`."""
     name = values["arguments"]["method"]
-    package, present = load_method(name)
-    config = from_mapping(package.Config, values["method"], str(where))
-    old, new = to_mapping(config.network), to_mapping(present.network)
-    for key, value in old.items():
-        if value != new[key]:
-            raise ConfigError(
-                f"{where}: the run had network.{key} {value}, method '{name}' has {new[key]} now. "
-                "Nobody could load these weights by that name."
-            )
+    config = from_mapping(load_method(name)[0].Config, values["method"], str(where))
+    old = to_mapping(config.network)
+    for of in dict.fromkeys((name, acting)):
+        new = to_mapping(load_method(of)[1].network)
+        for key, value in old.items():
+            if value != new.get(key):
+                raise ConfigError(
+                    f"{where}: the run had network.{key} {value}, method '{of}' has "
+                    f"{new.get(key)} now. Nobody could load these weights by that name."
+                )
     return config
 
 
@@ -166,6 +175,7 @@ def _evaluation(
     found = read_json(folder / "evaluation.json") or {}
     objects = arguments.get("objects", "household")
     conditions = {"weights_digest": digest, "split": split, "objects": objects}
+    conditions |= {"method": arguments["method"]}
     noisy = {DEPTH_NOISE: noise} if noise else {}
     conditions |= noisy
     is_of_these = all(found.get(key) == value for key, value in conditions.items())

@@ -16,6 +16,8 @@ EPILOG = """examples:
   equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
   equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
   equigrasp publish results/a --name asr_compact_ur5 --replace  write the card again
+  equigrasp publish results/p --name first --method equigrasp_compact --evaluate 100
+                                                                as another configuration uses them
   equigrasp up sim --weights asr_compact_ur5                    use them"""
 
 
@@ -36,6 +38,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--weights", help="name below models, or a safetensors file [the run's newest]"
     )
     parser.add_argument("--objects", default="", help="object set to evaluate on [the run's]")
+    parser.add_argument(
+        "--method", default="", help="configuration that acts with the weights [the run's]"
+    )
     parser.add_argument(
         "--note", default="", help="a sentence for the card, such as: why this run"
     )
@@ -61,6 +66,7 @@ def run(options: argparse.Namespace, show: Callable[[str], None]) -> int:
         note=options.note,
         is_replacing=options.replace,
         objects=options.objects,
+        method=options.method,
     )
     show(f"model card: {publish(order, show)}")
     return 0

@@ -11,6 +11,7 @@ from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.experiments.pictures import draw_decision, draw_learning_curve, save_picture
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.trained_weights import name_of_first_weights
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
@@ -82,11 +83,13 @@ def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str]) -> st
     tail = success[-_TAIL:]
     half = slice(len(rows) // 2, None)
     wall = float(rows[-1]["time"]) - float(rows[0]["time"])
+    of_method = values["method"]["training"].get("first_weights", "")
+    weights = name_of_first_weights(arguments.get("weights", ""), of_method)
     lines = [
         f"# {len(rows)} grasp attempts: {100 * tail.mean():.0f} % of the last {len(tail)} succeeded",
         "",
         f"The robot of cell `{arguments['cell']}` began with "
-        f"{'the weights ' + arguments['weights'] if arguments.get('weights') else 'no knowledge'} "
+        f"{f'the weights `{weights}`' if weights else 'no knowledge'} "
         f"and learned by method `{arguments['method']}` on {_objects(arguments)}, "
         f"seed {arguments['seed']}, commit `{values['commit']}`.",
         "",
@@ -94,7 +97,7 @@ def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str]) -> st
         "",
         "| figure | value |",
         "|---|---|",
-        f"| success, first 20 attempts (random) | {100 * success[:20].mean():.0f} % |",
+        f"| success, first 20 attempts{'' if weights else ' (random)'} | {100 * success[:20].mean():.0f} % |",
         f"| success, last {len(tail)} attempts | {100 * tail.mean():.0f} % |",
         f"| robot time an attempt, median | {np.median(times):.2f} s |",
         f"| attempts an hour of robot time | {3600 * len(times) / max(times.sum(), 1e-9):.0f} |",

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_stray
 from equigrasp.errors import DeviceError, PlanningError
+from equigrasp.experiments.benchmarks.protocol import NUM_OBJECTS
 from equigrasp.experiments.metrics_file import AttemptRow, MetricsFile
 from equigrasp.experiments.run_folder import RunFolder
 from equigrasp.learning.async_learner import AsyncLearner
@@ -24,8 +25,6 @@ from equigrasp.primitives.outcome import GraspOutcome
 from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
-NUM_OBJECTS = 15
-_REPORT_WINDOW = 50
 _MAX_REFUSALS = 100  # grasps in a row that the planner refuses, after which the cell is at fault
 _TIME_TO_SETTLE = 1.0  # [s] for an object that was dropped
 

@@ -13,6 +13,8 @@ import pytest
 
 from equigrasp.cli import main
 from equigrasp.errors import ConfigError
+from equigrasp.experiments import bench
+from equigrasp.experiments.benchmarks import results_folder, runner
 from equigrasp.experiments.benchmarks.attempts import EpisodeAttempts, TwoTrayAttempts
 from equigrasp.experiments.benchmarks.claims import claim, is_claimed
 from equigrasp.experiments.benchmarks.difficulty import unseen_names
@@ -173,6 +175,30 @@ def test_a_dry_run_lists_the_queue_and_touches_nothing(
     text = capsys.readouterr().out
     assert "ready" in text and "asr seed 0: train to 500" in text and "with 2 workers" in text
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "cell"),
+    [(["table3"], "kuka"), (["table2"], "ur5"), (["table2", "--cell", "kuka"], "kuka")],
+)
+def test_a_benchmark_runs_in_the_published_cell_unless_told_otherwise(
+    options: list[str], cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders: list[Order] = []
+    monkeypatch.setattr(results_folder, "open_results", lambda _, order, __: orders.append(order))
+    monkeypatch.setattr(runner, "run_plan", lambda *_: 0)
+    assert main(["bench", *options, "--out", str(tmp_path)]) == 0
+    assert [o.conditions.cell for o in orders] == [cell]
+
+
+@pytest.mark.parametrize("names", [[], ["speed"]])
+def test_a_dry_run_of_what_has_no_queue_is_refused(
+    names: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "bench", lambda *_: pytest.fail("the speed benchmark ran"))
+    assert main(["bench", *names, "--dry-run", "--no-graph"]) == 1
+    message = capsys.readouterr().err
+    assert "Name one or more of table1, table2, table3, table5, figure3." in message
 
 
 def test_easy_and_hard_objects_are_unseen_and_apart() -> None:

@@ -70,11 +70,18 @@ def run(tmp_path: Path, tensors: Any) -> Path:
     return folder.path
 
 
-def _evaluate(run: Path, tensors: Any, split: str, outcomes: str, noise: str = "") -> None:
+def _evaluate(
+    run: Path,
+    tensors: Any,
+    split: str,
+    outcomes: str,
+    noise: str = "",
+    method: str = "asr_tiny",
+) -> None:
     folder = publication.evaluation_folder(run, split, depth_noise=noise)
     digest = tensor_digest(tensors)
     conditions = {"policy": "learned", "weights_digest": digest, "split": split, "seed": "1000"}
-    conditions |= {"objects": "household", "cell": "ur5", "commit": "abc"}
+    conditions |= {"objects": "household", "cell": "ur5", "commit": "abc", "method": method}
     conditions |= {"depth_noise": noise} if noise else {}
     written = EvaluationFolder(folder, conditions)
     for number, outcome in enumerate(outcomes):
@@ -197,6 +204,21 @@ def test_missing_evaluations_are_made_where_that_is_asked_for(
         ("test", "1000", "ur5", 4, "realsense"),
     ]
     assert "easy | 4 | 4 | 100 %" in text and "hard | 4 | 2 | 50 %" in text
+
+
+def test_another_configuration_of_the_same_network_may_act(run: Path, tensors: Any) -> None:
+    bold = run.parent / "bold.yaml"
+    bold.write_text("extends: asr_tiny\nacting: {greedy_temperature: 0.01}\n")
+    _evaluate(run, tensors, "test", "1101")  # as the run's own acts
+    with pytest.raises(ConfigError, match="no evaluation"):
+        publish(_order(run, method=str(bold)), lambda line: None)
+    _evaluate(run, tensors, "test", "1111", method=str(bold))
+    text = publish(_order(run, method=str(bold)), lambda line: None).read_text()
+    assert f"| `asr_tiny`, package `asr`; evaluated as `{bold}` acts |" in text
+    assert f"up sim --method {bold} --weights asr_tiny_ur5" in text
+    assert "| 4 | 4 | 100 % |" in text
+    with pytest.raises(ConfigError, match="method 'asr_compact' has"):
+        publish(_order(run, method="asr_compact", is_replacing=True), lambda line: None)
 
 
 def test_shapes_that_were_learned_on_are_not_called_unseen(run: Path, tensors: Any) -> None:

@@ -101,6 +101,7 @@ def test_a_run_learns_resumes_reports_and_is_evaluated(
     assert main(["report", out]) == 0
     report = (Path(out) / "report.md").read_text(encoding="utf-8")
     assert "| learned |" in report and "| oracle |" in report and "| random |" not in report
+    assert "began with no knowledge" in report and "first 20 attempts (random)" in report
     assert "report.md" in capsys.readouterr().out
 
 

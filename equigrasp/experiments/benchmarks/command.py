@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.count_argument import count
 
 if TYPE_CHECKING:
     from equigrasp.experiments.benchmarks.protocol import Order
@@ -16,7 +17,7 @@ DESCRIPTION = """speed             medians of decision, SGD step, simulator, att
 table3, figure3   ours and the baselines in simulation: one tray of 15 objects, episodes of at most
                   30 attempts, frozen weights validated every 150 attempts
 table5            the ablations, under the same protocol and in the same folder
-table1, table2    the on-robot protocol: two trays, 500 (1000) attempts, then unseen objects
+table1, table2    the on-robot protocol, simulated: two trays, 500 (1000) attempts, then unseen objects
 
 The queue's state is the results folder alone. Stop it whenever you like, even with kill -9, and give the
 same command again: at most the attempt in flight is lost. Several commands, also on several
@@ -35,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("names", nargs="*", type=_name, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--no-graph", action="store_true", help="speed: only what needs no ROS")
+    parser.add_argument("--no-paper", action="store_true", help="speed: not the published size")
     parser.add_argument(
         "--methods", nargs="+", default=[], metavar="METHOD", help="some of its methods [all]"
     )
@@ -42,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--seeds", nargs="+", type=int, default=[0], metavar="N", help="a run for each [0]"
     )
     parser.add_argument(
-        "--attempts", type=_count, help="of a run [500; paper size in simulation: 1500]"
+        "--attempts", type=count, help="of a run [500; paper size in simulation: 1500]"
     )
     parser.add_argument(
         "--size",
@@ -51,26 +53,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="of the networks; tiny is for tests [compact]",
     )
     parser.add_argument(
-        "--cell", default="kuka", help="robot cell: kuka, as published, or ur5 [kuka]"
+        "--cell", help="robot cell [as published: kuka in simulation, ur5 on-robot]"
     )
     parser.add_argument("--objects", default="household", help="object set [household]")
     parser.add_argument(
-        "--num-objects", type=_count, default=15, metavar="N", help="in the trays at first [15]"
+        "--num-objects", type=count, default=15, metavar="N", help="in the trays at first [15]"
     )
     parser.add_argument(
         "--validate-every",
-        type=_count,
+        type=count,
         default=150,
         metavar="N",
         help="attempts between checkpoints [150]",
     )
     parser.add_argument(
         "--validation-attempts",
-        type=_count,
+        type=count,
         metavar="N",
         help="at each checkpoint [60; paper size: 1000; on-robot: 100]",
     )
-    parser.add_argument("--workers", type=_count, help="processes [one a core]")
+    parser.add_argument("--workers", type=count, help="processes [one a core]")
     parser.add_argument(
         "--device", default="cpu", choices=["cpu", "cuda"], help="of networks [cpu]"
     )
@@ -84,6 +86,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="results folder [results/bench/PROTOCOL_CELL_SIZE]"
     )
+
+
+def is_speed_alone(options: argparse.Namespace) -> bool:
+    """Tell whether the options ask for the speed of the parts.
+
+    Raises:
+        ConfigError: if they ask for a dry run of it: it has no queue.
+    """
+    if set(options.names) - {"speed"}:
+        return False
+    if options.dry_run:
+        raise ConfigError(
+            "--dry-run lists a queue of runs, and speed has none. Name one or more of "
+            f"{', '.join(n for n in NAMES if n != 'speed')}."
+        )
+    return True
 
 
 def run(options: argparse.Namespace, show: Callable[[str], None]) -> int:
@@ -131,7 +149,7 @@ def _order(options: argparse.Namespace) -> "Order":
     attempts = 500 if is_robot else protocol.DEFAULT_ATTEMPTS[options.size]
     conditions = protocol.Conditions(
         protocol=kind,
-        cell=options.cell,
+        cell=options.cell or protocol.DEFAULT_CELL[kind],
         size=options.size,
         objects=options.objects,
         validate_every=options.validate_every,
@@ -151,10 +169,3 @@ def _name(text: str) -> str:
     if text not in NAMES:
         raise argparse.ArgumentTypeError(f"'{text}' is not one of {', '.join(NAMES)}")
     return text
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, found {value}")
-    return value

@@ -7,7 +7,7 @@ import numpy as np
 
 from equigrasp.experiments.benchmarks.plan import SIMULATION_SET
 from equigrasp.experiments.benchmarks.protocol import BENCHMARKS, Order
-from equigrasp.experiments.benchmarks.published import LABELS, SIMULATION
+from equigrasp.experiments.benchmarks.published import SIMULATION, label
 from equigrasp.experiments.benchmarks.results import MethodResults, estimate
 from equigrasp.experiments.benchmarks.tables import WINDOW, Results
 
@@ -20,6 +20,17 @@ def running_mean(outcomes: np.ndarray, window: int) -> np.ndarray:
     ends = np.arange(1, len(outcomes) + 1)
     starts = np.maximum(0, ends - window)
     return np.asarray((sums[ends] - sums[starts]) / (ends - starts))
+
+
+def training_curve(found: MethodResults, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the running mean of success, and its standard error, over seeds [%].
+
+    At each attempt over the seeds that have got that far; the error of one seed is NaN.
+    """
+    curves = [100 * running_mean(o, window) for o in found.outcomes.values()]
+    length = max((len(c) for c in curves), default=0)
+    values = [estimate([float(c[i]) for c in curves if len(c) > i]) for i in range(length)]
+    return np.array([v.mean for v in values]), np.array([v.standard_error for v in values])
 
 
 def draw_curves(order: Order, out: Path, results: Results) -> None:
@@ -35,7 +46,8 @@ def draw_curves(order: Order, out: Path, results: Results) -> None:
         axes = figure.subplots(1, 1 if is_robot else 2, sharey=True, squeeze=False)[0]
         for i, method in enumerate(benchmark.methods):
             color = f"C{i}"
-            _draw_training(axes[0], results[method], LABELS[method], color)
+            shown = label(method, order.conditions.size)
+            _draw_training(axes[0], results[method], shown, color)
             if not is_robot:
                 _draw_validation(axes[1], method, results[method], color)
         axes[0].set(ylabel="success [%]", ylim=(0, 100), title=f"training, mean of {WINDOW}")
@@ -52,20 +64,15 @@ def draw_curves(order: Order, out: Path, results: Results) -> None:
         partial.replace(out / f"{name}.png")
 
 
-def _draw_training(axis: Any, found: MethodResults, label: str, color: str) -> None:
-    """Draw the mean over seeds as far as all of them are, with its standard error."""
+def _draw_training(axis: Any, found: MethodResults, name: str, color: str) -> None:
+    """Draw the mean over seeds, with its standard error where there are several."""
     if not found.outcomes:
         return
-    length = min(len(o) for o in found.outcomes.values())
-    attempts = np.arange(1, length + 1)
-    for window, style in ((WINDOW, {"lw": 1.8, "label": label}), (_SHORT_WINDOW, {"lw": 0.5})):
-        curves = 100 * np.stack(
-            [running_mean(o, window)[:length] for o in found.outcomes.values()]
-        )
-        mean = curves.mean(0)
+    for window, style in ((WINDOW, {"lw": 1.8, "label": name}), (_SHORT_WINDOW, {"lw": 0.5})):
+        mean, error = training_curve(found, window)
+        attempts = np.arange(1, len(mean) + 1)
         axis.plot(attempts, mean, color=color, **style)
-        if window == WINDOW and len(curves) > 1:
-            error = curves.std(0, ddof=1) / np.sqrt(len(curves))
+        if window == WINDOW:
             axis.fill_between(attempts, mean - error, mean + error, color=color, alpha=0.2, lw=0)
 
 

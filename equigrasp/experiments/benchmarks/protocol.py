@@ -5,7 +5,7 @@ from typing import Literal
 
 from equigrasp.errors import ConfigError
 
-NUM_OBJECTS = 15
+NUM_OBJECTS = 15  # in a tray at the start (paper, section 6)
 EPISODE_ATTEMPTS = 30  # after them an episode ends, empty or not (paper, section 6.1)
 POOL_SIZE = 40  # shapes that the longer on-robot run draws from (paper, section 6.2)
 RESAMPLE_EVERY = 100  # attempts after which it draws 15 of them anew
@@ -66,6 +66,7 @@ BENCHMARKS = {
         "robot", "Table 2: 500 and 1000 attempts, two trays", ("random", "asr", "asr_c32")
     ),
 }
+DEFAULT_CELL = {"simulation": "kuka", "robot": "ur5"}  # as published (paper, section 6)
 DEFAULT_ATTEMPTS = {"compact": 500, "paper": 1500, "tiny": 22}  # simulation
 DEFAULT_VALIDATION = {"compact": 60, "paper": 1000, "tiny": 4}
 ROBOT_TEST_ATTEMPTS = 100  # on each unseen set (paper, tables 1 and 2)

@@ -2,7 +2,8 @@
 
 Tables 3 and 5 give validation success after 450 and 1500 attempts, mean and standard error over
 runs (headed "std"); tables 1 and 2 give 100 attempts on unseen objects, mean and standard deviation
-of three runs. Theirs are another simulator, other objects and a real robot: only the order of the methods
+of three runs. (Headed "std" as well; no three counts of 100 have these figures as their standard
+error.) Theirs are another simulator, other objects and a real robot: only the order of the methods
 compares.
 """
 
@@ -24,7 +25,7 @@ class Figure:
 LABELS = {
     "asr": "the paper's method",
     "asr_cross_entropy": "the paper's method with cross-entropy",
-    "equigrasp": "the same, first weights and labels by a script",
+    "equigrasp": "the same, grasps rated by a script",
     "rot_fcn": "Rot FCN (FCB, aug buff)",
     "asr_baseline": "ASR (aug buff)",
     "fcn": "FCN",
@@ -43,6 +44,8 @@ LABELS = {
     "asr_c32": "the paper's method, C32/C2, 16 copies, 1000 attempts",
     "random": "random",
 }
+
+_COMPACT_LABELS = {"equigrasp": "the same, first weights and labels by a script"}
 
 # By method and attempts. FCN's row cannot be read in the copy that we have.
 SIMULATION = {
@@ -71,3 +74,8 @@ ROBOT = {
     "asr": {"easy": Figure(92.0, 3.56), "hard": Figure(89.3, 0.94)},
     "asr_c32": {"easy": Figure(93.7, 1.25), "hard": Figure(90.0, 4.08)},
 }
+
+
+def label(method: str, size: str) -> str:
+    """Return what tables and curves call a method with networks of a size."""
+    return _COMPACT_LABELS.get(method, LABELS[method]) if size == "compact" else LABELS[method]

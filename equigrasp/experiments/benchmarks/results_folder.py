@@ -49,5 +49,10 @@ def open_results(out: Path, order: Order, is_any_commit: bool) -> None:
     _write(path, values | {"commits": [*values["commits"], present]})
 
 
+def commits_in(out: Path) -> list[str]:
+    """Return the commits from which a results folder was filled."""
+    return [str(c) for c in read_yaml(out / _NAME)["commits"]]
+
+
 def _write(path: Path, values: dict[str, Any]) -> None:
     write_whole(path, yaml.safe_dump(values, sort_keys=False))

@@ -6,14 +6,20 @@ from pathlib import Path
 
 from equigrasp.experiments.benchmarks.claims import write_whole
 from equigrasp.experiments.benchmarks.plan import ROBOT_SETS, SIMULATION_SET
-from equigrasp.experiments.benchmarks.protocol import BENCHMARKS, Benchmark, Order
-from equigrasp.experiments.benchmarks.published import LABELS, ROBOT, SIMULATION
+from equigrasp.experiments.benchmarks.protocol import (
+    BENCHMARKS,
+    EPISODE_ATTEMPTS,
+    NUM_OBJECTS,
+    Benchmark,
+    Order,
+)
+from equigrasp.experiments.benchmarks.published import ROBOT, SIMULATION, label
 from equigrasp.experiments.benchmarks.results import (
     Estimate,
     MethodResults,
     shown_checkpoints,
 )
-from equigrasp.experiments.run_folder import commit
+from equigrasp.experiments.benchmarks.results_folder import commits_in
 
 WINDOW = 150  # attempts of the running mean (paper, figure 3)
 Results = dict[str, MethodResults]
@@ -28,7 +34,7 @@ def write_tables(order: Order, out: Path, results: Results) -> None:
         else:
             rows = robot_rows(order, benchmark, results)
         picture = f"\n![curves]({name}.png)\n" if benchmark.protocol == "simulation" else ""
-        text = f"# {benchmark.title}\n\n{markdown(rows)}\n{notes(order)}{picture}"
+        text = f"# {benchmark.title}\n\n{markdown(rows)}\n{notes(order, commits_in(out))}{picture}"
         write_whole(out / f"{name}.md", text)
         write_whole(out / f"{name}.csv", comma_separated(rows))
 
@@ -43,7 +49,8 @@ def simulation_rows(order: Order, benchmark: Benchmark, results: Results) -> lis
         found, published = results[method], SIMULATION.get(method, {})
         last = found.last_outcomes(min(WINDOW, order.attempts), order.attempts)
         rows.append(
-            [LABELS[method], *(str(published.get(c, "–")) for c in (450, 1500))]
+            [label(method, order.conditions.size)]
+            + [str(published.get(c, "–")) for c in (450, 1500)]
             + [_cell(found.validation(c, SIMULATION_SET)) for c in shown]
             + [_cell(last)]
         )
@@ -64,7 +71,8 @@ def robot_rows(order: Order, benchmark: Benchmark, results: Results) -> list[lis
         for objects in ROBOT_SETS:
             keys = [k for k in found.validations if k[1] == objects]
             ours.append(_cell(found.validation(*max(keys)) if keys else None))
-        rows.append([LABELS[method], *(str(published.get(s, "–")) for s in ROBOT_SETS), *ours])
+        theirs = [str(published.get(s, "–")) for s in ROBOT_SETS]
+        rows.append([label(method, order.conditions.size), *theirs, *ours])
     return rows
 
 
@@ -81,24 +89,25 @@ def comma_separated(rows: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def notes(order: Order) -> str:
-    """Return what a reader must know to trust the table."""
+def notes(order: Order, commits: list[str]) -> str:
+    """Return what a reader must know to trust the table; `commits`: those that filled it."""
     c = order.conditions
     lines = [
         f"Success [%], mean ± standard error over seeds. Cell `{c.cell}`, networks of size `{c.size}`, "
-        f"objects `{c.objects}`, commit `{commit()}`.",
+        f"objects `{c.objects}`, commits {', '.join(f'`{c}`' for c in commits)}.",
     ]
     if c.protocol == "simulation":
         lines.append(
             f"Ours: {c.validation_attempts} near-greedy attempts on frozen weights at each checkpoint "
             f"(published: 1000), in the same scenes for all methods. One tray of {c.num_objects} objects; an episode "
-            "ends when it is empty or after 30 attempts."
+            f"ends when it is empty or after {EPISODE_ATTEMPTS} attempts."
         )
     else:
         lines.append(
             f"Ours: {c.validation_attempts} near-greedy attempts on frozen weights (published: 100), "
-            "15 unseen objects, two trays. Easy and hard: the 15 test shapes that random grasps "
-            "pick most and least often (`config/benchmarks`)."
+            f"{NUM_OBJECTS} unseen objects, two trays. Easy and hard: the {NUM_OBJECTS} test shapes that "
+            "random grasps pick most and least often (`config/benchmarks`). The published ± is the "
+            "standard deviation of three runs, not a standard error."
         )
     lines.append(
         "The published figures come from another simulator or a real robot and other objects: "
