@@ -1,12 +1,33 @@
-"""Fixtures that several folders share."""
+"""Fixtures that several folders share, and second tries on machines that stood still."""
 
 import numpy as np
 import pytest
 import torch
+from stolen_time import StolenTime
 
 from equigrasp.config import load_config
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.geometry.workspace import Workspace
+
+_stolen_time = StolenTime()
+
+
+def pytest_configure() -> None:
+    """Begin to look out for a machine that stands still."""
+    _stolen_time.watch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have a test run again that failed while the machine stood still (`stolen_time`)."""
+    again = pytest.mark.flaky(reruns=2, reruns_delay=5, condition=_stolen_time.was_too_much)
+    for item in items:
+        item.add_marker(again)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin to count anew, for every try."""
+    _stolen_time.restart()
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
 """A UR5 in PyBullet, alone on the floor, behind a virtual controller."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -11,6 +12,7 @@ import numpy as np
 from equigrasp.config import load_config
 from equigrasp.devices.arm import Arm, JointTrajectory
 from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.devices.clock import WallClock
 from equigrasp.devices.real_time import take_real_time_priority
 from equigrasp.devices.robot_description import assemble
 from equigrasp.hardware.ur.ur_config import UrConfig
@@ -22,6 +24,7 @@ from equigrasp.virtual.ur.ur_server import UrServer
 
 NEEDS_UR_RTDE = "ur_rtde is not installed: pip install -r requirements/hardware.txt"
 WATCHDOG = 0.25  # [s] after which the robot stops when nothing arrives
+_PATIENCE = 60.0  # [s] of the wall clock, whatever the robot's time
 _Server = TypeVar("_Server")
 
 
@@ -43,6 +46,35 @@ class VirtualRobot:
             watchdog_frequency=1.0 / WATCHDOG,
             link_timeout=0.5,
         )
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait for a condition; fail when it does not come true in `timeout` [s] of the robot's time.
+
+        On a busy machine that runs slower than the wall clock.
+        """
+        state, deadline = self.controller.state, time.monotonic() + _PATIENCE
+        began = state.timestamp
+        while not condition():
+            passed = state.timestamp - began
+            assert passed < timeout, f"not within {timeout} s of the robot's time"
+            assert time.monotonic() < deadline, f"only {passed:.1f} s of the robot's time passed"
+            time.sleep(0.002)
+
+
+class RobotClock(WallClock):
+    """Durations in a virtual robot's own time, which runs slower on a busy machine."""
+
+    def __init__(self, robot: VirtualRobot) -> None:
+        self._state = robot.controller.state
+
+    def now(self) -> float:
+        return self._state.timestamp
+
+    def sleep(self, duration: float) -> None:
+        """Wait for so long [s]."""
+        end = self.now() + duration
+        while self.now() < end:
+            self.pause()
 
 
 def own_address(number: int = 0) -> str:

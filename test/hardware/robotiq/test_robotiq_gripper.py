@@ -101,7 +101,10 @@ def test_the_measured_speed_is_that_of_the_fingers(make_rig: MakeRig) -> None:
     assert rig.driver.state().speed == 0.0
 
 
-def test_a_stop_holds_the_fingers_mid_stroke(rig: Rig) -> None:
+def test_a_stop_holds_the_fingers_mid_stroke(make_rig: MakeRig) -> None:
+    rig = make_rig(rate=1.0)  # 4 s of stroke are left when the stop is sent
+    rig.activate()
+    rig.driver.connect()
     rig.driver.start_move(0.085, 0.02, 40.0)
     while rig.driver.state().width < 0.005:
         time.sleep(0.002)
@@ -109,9 +112,10 @@ def test_a_stop_holds_the_fingers_mid_stroke(rig: Rig) -> None:
     assert rig.driver.motion_status().state is MotionState.STOPPED
     held = rig.driver.state().width
     assert 0.005 < held < 0.08
-    time.sleep(0.03)
+    rig.clock.skip(0.3)
     assert rig.driver.state().width == held
     rig.driver.start_move(0.085, 0.15, 40.0)  # the same goal again
+    rig.clock.skip(1.0)
     assert rig.wait().state is MotionState.SUCCEEDED
     assert rig.driver.state().width == pytest.approx(0.085)
 

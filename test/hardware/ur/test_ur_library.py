@@ -26,6 +26,11 @@ dashboard.connect()
 seen["version"] = dashboard.polyscopeVersion()
 seen["words"] = [dashboard.robotmode(), dashboard.safetystatus(), dashboard.running()]
 receive = RTDEReceiveInterface(host)
+def wait(duration):
+    # in the robot's time, which runs late on a busy machine
+    end = receive.getTimestamp() + duration
+    while receive.getTimestamp() < end:
+        time.sleep(0.005)
 seen["start"] = receive.getActualQ()
 stamps, end = set(), time.monotonic() + 0.5
 while time.monotonic() < end:
@@ -39,7 +44,7 @@ seen["tcp"] = control.getTCPOffset()
 q = receive.getActualQ()
 q[0] += 0.2
 seen["moved"] = control.moveJ(q, 1.0, 3.0)
-time.sleep(0.05)
+wait(0.05)
 seen["after_move"] = receive.getActualQ()[0] - q[0]
 for _ in range(30):
     began = control.initPeriod()
@@ -49,20 +54,20 @@ for _ in range(30):
 seen["servo_speed"] = receive.getActualQd()[0]
 seen["servo_stopped"] = control.servoStop()
 control.speedJ([0.0] * 5 + [0.3], 2.0)
-time.sleep(0.4)
+wait(0.4)
 seen["speed"] = receive.getActualQd()[5]
 seen["speed_stopped"] = control.speedStop()
-time.sleep(0.05)
+wait(0.05)
 seen["steady"] = control.isSteady()
 seen["slider"] = RTDEIOInterface(host).setSpeedSlider(0.4)
-time.sleep(0.1)
+wait(0.1)
 seen["fraction"] = receive.getSpeedScalingCombined()
 control.triggerProtectiveStop()
-time.sleep(0.1)
+wait(0.1)
 seen["stopped"] = [receive.isProtectiveStopped(), control.isProgramRunning()]
-time.sleep(0.4)
+wait(0.4)
 dashboard.unlockProtectiveStop()
-time.sleep(0.1)
+wait(0.1)
 seen["unlocked"] = [receive.isProtectiveStopped(), receive.getSafetyMode(), receive.getRobotMode()]
 print(json.dumps(seen), flush=True)
 os._exit(0)
