@@ -1,5 +1,6 @@
 """What the UR5 driver says when a robot cannot be driven."""
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -80,10 +81,11 @@ def test_a_refused_script_is_named(arm_config: ArmConfig, robot: VirtualRobot) -
     robot.controller.refuses_scripts = True
     try:
         config = replace(robot.config, connect_timeout=10.0)  # its process takes a while to start
-        message = refusal(arm_config, config, DeviceTimeoutError, 13.0)
+        message = refusal(arm_config, config, DeviceError, 13.0)
     finally:
         robot.controller.refuses_scripts = False
-    assert "starting the control script" in message
+    # By ur_rtde itself after 5 s or, where its process took longer to start, by the driver.
+    assert re.search("Failed to start control script|still starting the control script", message)
 
 
 def test_a_second_owner_of_the_registers_is_named(
