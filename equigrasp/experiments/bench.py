@@ -19,11 +19,11 @@ _REPEATS = dict.fromkeys(_COMPACT, 7) | dict.fromkeys(_PAPER, 3)  # a step of th
 
 
 def bench(has_paper_size: bool = True, out: Path | None = None) -> None:
-    """Print medians and ratios, and write them as CSV.
+    """Print medians and ratios, and write them down.
 
     Args:
         has_paper_size: Measure the published size too, which takes minutes.
-        out: Folder for `speed.csv`; None: `results/bench`.
+        out: Folder for `speed.txt`, which is what is printed, and `speed.csv`; None: `results/bench`.
     """
     comparisons, floors, lines = [], [], list(_describe_machine())
     methods = _COMPACT + _PAPER * has_paper_size
@@ -31,17 +31,21 @@ def bench(has_paper_size: bool = True, out: Path | None = None) -> None:
         found, bounds = LearningSpeed(method).measure(_REPEATS[method])
         comparisons += found
         floors += bounds
-    package, config = load_method("asr_compact")
-    policy = package.make_policy(config, package.make_networks(config, 0))
-    simulated, parts, robot_time = measure_simulation(policy, _REPEATS["asr_compact"])
+    policies = {}
+    for method in _COMPACT:
+        package, config = load_method(method)
+        policies[method] = package.make_policy(config, package.make_networks(config, 0))
+    simulated, parts, robot_time = measure_simulation(policies, _REPEATS[_COMPACT[0]])
     comparisons += [simulated, measure_replay()]
     lines += [*_compare(comparisons), "", *_bound(floors), ""]
     lines.append(f"{'':32} {'time':>12} {'of a robot attempt':>20}")
     for name, seconds in [*parts, ("robot time an attempt", robot_time)]:
         lines.append(f"{name:32} {1000 * seconds:9.1f} ms {100 * seconds / robot_time:18.1f} %")
-    print("\n".join(lines))
+    text = "\n".join(lines)
+    print(text)
     folder = out or Path("results/bench")
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.txt").write_text(f"{text}\n", encoding="utf-8")
     write_comparisons(folder / "speed.csv", comparisons)
 
 

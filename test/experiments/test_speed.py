@@ -2,23 +2,33 @@
 
 import copy
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from equigrasp.experiments.bench import write_comparisons
+from equigrasp.experiments.speed import learning_speed
 from equigrasp.experiments.speed.learning_speed import LearningSpeed, decide
 from equigrasp.experiments.speed.replay_memory import measure_replay
 from equigrasp.experiments.speed.stopwatch import Comparison, alternate, count_multiplications
+from equigrasp.methods.asr.losses import Loss
+from equigrasp.methods.registry import load_method
 from equigrasp.networks import steerable_convolution
 
 
-@pytest.mark.parametrize("min_size", [0, 10**9])  # half-turn form everywhere, nowhere
+@pytest.mark.parametrize(
+    ("min_size", "loss"),  # half-turn form everywhere, nowhere
+    [(0, "smooth_l1"), (10**9, "smooth_l1"), (10**9, "cross_entropy")],
+)
 def test_ours_and_the_straightforward_form_learn_and_act_alike(
-    min_size: int, monkeypatch: pytest.MonkeyPatch
+    min_size: int, loss: Loss, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steerable_convolution, "_MIN_HALF_TURN_SIZE", min_size)
+    package, config = load_method("asr_tiny")
+    config = replace(config, training=replace(config.training, loss=loss))
+    monkeypatch.setattr(learning_speed, "load_method", lambda name: (package, config))
     both = LearningSpeed("asr_tiny", batch_size=4)
     reference = [p for m in (both.reference._q1, both.reference._q2) for p in m.parameters()]
     image = both.batch.heightmaps[:1]

@@ -48,7 +48,7 @@ class LearningSpeed:
     """Both forms of a method with the same weights.
 
     Args:
-        method: A configuration of `asr` with equivariant networks and the paper's losses.
+        method: A configuration of `asr` with equivariant networks and the paper's loss terms.
         batch_size: Attempts a step; None: the configuration's.
     """
 

@@ -5,7 +5,7 @@ sample: docs/methods/asr.md) is kept, so that both must give the same numbers.
 """
 
 import torch
-from torch.nn.functional import smooth_l1_loss
+from torch.nn.functional import binary_cross_entropy, smooth_l1_loss
 
 from equigrasp.learning.interfaces import GraspBatch
 from equigrasp.methods.asr.config import AsrConfig
@@ -16,7 +16,7 @@ class ReferenceMethod:
     """L1' + L1'' + L2 with a forward pass each, two Adam optimisers and one backward pass.
 
     Args:
-        config: The method; softmax outputs and the losses of the paper.
+        config: The method; softmax outputs, the loss terms of the paper.
         modules: `q1` and `q2` of `make_reference_networks`, always in training mode, as published.
         action_size_px: Side of the square in which off-policy pixels are drawn.
     """
@@ -25,6 +25,8 @@ class ReferenceMethod:
         self, config: AsrConfig, modules: dict[str, torch.nn.Module], action_size_px: int
     ) -> None:
         self._config = config.training
+        is_huber = config.training.loss == "smooth_l1"
+        self._error = smooth_l1_loss if is_huber else binary_cross_entropy
         self._q1, self._q2 = modules["q1"], modules["q2"]
         self._action_size_px = action_size_px
         self._optimizers = [
@@ -41,19 +43,19 @@ class ReferenceMethod:
         samples = torch.arange(len(batch.rewards))
         patches = extract_patches(batch.heightmaps, batch.rows[:, None], batch.cols[:, None])
         tried = self._yaw_values(patches)[samples, batch.rotation_bins]
-        loss_q2 = smooth_l1_loss(tried, batch.rewards)
+        loss_q2 = self._error(tried, batch.rewards)
         q_map = torch.softmax(self._q1(batch.heightmaps), 1)[:, 1]
         values = q_map[samples, batch.rows, batch.cols]
         is_success = batch.rewards > 0.5
         loss_on = values.new_zeros(())
         if bool(is_success.any()):
-            loss_on = loss_on + smooth_l1_loss(values[is_success], batch.rewards[is_success])
+            loss_on = loss_on + self._error(values[is_success], batch.rewards[is_success])
         if bool((~is_success).any()):
             with torch.no_grad():
                 others = self._yaw_values(patches[~is_success])
             others[torch.arange(len(others)), batch.rotation_bins[~is_success]] = 0.0
             targets = others.max(1)[0].clamp(0.0, 1.0)
-            loss_on = loss_on + smooth_l1_loss(values[~is_success], targets)
+            loss_on = loss_on + self._error(values[~is_success], targets)
         loss_off = self._off_policy(batch, q_map, seed)
         loss = loss_on + loss_off + loss_q2
         for optimizer in self._optimizers:
@@ -95,4 +97,4 @@ class ReferenceMethod:
             patches = extract_patches(batch.heightmaps, rows, cols)
             targets = self._yaw_values(patches).max(1)[0].view(-1, count)
         values = q_map[torch.arange(len(q_map))[:, None], rows, cols]
-        return smooth_l1_loss(values, targets)
+        return self._error(values, targets)

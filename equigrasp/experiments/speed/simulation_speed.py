@@ -1,5 +1,7 @@
 """Simulated attempts against nothing but the engine's steps, and the parts of an attempt."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from equigrasp.environments.open_loop_grasp import observe
@@ -12,16 +14,20 @@ from equigrasp.simulation.physics import TIME_STEP
 
 
 def measure_simulation(
-    policy: Policy, repeats: int
+    policies: dict[str, Policy], repeats: int
 ) -> tuple[Comparison, list[tuple[str, float]], float]:
     """Time attempts in the simulated UR5 cell, and the parts that they consist of.
+
+    Args:
+        policies: Whose decisions are timed, by name; the first makes the attempts.
+        repeats: Of each.
 
     Returns:
         Attempts per second beside those that bare stepping would allow, times of the parts [s],
         and the robot's own time for an attempt [s].
     """
     with make_simulated_cell("ur5") as simulation:
-        loop = SimulatedRun(simulation, policy, "train", 0)
+        loop = SimulatedRun(simulation, next(iter(policies.values())), "train", 0)
         cell, workspace = simulation.cell, loop.env.trays.pick
         physics, camera = simulation.physics, cell.camera
         observation, frame = observe(cell, workspace), camera.capture()
@@ -42,16 +48,16 @@ def measure_simulation(
         def heightmap() -> None:
             heightmap_from_depth(frame.depth, camera.model, camera.T_base_camera, workspace)
 
-        names = ("decision", "camera frame", "heightmap", "240 physics steps, 15 objects")
-        seconds = alternate(
-            [
-                lambda: policy.choose(observation, rng, "train"),
-                camera.capture,
-                heightmap,
-                lambda: physics.sleep(240 * TIME_STEP),
-            ],
-            repeats,
-        )
+        works: dict[str, Callable[[], object]] = {
+            f"decision, {name}": lambda one=policy: one.choose(observation, rng, "train")  # type: ignore[misc]
+            for name, policy in policies.items()
+        }
+        works |= {
+            "camera frame": camera.capture,
+            "heightmap": heightmap,
+            "240 physics steps, 15 objects": lambda: physics.sleep(240 * TIME_STEP),
+        }
+        seconds = alternate(list(works.values()), repeats)
         times = alternate([attempt, bare_steps], repeats)
     comparison = Comparison(
         "simulated attempts, UR5 cell, 15 objects",
@@ -61,5 +67,5 @@ def measure_simulation(
         f"{round(np.median(num_steps))} bare PyBullet steps",
         is_more_better=True,
     )
-    parts = [*zip(names, seconds, strict=True), ("attempt in one process", times[0])]
+    parts = [*zip(works, seconds, strict=True), ("attempt in one process", times[0])]
     return comparison, parts, float(np.median(durations))
