@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import GraspOutcome
+from equigrasp.replay.experience_log import Extras
 from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
@@ -161,7 +163,7 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
 def _learn(
     learner: AsyncLearner, policy: Policy, metrics: MetricsFile, attempt: Attempt, number: int
 ) -> None:
-    row = store(learner, attempt, number)
+    row = store(learner.add, attempt, number)
     for report in learner.train_pending(learner.num_pending_steps):
         metrics.add_step(report)
     metrics.add_attempt(row)
@@ -169,8 +171,10 @@ def _learn(
         policy.load(learner.weights(), learner.num_steps, "learner")
 
 
-def store(learner: AsyncLearner, attempt: Attempt, number: int) -> AttemptRow:
-    """Write an attempt to the experience log, and return its row of the metrics."""
+def store(
+    write: Callable[[GraspTransition, Extras], object], attempt: Attempt, number: int
+) -> AttemptRow:
+    """Have an attempt written to the experience log, and return its row of the metrics."""
     decision, outcome = attempt.decision, attempt.outcome
     row = AttemptRow(
         time.time(),
@@ -182,7 +186,7 @@ def store(learner: AsyncLearner, attempt: Attempt, number: int) -> AttemptRow:
         decision.decision_time,
     )
     pixel = decision.pixel
-    learner.add(
+    write(
         GraspTransition(
             quantize(attempt.observation.heightmap),
             pixel.row,

@@ -62,6 +62,8 @@ class AsyncLearner:
         device: Where the networks learn: `cpu` or `cuda`.
         heightmap_size_px: Side of the heightmaps.
         action_size_px: Side of the action square.
+        is_writing: Whether attempts come by `add`; else another process writes them, and `follow`
+            reads them.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class AsyncLearner:
         device: str = "cpu",
         heightmap_size_px: int = 128,
         action_size_px: int = 96,
+        is_writing: bool = True,
     ) -> None:
         torch.set_num_threads(config.training.num_threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -104,7 +107,7 @@ class AsyncLearner:
         self._steps_due: list[int] = []  # by the attempts up to each
         self._weights = WeightStore(folder / "weights")
         self._checkpoints = WeightStore(folder / "checkpoints", "checkpoint", num_kept=2)
-        self.log = ExperienceLog(folder / "experience.log")
+        self.log = ExperienceLog(folder / "experience.log", is_writing)
         try:
             for transition, extras in self.log:
                 self._remember(transition, extras)
@@ -152,6 +155,11 @@ class AsyncLearner:
         self.log.append(transition, extras)
         self._remember(transition, extras)
         return True
+
+    def follow(self) -> None:
+        """Take in the attempts that another process has written since the last look."""
+        for transition, extras in self.log.read_on():
+            self._remember(transition, extras)
 
     def train_pending(self, max_steps: int) -> list[StepReport]:
         """Take up to `max_steps` of the pending steps and report on each."""

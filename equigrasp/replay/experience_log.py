@@ -44,9 +44,9 @@ class ExperienceLog:
     def __init__(self, path: Path, is_writing: bool = True) -> None:
         self.path = path
         self._fd = _open_alone(path) if is_writing else -1
-        self._count = 0
+        self._count = self._size = 0
         try:
-            self._size = self._recover()
+            self._recover()
         except ReplayError:
             self.close()
             raise
@@ -74,7 +74,23 @@ class ExperienceLog:
         self._count += 1
 
     def __iter__(self) -> Iterator[tuple[GraspTransition, Extras]]:
+        return self._records(0)
+
+    def read_on(self) -> Iterator[tuple[GraspTransition, Extras]]:
+        """Take in what another process has appended, and iterate over that.
+
+        Raises:
+            ReplayError: if a record before the last one is damaged.
+        """
+        known = self._size
+        self._recover()
+        return self._records(known)
+
+    def _records(self, offset: int) -> Iterator[tuple[GraspTransition, Extras]]:
+        if offset == self._size:
+            return  # there may be no file yet
         with self.path.open("rb") as file:
+            file.seek(offset)
             while file.tell() < self._size:
                 _, length, _ = _FRAME.unpack(file.read(_FRAME.size))
                 yield _unpack(file.read(length))
@@ -85,11 +101,13 @@ class ExperienceLog:
             os.close(self._fd)
             self._fd = -1
 
-    def _recover(self) -> int:
-        """Count the sound records and cut off a half-written last one; return the length."""
-        total = self.path.stat().st_size
+    def _recover(self) -> None:
+        """Count the sound records behind those counted, and cut off a half-written last one."""
+        if not self.path.is_file():
+            return  # who writes it has not begun
+        total, offset = self.path.stat().st_size, self._size
         with self.path.open("rb") as file:
-            offset = 0
+            file.seek(offset)
             while offset < total:
                 frame = file.read(_FRAME.size)
                 is_whole = len(frame) == _FRAME.size
@@ -113,7 +131,7 @@ class ExperienceLog:
             _LOGGER.warning("%s: cut off a half-written record at byte %d.", self.path, offset)
             os.ftruncate(self._fd, offset)
             os.fsync(self._fd)
-        return offset
+        self._size = offset
 
 
 def _open_alone(path: Path) -> int:

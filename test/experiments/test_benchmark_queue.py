@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,22 +11,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from equigrasp.cli import main
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.experiments import bench
 from equigrasp.experiments.benchmarks import results_folder, runner
 from equigrasp.experiments.benchmarks.attempts import EpisodeAttempts, TwoTrayAttempts
 from equigrasp.experiments.benchmarks.claims import claim, is_claimed
 from equigrasp.experiments.benchmarks.difficulty import unseen_names
-from equigrasp.experiments.benchmarks.plan import make_plan
+from equigrasp.experiments.benchmarks.handover import Handover
+from equigrasp.experiments.benchmarks.plan import chosen_pieces, make_plan
 from equigrasp.experiments.benchmarks.protocol import Conditions, Order
 from equigrasp.experiments.benchmarks.scene import PlacedObject, Scene
 from equigrasp.experiments.benchmarks.validation import Journal
-from equigrasp.experiments.benchmarks.worker import Task
+from equigrasp.experiments.benchmarks.worker import Task, lock_path
 from equigrasp.experiments.metrics_file import read_metrics
 from equigrasp.learning.interfaces import Decision, Mode
-from equigrasp.learning.weight_store import load_weights
+from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.experience_log import ExperienceLog
@@ -33,8 +36,9 @@ from equigrasp.simulation.make import make_simulated_cell
 from equigrasp.simulation.object_sets.household import HouseholdSet
 
 CONDITIONS = Conditions("simulation")
+RUN = Path("runs") / "asr" / "seed_0"
 TINY = ["--size", "tiny", "--cell", "ur5", "--methods", "asr", "--workers", "1"]
-TINY += ["--attempts", "23", "--validate-every", "23", "--validation-attempts", "3"]
+TINY += ["--attempts", "25", "--validate-every", "25", "--validation-attempts", "3"]
 TINY += ["--num-objects", "3"]
 
 
@@ -47,6 +51,35 @@ def test_a_plan_does_what_tells_most_first() -> None:
     assert trained[0] == ("asr", 0) and len(trained) == len(set(trained)) == 2 * 18
     assert [seed for _, seed in trained] == [0] * 18 + [1] * 18
     assert make_plan(order) == plan
+
+
+def test_the_halves_of_training_stand_in_its_place() -> None:
+    order = Order(("table3",), CONDITIONS, ("asr",), (0,), 300)
+    halves = chosen_pieces(order, ("simulate", "validate"))
+    assert [str(p) for p in halves] == [
+        "asr seed 0: simulate to 300",
+        "asr seed 0: validate (seen) at 150",
+        "asr seed 0: validate (seen) at 300",
+    ]
+    whole, learn = (chosen_pieces(order, (kind,))[0] for kind in ("train", "learn"))
+    assert whole.result(Path()) == learn.result(Path()) != halves[0].result(Path())
+    assert lock_path(whole, Path()) == lock_path(learn, Path()) != lock_path(halves[0], Path())
+
+
+def test_weights_are_handed_over_for_the_attempts_that_they_know(tmp_path: Path) -> None:
+    handover = Handover(tmp_path / "handover.safetensors", "asr")
+    assert handover.take(0) is None
+    handover.give({"a": torch.ones(3)}, 7, 5)
+    assert handover.take(6) is None  # what was learned from six is still to come
+    found = handover.take(5)
+    assert found is not None and found[1] == 7 and torch.equal(found[0]["a"], torch.ones(3))
+    with pytest.raises(WeightsError, match="learned from 5 attempts, the log beside it holds 4"):
+        handover.take(4)
+    with pytest.raises(WeightsError, match="belongs to method 'asr', not 'fcn'"):
+        Handover(handover.path, "fcn").take(5)
+    whole = handover.path.read_bytes()
+    handover.path.write_bytes(whole[:-1])  # a copy on its way
+    assert handover.take(5) is None
 
 
 def test_on_robot_runs_end_with_two_unseen_sets_and_the_longer_one_is_twice_as_long() -> None:
@@ -121,10 +154,12 @@ def test_a_scene_is_only_that_of_its_attempt(tmp_path: Path) -> None:
     assert Scene.load(tmp_path / "none.json", 0) is None
 
 
-def _bench(out: Path) -> "subprocess.Popen[bytes]":
+def _bench(out: Path, *options: str, path: str = "") -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "equigrasp.cli", "bench", "table3", *TINY, *options]
     return subprocess.Popen(
-        [sys.executable, "-m", "equigrasp.cli", "bench", "table3", *TINY, "--out", str(out)],
+        [*command, "--out", str(out)],
         stdout=subprocess.DEVNULL,
+        env=os.environ | ({"PYTHONPATH": path} if path else {}),
     )
 
 
@@ -135,36 +170,93 @@ def _wait_for_rows(path: Path, count: int, process: "subprocess.Popen[bytes]") -
         time.sleep(0.05)
 
 
-@pytest.mark.slow
-def test_a_runner_that_is_killed_carries_on_where_it_was(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = tmp_path / "runs" / "asr" / "seed_0"
-    killed = _bench(tmp_path)
-    _wait_for_rows(run / "metrics.csv", 4, killed)
+Logged = list[tuple[int, int, int, float]]
+
+
+def _logged(run: Path) -> Logged:
+    log = ExperienceLog(run / "experience.log", is_writing=False)
+    return [(t.attempt, t.row, t.col, t.reward) for t, _ in log]
+
+
+def _learned(run: Path) -> str:
+    return tensor_digest(load_weights(run / "snapshots" / "attempt_00025.safetensors")[0])
+
+
+@pytest.fixture(scope="module")
+def killed_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Logged]:
+    """Return a results folder whose run was killed once it learned, then finished; its log at the kill."""
+    out = tmp_path_factory.mktemp("killed")
+    run = out / RUN
+    killed = _bench(out)
+    _wait_for_rows(run / "metrics.csv", 22, killed)
     worker = int((run / "training.lock").read_text(encoding="utf-8").split()[1])
     os.kill(killed.pid, signal.SIGKILL)  # the parent, then the worker
     os.kill(worker, signal.SIGKILL)
     killed.wait()
-    log = ExperienceLog(run / "experience.log", is_writing=False)
-    before = [(t.attempt, t.row, t.col, t.reward) for t, _ in log]
-    assert len(before) >= 4 and not list(run.glob("*.json.part"))
-    assert main(["bench", "table3", *TINY, "--out", str(tmp_path)]) == 0
-    log = ExperienceLog(run / "experience.log", is_writing=False)
-    after = [(t.attempt, t.row, t.col, t.reward) for t, _ in log]
-    assert after[: len(before)] == before and [a[0] for a in after] == list(range(23))
-    result = json.loads((run / "training_00023.json").read_text(encoding="utf-8"))
-    assert [float(c) for c in result["outcomes"]] == [a[3] for a in after]
-    _, metadata = load_weights(run / "snapshots" / "attempt_00023.safetensors")
-    assert metadata["version"] == "4"  # steps of the attempts 20 to 23
-    tested = json.loads((run / "validation_00023_seen.json").read_text(encoding="utf-8"))
-    assert tested["attempts"] == 3 and 0 <= tested["successes"] <= 3
-    assert "the paper's method | 87.1" in (tmp_path / "table3.md").read_text(encoding="utf-8")
-    assert "table3.md" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match="cell 'ur5', not 'kuka'"):
-        from equigrasp.experiments.benchmarks.results_folder import open_results
+    before = _logged(run)
+    assert 22 <= len(before) < 25 and not list(run.glob("training_*.json"))
+    assert main(["bench", "table3", *TINY, "--out", str(out)]) == 0
+    return out, before
 
-        open_results(tmp_path, Order(("table3",), Conditions("simulation", "kuka", "tiny")), True)
+
+@pytest.mark.slow
+def test_a_runner_that_is_killed_carries_on_where_it_was(
+    killed_run: tuple[Path, Logged],
+) -> None:
+    out, before = killed_run
+    run, after = out / RUN, _logged(out / RUN)
+    assert after[: len(before)] == before and [a[0] for a in after] == list(range(25))
+    result = json.loads((run / "training_00025.json").read_text(encoding="utf-8"))
+    assert [float(c) for c in result["outcomes"]] == [a[3] for a in after]
+    _, metadata = load_weights(run / "snapshots" / "attempt_00025.safetensors")
+    assert metadata["version"] == "6"  # steps of the attempts 20 to 25
+    tested = json.loads((run / "validation_00025_seen.json").read_text(encoding="utf-8"))
+    assert tested["attempts"] == 3 and 0 <= tested["successes"] <= 3
+    assert "the paper's method | 87.1" in (out / "table3.md").read_text(encoding="utf-8")
+    with pytest.raises(ConfigError, match="cell 'ur5', not 'kuka'"):
+        results_folder.open_results(
+            out, Order(("table3",), Conditions("simulation", "kuka", "tiny")), True
+        )
+
+
+@pytest.mark.slow
+def test_simulating_and_learning_apart_is_the_same_run(
+    killed_run: tuple[Path, Logged], tmp_path: Path
+) -> None:
+    whole, before = killed_run
+    blocked = tmp_path / "no_simulator"
+    blocked.mkdir()
+    (blocked / "pybullet.py").write_text("raise ImportError('no simulator here')\n")
+    apart = tmp_path / "apart"
+    results_folder.open_results(
+        apart,
+        Order(
+            ("table3",),
+            Conditions(
+                "simulation",
+                "ur5",
+                "tiny",
+                validation_attempts=3,
+                validate_every=25,
+                num_objects=3,
+            ),
+        ),
+        True,
+    )
+    sides = [
+        _bench(apart, "--only", "simulate"),
+        _bench(apart, "--only", "learn", path=str(blocked)),
+    ]
+    assert [side.wait(timeout=300) for side in sides] == [0, 0]
+    assert _logged(apart / RUN)[: len(before)] == before
+    assert (apart / RUN / "simulation_00025.json").is_file()
+    # A log copied from the run that was killed gives the weights that it had, in one go.
+    copy = tmp_path / "copy"
+    (copy / RUN).mkdir(parents=True)
+    for name in ("bench.yaml", str(RUN / "experience.log")):
+        shutil.copy(whole / name, copy / name)
+    assert _bench(copy, "--only", "learn", path=str(blocked)).wait(timeout=300) == 0
+    assert _learned(copy / RUN) == _learned(whole / RUN)
 
 
 def test_a_dry_run_lists_the_queue_and_touches_nothing(

@@ -1,5 +1,6 @@
 """Augmentation, buffer and log."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -211,6 +212,23 @@ def test_a_full_disk_leaves_the_log_as_it_was(
     log.append(make_transition(1), {})
     again = ExperienceLog(tmp_path / "a.log", is_writing=False)
     assert [t.attempt for t, _ in again] == [0, 1]
+
+
+def test_a_reader_takes_in_what_another_process_appends(tmp_path: Path) -> None:
+    path = tmp_path / "experience.log"
+    reader = ExperienceLog(path, is_writing=False)  # before there is a file
+    assert len(reader) == 0 and list(reader.read_on()) == list(reader) == []
+    with contextlib.closing(ExperienceLog(path)) as writer:
+        writer.append(make_transition(0), {})
+        writer.append(make_transition(1), {"a": 1})
+        assert [t.attempt for t, _ in reader.read_on()] == [0, 1] and len(reader) == 2
+        assert list(reader.read_on()) == []
+        writer.append(make_transition(2), {})
+    whole = path.read_bytes()
+    with path.open("ab") as file:
+        file.write(whole[:40])  # the next record is on its way
+    assert [t.attempt for t, _ in reader.read_on()] == [2]
+    assert [t.attempt for t, _ in reader] == [0, 1, 2] and len(reader) == 3
 
 
 def test_a_log_has_one_writer_and_readers_leave_what_is_on_its_way(tmp_path: Path) -> None:

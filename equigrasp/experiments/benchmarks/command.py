@@ -23,7 +23,10 @@ The queue's state is the results folder alone. Stop it whenever you like, even w
 same command again: at most the attempt in flight is lost. Several commands, also on several
 machines that share the folder, may work on it at once. To train on one machine and validate on
 another, run `--only train` there, copy the folder, run `--only validate` here: weights, curves and
-results are files in it, and no piece is done twice. Methods, seeds and attempts may be added later."""
+results are files in it, and no piece is done twice. A training run itself can be in two places, such
+as a machine with the simulator and one with a GPU: `--only simulate validate` here, `--only learn`
+there, on the same folder or on copies that are kept in step (docs/benchmarks.md). Methods, seeds and
+attempts may be added later."""
 EPILOG = """examples:
   equigrasp bench table3 table5 --seeds 0 1 2 --dry-run     what there is to do, and for how long
   equigrasp bench table3 --methods asr rot_fcn --seeds 0    these two first
@@ -76,7 +79,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="cpu", choices=["cpu", "cuda"], help="of networks [cpu]"
     )
-    parser.add_argument("--only", choices=["train", "validate"], help="take these pieces only")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=["train", "validate"],
+        choices=["train", "simulate", "learn", "validate"],
+        help="take these pieces only; simulate and learn are the halves of train [train validate]",
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="list the queue with estimated costs"
     )
@@ -110,7 +119,7 @@ def run(options: argparse.Namespace, show: Callable[[str], None]) -> int:
     Raises:
         ConfigError: if they do not fit together, or the results folder is another one's.
     """
-    from equigrasp.experiments.benchmarks.plan import Kind, make_plan
+    from equigrasp.experiments.benchmarks.plan import Kind, chosen_pieces
     from equigrasp.experiments.benchmarks.results_folder import open_results
     from equigrasp.experiments.benchmarks.runner import run_plan
     from equigrasp.experiments.benchmarks.status import listing, survey
@@ -121,14 +130,15 @@ def run(options: argparse.Namespace, show: Callable[[str], None]) -> int:
     out = options.out or Path("results/bench") / f"{c.protocol}_{c.cell}_{c.size}"
     cores = len(os.sched_getaffinity(0))
     workers = options.workers or cores
+    only: tuple[Kind, ...] = tuple(dict.fromkeys(options.only))
+    plan = chosen_pieces(order, only)
     if options.dry_run:
-        show(listing(survey(make_plan(order), out, c), workers))
+        show(listing(survey(plan, out, c), workers))
         return 0
     open_results(out, order, options.any_commit)
-    only: tuple[Kind, ...] = (options.only,) if options.only else ("train", "validate")
     task = Task(str(out), order, only, options.device, max(1, cores // workers))
     num_failed = run_plan(task, workers, show)
-    statuses = [s for s in survey(make_plan(order), out, c) if s.state != "finished"]
+    statuses = [s for s in survey(plan, out, c) if s.state != "finished"]
     if statuses:
         show(listing(statuses, workers))
     show(f"tables and curves: {', '.join(str(out / f'{b}.md') for b in order.benchmarks)}")

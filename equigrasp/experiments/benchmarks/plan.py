@@ -1,13 +1,13 @@
 """The pieces of work that an order asks for, in a fixed order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from equigrasp.experiments.benchmarks.protocol import RANDOM, RESAMPLED, Order
 from equigrasp.experiments.run_folder import RunFolder
 
-Kind = Literal["train", "validate"]
+Kind = Literal["train", "simulate", "learn", "validate"]
 SIMULATION_SET = "seen"  # the shapes of training (paper, section 6.1: one set of shapes for both)
 ROBOT_SETS = ("easy", "hard")
 
@@ -19,8 +19,8 @@ class Piece:
     Args:
         method: File name below `config/methods`, without the size.
         seed: Of the run.
-        kind: `train`: from where the run is to `attempts`. `validate`: freeze the weights of
-            after `attempts` and try them.
+        kind: `train`: from where the run is to `attempts`. `simulate`, `learn`: the halves of that,
+            for two processes. `validate`: freeze the weights of after `attempts` and try them.
         attempts: See `kind`.
         objects: Objects of a validation: `seen`, `easy` or `hard`.
     """
@@ -33,9 +33,11 @@ class Piece:
 
     @property
     def name(self) -> str:
-        """Name of its files; unique within the run."""
-        if self.kind == "train":
+        """Name of its files; unique within the run, but for the two ways to learn from it."""
+        if self.kind in ("train", "learn"):
             return f"training_{self.attempts:05d}"
+        if self.kind == "simulate":
+            return f"simulation_{self.attempts:05d}"
         return f"validation_{self.attempts:05d}_{self.objects}"
 
     def run(self, out: Path) -> RunFolder:
@@ -56,8 +58,8 @@ class Piece:
         return not is_frozen or self.snapshot(out).is_file()
 
     def __str__(self) -> str:
-        what = "train to" if self.kind == "train" else f"validate ({self.objects}) at"
-        return f"{self.method} seed {self.seed}: {what} {self.attempts}"
+        objects = f" ({self.objects}) at" if self.objects else " to"
+        return f"{self.method} seed {self.seed}: {self.kind}{objects} {self.attempts}"
 
 
 def make_plan(order: Order) -> list[Piece]:
@@ -70,6 +72,16 @@ def make_plan(order: Order) -> list[Piece]:
         for seed in order.seeds
         for method in order.chosen_methods()
         for piece in _run_pieces(order, method, seed)
+    ]
+
+
+def chosen_pieces(order: Order, only: tuple[Kind, ...]) -> list[Piece]:
+    """Return the pieces of some kinds; halves of training stand in its place."""
+    return [
+        replace(piece, kind=kind)
+        for piece in make_plan(order)
+        for kind in only
+        if kind == piece.kind or (piece.kind == "train" and kind in ("simulate", "learn"))
     ]
 
 

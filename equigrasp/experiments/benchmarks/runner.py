@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from equigrasp.experiments.benchmarks.curves import draw_curves
-from equigrasp.experiments.benchmarks.plan import Piece, make_plan
+from equigrasp.experiments.benchmarks.plan import Piece, chosen_pieces
 from equigrasp.experiments.benchmarks.protocol import Order
 from equigrasp.experiments.benchmarks.results import read_results
 from equigrasp.experiments.benchmarks.status import describe, survey
@@ -40,7 +40,7 @@ def run_plan(task: Task, num_workers: int, show: Show) -> int:
         KeyboardInterrupt: after Ctrl-C, when all workers have saved and stopped.
     """
     out, order = Path(task.out), task.order
-    plan = [p for p in make_plan(order) if p.kind in task.only]
+    plan = chosen_pieces(order, task.only)
     workers = [_Worker(task, i) for i in range(num_workers)]
     finished = _finished(plan, out)
     redraw(order, out)

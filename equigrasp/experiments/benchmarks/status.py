@@ -73,7 +73,7 @@ def _status(
     out: Path,
     conditions: Conditions,
 ) -> PieceStatus:
-    is_training = piece.kind == "train"
+    is_training = piece.kind != "validate"
     total = piece.attempts if is_training else conditions.validation_attempts
     if piece.result(out).is_file():
         return PieceStatus(piece, "finished", total, total, 0.0, False)
@@ -105,7 +105,7 @@ def _measured_cost(piece: Piece, out: Path) -> float | None:
     values = read_json(piece.result(out))
     if values is not None:
         return values["seconds_per_attempt"]
-    if piece.kind == "train":
+    if piece.kind != "validate":
         return seconds_per_attempt(piece.run(out).metrics)
     return None
 

@@ -1,10 +1,12 @@
-"""One piece of work: train a run to so many attempts, keeping the weights of every checkpoint."""
+"""One piece of work: the attempts of a run, learned from here or by another process."""
 
 import contextlib
-import dataclasses
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+
+import torch
 
 from equigrasp.experiments.benchmarks.attempts import (
     AttemptSource,
@@ -14,6 +16,7 @@ from equigrasp.experiments.benchmarks.attempts import (
     training_names,
 )
 from equigrasp.experiments.benchmarks.claims import write_json
+from equigrasp.experiments.benchmarks.learning import CheckStop, Learning, TrainingRun
 from equigrasp.experiments.benchmarks.plan import Piece
 from equigrasp.experiments.benchmarks.protocol import (
     POOL_SIZE,
@@ -23,17 +26,15 @@ from equigrasp.experiments.benchmarks.protocol import (
 )
 from equigrasp.experiments.benchmarks.scene import Scene
 from equigrasp.experiments.metrics_file import MetricsFile, seconds_per_attempt
-from equigrasp.experiments.run_folder import RunFolder, commit
 from equigrasp.experiments.simulated_run import Attempt, store
-from equigrasp.learning.async_learner import AsyncLearner
-from equigrasp.learning.interfaces import Policy
+from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
-from equigrasp.learning.trained_weights import first_weights
-from equigrasp.learning.weight_store import write_weights
-from equigrasp.methods.registry import load_method
+from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
-CheckStop = Callable[[], None]
+_LOGGER = logging.getLogger(__name__)
+_POLL = 0.05  # [s] between two looks for new weights
+_SAY_EVERY = 60.0  # [s] that they have not come
 
 
 def train_piece(
@@ -56,83 +57,90 @@ def train_piece(
         num_threads: Of PyTorch.
         check_stop: Called after every attempt; raises to stop.
     """
-    name = f"{piece.method}_{conditions.size}"
-    package, method = load_method(name)
-    threads = dataclasses.replace(method.training, num_threads=num_threads)
-    method = dataclasses.replace(method, training=threads)
-    run = piece.run(out)
-    run.begin(_arguments(piece, conditions, name), method, None)
-    weights = first_weights("", method)
-    num_random = 0 if weights else method.acting.num_random_attempts
-    learner = AsyncLearner(run.path, package, method, piece.seed, weights, device=device)
-    modules = package.make_networks(method, piece.seed)
-    policy = package.make_policy(method, {k: m.to(device) for k, m in modules.items()})
-    training = _Training(run, learner, policy, {m: _snapshot(piece, m, out) for m in marks})
-    with contextlib.closing(learner):
-        training.learn()
+    run = TrainingRun.begin(piece, out, conditions, device, num_threads)
+    with contextlib.closing(run.make_learner()) as learner:
+        policy = run.make_policy()
+        metrics = MetricsFile(run.folder.metrics, learner.num_attempts)
+        learning = Learning(piece, out, learner, marks, metrics.add_step)
+
+        def learn() -> None:
+            learning.catch_up()
+            policy.load(learner.weights(), learner.num_steps, "learner")
+
+        def add(made: Attempt) -> None:
+            row = store(learner.add, made, learner.num_attempts)
+            learn()
+            metrics.add_attempt(row)
+
+        learn()
         if learner.num_attempts < piece.attempts:
-            with make_simulated_cell(
-                conditions.cell, object_set=conditions.objects, seed=piece.seed
-            ) as simulation:
-                source = _source(piece, conditions, simulation, policy, training.scene())
+            with _simulated(piece, conditions, run, policy, learner.num_attempts) as attempt:
                 for number in range(learner.num_attempts, piece.attempts):
-                    is_random = number < num_random
-                    training.add(source.attempt(number, "random" if is_random else "train"))
-                    source.scene(number + 1).save(training.scene_path)
+                    attempt(number, add)
                     check_stop()
-        write_json(piece.result(out), training.result(piece.attempts))
+        write_json(piece.result(out), learning.result(piece.attempts, run.folder.metrics))
 
 
-class _Training:
-    """A learner, the policy that follows it, and the files of their run."""
+def simulate_piece(
+    piece: Piece,
+    out: Path,
+    conditions: Conditions,
+    device: str,
+    num_threads: int,
+    check_stop: CheckStop,
+) -> None:
+    """Make the attempts of a run, each by the weights that `learn_piece` makes of those before it.
 
-    def __init__(
-        self, run: RunFolder, learner: AsyncLearner, policy: Policy, snapshots: dict[int, Path]
-    ) -> None:
-        self._run, self._learner, self._policy = run, learner, policy
-        self._snapshots = snapshots
-        self._metrics = MetricsFile(run.metrics, learner.num_attempts)
-        self.scene_path = run.path / "scene.json"
+    Arguments as `train_piece`.
+    """
+    torch.set_num_threads(num_threads)
+    run = TrainingRun.begin(piece, out, conditions, device, num_threads)
+    with contextlib.closing(ExperienceLog(run.folder.log)) as log:
+        policy, handover = run.make_policy(), run.handover()
+        metrics = MetricsFile(run.folder.metrics, len(log))
 
-    def scene(self) -> Scene | None:
-        """Return the scene in which the run was left."""
-        return Scene.load(self.scene_path, self._learner.num_attempts)
+        def await_weights() -> None:
+            began = said = time.monotonic()
+            while (found := handover.take(len(log))) is None:
+                check_stop()
+                if time.monotonic() > said + _SAY_EVERY:
+                    said = time.monotonic()
+                    what = f"{handover.path} to know of {len(log)} attempts"
+                    _LOGGER.info("%s: has waited %.0f s for %s", piece, said - began, what)
+                time.sleep(_POLL)
+            policy.load(*found, str(handover.path))
 
-    def add(self, attempt: Attempt) -> None:
-        """Write an attempt to disk, learn from it, and let the policy choose by what was learned."""
-        row = store(self._learner, attempt, self._learner.num_attempts)
-        self.learn()
-        self._metrics.add_attempt(row)
+        def add(made: Attempt) -> None:
+            metrics.add_attempt(store(log.append, made, len(log)))
 
-    def learn(self) -> None:
-        """Take all pending steps; keep the weights of every checkpoint on the way."""
-        self._keep()
-        while self._learner.num_pending_steps:
-            for report in self._learner.train_pending(1):
-                self._metrics.add_step(report)
-            self._keep()
-        self._policy.load(self._learner.weights(), self._learner.num_steps, "learner")
-
-    def result(self, attempts: int) -> dict[str, Any]:
-        """Return the outcomes of the first `attempts`."""
-        rewards = [transition.reward for transition, _ in self._learner.log][:attempts]
-        return {
-            "attempts": len(rewards),
-            "outcomes": "".join("1" if r > 0.5 else "0" for r in rewards),
-            "seconds_per_attempt": seconds_per_attempt(self._run.metrics),
-            "steps": self._learner.num_steps,
-            "commit": commit(),
-        }
-
-    def _keep(self) -> None:
-        path = self._snapshots.get(self._learner.num_learned_attempts)
-        if path is not None and not path.is_file():
-            metadata = {"method": self._learner.method, "version": str(self._learner.num_steps)}
-            write_weights(path, self._learner.weights(), metadata)
+        if len(log) < piece.attempts:
+            with _simulated(piece, conditions, run, policy, len(log)) as attempt:
+                for number in range(len(log), piece.attempts):
+                    if number >= run.num_random_attempts:
+                        await_weights()
+                    attempt(number, add)
+                    check_stop()
+        seconds = seconds_per_attempt(run.folder.metrics)
+        write_json(piece.result(out), {"attempts": len(log), "seconds_per_attempt": seconds})
 
 
-def _snapshot(piece: Piece, attempts: int, out: Path) -> Path:
-    return dataclasses.replace(piece, attempts=attempts).snapshot(out)
+@contextlib.contextmanager
+def _simulated(
+    piece: Piece, conditions: Conditions, run: TrainingRun, policy: Policy, done: int
+) -> Iterator[Callable[[int, Callable[[Attempt], None]], None]]:
+    """Yield what makes the attempt of a number, gives it away, and keeps the scene that it leaves."""
+    path = run.folder.path / "scene.json"
+    with make_simulated_cell(
+        conditions.cell, object_set=conditions.objects, seed=piece.seed
+    ) as simulation:
+        source = _source(piece, conditions, simulation, policy, Scene.load(path, done))
+
+        def attempt(number: int, give: Callable[[Attempt], None]) -> None:
+            mode: Mode = "random" if number < run.num_random_attempts else "train"
+            give(source.attempt(number, mode))
+            source.scene(number + 1).save(path)
+
+        yield attempt
 
 
 def _source(
@@ -151,15 +159,3 @@ def _source(
     names = pool_names(simulation, POOL_SIZE if is_resampled else count, count, seed)
     every = RESAMPLE_EVERY if is_resampled else 0
     return TwoTrayAttempts(simulation, policy, seed, names, scene, every)
-
-
-def _arguments(piece: Piece, conditions: Conditions, method: str) -> dict[str, str]:
-    return {
-        "cell": conditions.cell,
-        "method": method,
-        "objects": conditions.objects,
-        "split": "train",
-        "seed": str(piece.seed),
-        "weights": "",
-        "protocol": conditions.protocol,
-    }

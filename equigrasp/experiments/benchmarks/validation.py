@@ -15,10 +15,10 @@ from equigrasp.experiments.benchmarks.attempts import (
 )
 from equigrasp.experiments.benchmarks.claims import write_json
 from equigrasp.experiments.benchmarks.difficulty import unseen_names
+from equigrasp.experiments.benchmarks.learning import CheckStop
 from equigrasp.experiments.benchmarks.plan import SIMULATION_SET, Piece
 from equigrasp.experiments.benchmarks.protocol import RANDOM, Conditions
 from equigrasp.experiments.benchmarks.scene import Scene
-from equigrasp.experiments.benchmarks.training import CheckStop
 from equigrasp.experiments.run_folder import commit
 from equigrasp.experiments.simulated_run import wilson_interval
 from equigrasp.learning.interfaces import Mode, Policy

@@ -15,7 +15,13 @@ from typing import Any
 
 from equigrasp.errors import CancelledError
 from equigrasp.experiments.benchmarks.claims import claim, is_claimed, write_whole
-from equigrasp.experiments.benchmarks.plan import Kind, Piece, checkpoints, make_plan
+from equigrasp.experiments.benchmarks.plan import (
+    Kind,
+    Piece,
+    checkpoints,
+    chosen_pieces,
+    make_plan,
+)
 from equigrasp.experiments.benchmarks.protocol import Conditions, Order
 
 _LOGGER = logging.getLogger(__name__)
@@ -60,8 +66,8 @@ class Task:
 
 
 def lock_path(piece: Piece, out: Path) -> Path:
-    """Return the lock of a piece; all training of a run has one."""
-    name = "training" if piece.kind == "train" else piece.name
+    """Return the lock of a piece; all training of a run has one, and all simulating for it."""
+    name = piece.name if piece.objects else piece.name.split("_")[0]
     return piece.run(out).path / f"{name}.lock"
 
 
@@ -75,7 +81,7 @@ def work(task: Task) -> int:
     stop = _StopSignal()
     out = Path(task.out)
     failures: Counter[Piece] = Counter()
-    plan = [p for p in make_plan(task.order) if p.kind in task.only]
+    plan = chosen_pieces(task.order, task.only)
     while True:
         open_pieces = [
             p for p in plan if not p.result(out).is_file() and failures[p] < _MAX_FAILURES
@@ -112,15 +118,25 @@ def _take(piece: Piece, task: Task, stop: "_StopSignal", failures: Counter[Piece
 
 
 def _do(piece: Piece, task: Task, stop: "_StopSignal") -> None:
-    from equigrasp.experiments.benchmarks.training import train_piece
-    from equigrasp.experiments.benchmarks.validation import validate_piece
-
+    """Do a piece; what needs the simulator is imported where it is used."""
     out, conditions = Path(task.out), task.order.conditions
-    if piece.kind == "train":
-        marks = checkpoints(task.order, piece.method)
-        train_piece(piece, out, conditions, marks, task.device, task.num_threads, stop.check)
+    how = task.device, task.num_threads, stop.check
+    marks = checkpoints(task.order, piece.method)
+    if piece.kind == "learn":
+        from equigrasp.experiments.benchmarks.learning import learn_piece
+
+        learn_piece(piece, out, conditions, marks, *how)
+    elif piece.kind == "validate":
+        from equigrasp.experiments.benchmarks.validation import validate_piece
+
+        validate_piece(piece, out, conditions, *how)
     else:
-        validate_piece(piece, out, conditions, task.device, task.num_threads, stop.check)
+        from equigrasp.experiments.benchmarks.training import simulate_piece, train_piece
+
+        if piece.kind == "train":
+            train_piece(piece, out, conditions, marks, *how)
+        else:
+            simulate_piece(piece, out, conditions, *how)
 
 
 def _is_worth_waiting(plan: list[Piece], open_pieces: list[Piece], out: Path) -> bool:
