@@ -87,23 +87,29 @@ def resolve(basis: torch.Tensor, pairs: tuple[int, int, int]) -> HalfTurnBasis:
 
 
 def half_turn_convolution(
-    x: torch.Tensor, matrices: torch.Tensor, bias: torch.Tensor, basis: HalfTurnBasis
-) -> torch.Tensor:
-    """Convolve regular fields, zero-padded to equal size.
+    x: torch.Tensor,
+    matrices: torch.Tensor,
+    bias: torch.Tensor,
+    basis: HalfTurnBasis,
+    sizes: tuple[int, ...],
+) -> tuple[torch.Tensor, ...]:
+    """Convolve regular fields by one or several layers, zero-padded to equal size.
 
     Channels are ordered by [component before or after the half turn, field, other components].
 
     Args:
         x: Shape (B, num_in * n, H, W).
-        matrices: Of `HalfTurnBasis.matrices`.
-        bias: Of half the output channels, shape (num_out * n / 2,).
+        matrices: Of `HalfTurnBasis.matrices`, those of the layers side by side, shape
+            (2, M, F * num_in * n / 2).
+        bias: Of half the output channels of each layer, shape (M,).
         basis: The basis.
+        sizes: Half the output channels of each layer, M together.
 
     Returns:
-        Shape (B, num_out * n, H, W), channels last.
+        For each layer shape (B, num_out * n, H, W), channels last.
     """
     matrices, bias = matrices.to(x.dtype), bias.to(x.dtype)
-    return _Convolution.apply(x, matrices, bias, basis)  # type: ignore[no-any-return,no-untyped-call]
+    return _Convolution.apply(x, matrices, bias, basis, sizes)  # type: ignore[no-any-return,no-untyped-call]
 
 
 class _Convolution(torch.autograd.Function):
@@ -116,39 +122,41 @@ class _Convolution(torch.autograd.Function):
         matrices: torch.Tensor,
         bias: torch.Tensor,
         basis: HalfTurnBasis,
-    ) -> torch.Tensor:
+        sizes: tuple[int, ...],
+    ) -> tuple[torch.Tensor, ...]:
         ctx.save_for_backward(x, matrices)
         ctx.basis = basis
         x = _channels_last(x)
-        half = matrices.shape[1]
-        y = x.new_empty(*x.shape[:3], 2 * half)
+        results = [x.new_empty(*x.shape[:3], 2 * half) for half in sizes]
         for images, rows in _chunks(x):
             features = _features(x, images, rows, basis)  # (2, N, F * C / 2)
-            chunk = y[images, rows]
-            even = _multiply(features[0], matrices[0], bias).view(*chunk.shape[:3], half)
-            odd = _multiply(features[1], matrices[1]).view(*chunk.shape[:3], half)
-            torch.add(even, odd, out=chunk[..., :half])
-            torch.sub(even, odd, out=chunk[..., half:])
-        return y.permute(0, 3, 1, 2)
+            shape = *results[0][images, rows].shape[:3], -1
+            even = _multiply(features[0], matrices[0], bias).view(shape).split(sizes, -1)
+            odd = _multiply(features[1], matrices[1]).view(shape).split(sizes, -1)
+            for y, half, a, b in zip(results, sizes, even, odd, strict=True):
+                torch.add(a, b, out=y[images, rows, :, :half])
+                torch.sub(a, b, out=y[images, rows, :, half:])
+        return tuple(y.permute(0, 3, 1, 2) for y in results)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
         x, matrices = ctx.saved_tensors
         basis: HalfTurnBasis = ctx.basis
-        x, gradient = _channels_last(x), _channels_last(gradient)
+        x, gradients = _channels_last(x), tuple(_channels_last(g) for g in gradients)
         # Sums over chunks are float32 at every precision.
         dx, d_matrices = torch.zeros_like(x), torch.zeros_like(matrices, dtype=torch.float32)
         d_bias = torch.zeros(matrices.shape[1], device=x.device)
         for images, rows in _chunks(x):
             features = _features(x, images, rows, basis)
-            for s, part in enumerate(_parts(gradient[images, rows])):
-                found = _multiply_backward(part, features[s], matrices[s])
+            parts = zip(*(_parts(g[images, rows]) for g in gradients), strict=True)
+            for s, part in enumerate(parts):
+                found = _multiply_backward(torch.cat(part, -1), features[s], matrices[s])
                 features[s] = found[0]
                 d_matrices[s] += found[1]
                 if s == 0:
                     d_bias += found[2]
             _add_features_backward_in_place(dx, features, images, rows, basis)
-        return dx.permute(0, 3, 1, 2), d_matrices.to(x.dtype), d_bias.to(x.dtype), None
+        return dx.permute(0, 3, 1, 2), d_matrices.to(x.dtype), d_bias.to(x.dtype), None, None
 
 
 def _parts(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,7 +4,11 @@ import torch
 from torch.nn.functional import interpolate
 
 from equigrasp.networks.escnn_modules import enn, gspaces
-from equigrasp.networks.steerable_convolution import SteerableConvolution
+from equigrasp.networks.steerable_convolution import (
+    JointFilters,
+    SteerableConvolution,
+    join_filters,
+)
 
 # A block of given field types is initialised alike in every network: escnn keeps what it computes.
 _USE_INIT_CACHE = True
@@ -43,6 +47,8 @@ class ResidualBlock(torch.nn.Module):
     """Conv, ReLU, conv, plus skip, ReLU; the skip is a convolution of the same size where the
     fields change, else the identity (asr page, section 1)."""
 
+    _joint: JointFilters  # of `first` and `skip`, while weights are evaluated
+
     def __init__(
         self, in_type: "enn.FieldType", out_type: "enn.FieldType", kernel_size: int
     ) -> None:
@@ -54,10 +60,23 @@ class ResidualBlock(torch.nn.Module):
             None if in_type == out_type else convolution(in_type, out_type, kernel_size, padding)
         )
 
+    def train(self, mode: bool = True) -> "ResidualBlock":
+        """Choose the mode; evaluation begins by expanding the filters, and joins them once."""
+        is_new = self.training and not mode
+        super().train(mode)
+        if is_new and self.skip is not None:
+            with torch.no_grad():
+                self._joint = join_filters(self.first, self.skip)
+        return self
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, C, H, W) of in_type to out_type at the same size."""
-        skip = x if self.skip is None else self.skip(x)
-        return torch.relu(self.second(torch.relu(self.first(x))) + skip)
+        if self.skip is None:
+            hidden, skip = self.first(x), x
+        else:
+            joint = join_filters(self.first, self.skip) if self.training else self._joint
+            hidden, skip = self.first.apply_joint(x, joint)
+        return torch.relu(self.second(torch.relu(hidden)) + skip)
 
 
 def join(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

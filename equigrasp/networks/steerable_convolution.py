@@ -68,13 +68,14 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, C, H, W) of `in_type` to `out_type`."""
-        if self.training:
-            filters, bias = self.expand_parameters()
-        else:
-            filters, bias = self.filter, self.expanded_bias
+        return self.apply_joint(x, join_filters(self))[0]
+
+    def apply_joint(self, x: torch.Tensor, joint: "JointFilters") -> tuple[torch.Tensor, ...]:
+        """Map (B, C, H, W) by each of the layers whose filters were joined to this one's."""
+        filters, bias, sizes = joint
         if filters.dim() == 3:
-            return half_turn_convolution(x, filters, bias, self._basis())
-        return conv2d(x, filters, bias, padding=self.padding)
+            return half_turn_convolution(x, filters, bias, self._basis(), sizes)
+        return conv2d(x, filters, bias, padding=self.padding).split(sizes, 1)
 
     def _expand(self) -> tuple[torch.Tensor, torch.Tensor]:
         order_in, order_out = self._orders
@@ -107,6 +108,26 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
 
     def _basis(self) -> HalfTurnBasis:
         return _half_turn_basis(self.in_type.gspace, self.kernel_size)
+
+
+JointFilters = tuple[torch.Tensor, torch.Tensor, tuple[int, ...]]  # filters, bias, sizes
+
+
+def join_filters(*layers: SteerableConvolution) -> JointFilters:
+    """Return the filters of layers of one input type and kernel size, side by side.
+
+    With these `apply_joint` of any of them reads the input once for all.
+    """
+    expanded = [
+        layer.expand_parameters() if layer.training else (layer.filter, layer.expanded_bias)
+        for layer in layers
+    ]
+    filters, biases = zip(*expanded, strict=True)
+    sizes = tuple(len(bias) for bias in biases)
+    if len(layers) == 1:
+        return filters[0], biases[0], sizes
+    outputs = 1 if filters[0].dim() == 3 else 0  # half-turn form or plain
+    return torch.cat(filters, outputs), torch.cat(biases), sizes
 
 
 @contextmanager

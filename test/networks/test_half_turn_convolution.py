@@ -6,7 +6,11 @@ import torch
 from equigrasp.networks import half_turn_convolution, steerable_convolution
 from equigrasp.networks.escnn_modules import enn
 from equigrasp.networks.steerable_blocks import cyclic, dihedral, regular, trivial
-from equigrasp.networks.steerable_convolution import SteerableConvolution, sharing_filters
+from equigrasp.networks.steerable_convolution import (
+    SteerableConvolution,
+    join_filters,
+    sharing_filters,
+)
 
 
 def _pair(
@@ -64,6 +68,29 @@ def test_outputs_and_gradients_are_those_of_escnn(
         layer.eval()  # filters are expanded once and kept
     found = _run(ours, x, weights, False)[0]
     assert torch.allclose(found, _run(theirs, x, weights, True)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("min_size", [0, 10**9])
+def test_layers_side_by_side_are_as_one_by_one(
+    min_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steerable_convolution, "_MIN_HALF_TURN_SIZE", min_size)
+    monkeypatch.setattr(half_turn_convolution, "_CHUNK_BYTES", 15_000)
+    fields = regular(dihedral(4), 2)
+    layers = [_pair(fields, regular(dihedral(4), n), 3)[0] for n in (1, 3)]
+    image, weights = torch.randn(2, 16, 11, 7), (torch.randn(2, 8, 1, 1), torch.randn(2, 24, 1, 1))
+    found = []
+    for is_joint in (False, True):
+        x = image.clone().requires_grad_()
+        if is_joint:
+            outputs = layers[0].apply_joint(x, join_filters(*layers))
+        else:
+            outputs = tuple(layer(x) for layer in layers)
+        parameters = [p for layer in layers for p in layer.parameters()]
+        total = sum((w * y).sum() for w, y in zip(weights, outputs, strict=True))
+        found.append([*outputs, *torch.autograd.grad(total, [x, *parameters])])
+    for a, b in zip(*found, strict=True):
+        assert a.shape == b.shape and torch.allclose(a, b, atol=1e-4 * float(b.abs().max()))
 
 
 def test_layers_from_and_to_scalar_fields_are_those_of_escnn() -> None:
