@@ -88,7 +88,8 @@ def test_layers_side_by_side_are_as_one_by_one(
             outputs = tuple(layer(x) for layer in layers)
         parameters = [p for layer in layers for p in layer.parameters()]
         total = sum((w * y).sum() for w, y in zip(weights, outputs, strict=True))
-        found.append([*outputs, *torch.autograd.grad(total, [x, *parameters])])
+        gradients = torch.autograd.grad(total, [x, *parameters])
+        found.append([*(y.detach() for y in outputs), *gradients])
     for a, b in zip(*found, strict=True):
         assert a.shape == b.shape and torch.allclose(a, b, atol=1e-4 * float(b.abs().max()))
 

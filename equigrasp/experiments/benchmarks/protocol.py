@@ -60,10 +60,14 @@ BENCHMARKS = {
     "figure3": Benchmark("simulation", "Figure 3: baselines, simulation", BASELINES),
     "table5": Benchmark("simulation", "Table 5: ablations, simulation", ABLATIONS),
     "table1": Benchmark(
-        "robot", "Table 1: 500 attempts, two trays", ("random", "asr", "rot_fcn", "asr_baseline")
+        "robot",
+        "Table 1: 500 attempts, two trays",
+        ("random", "asr", "equigrasp", "rot_fcn", "asr_baseline"),
     ),
     "table2": Benchmark(
-        "robot", "Table 2: 500 and 1000 attempts, two trays", ("random", "asr", "asr_c32")
+        "robot",
+        "Table 2: 500 and 1000 attempts, two trays",
+        ("random", "asr", "equigrasp", "asr_c32"),
     ),
 }
 DEFAULT_CELL = {"simulation": "kuka", "robot": "ur5"}  # as published (paper, section 6)
