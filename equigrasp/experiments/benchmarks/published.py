@@ -25,7 +25,7 @@ class Figure:
 LABELS = {
     "asr": "the paper's method",
     "asr_cross_entropy": "the paper's method with cross-entropy",
-    "equigrasp": "the same, grasps rated by a script",
+    "equigrasp": "ours: cross-entropy, grasps rated by a script",
     "rot_fcn": "Rot FCN (FCB, aug buff)",
     "asr_baseline": "ASR (aug buff)",
     "fcn": "FCN",
@@ -45,7 +45,7 @@ LABELS = {
     "random": "random",
 }
 
-_COMPACT_LABELS = {"equigrasp": "the same, first weights and labels by a script"}
+_COMPACT_LABELS = {"equigrasp": "ours: first weights, labels and ratings by a script"}
 
 # By method and attempts. FCN's row cannot be read in the copy that we have.
 SIMULATION = {
