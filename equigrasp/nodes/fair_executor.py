@@ -8,6 +8,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 
 _PAUSE = 1e-4  # [s] in which a thread of the pool takes the callback that was handed to it
 _NUM_TRIES = 10  # a node that is cleaned up destroys several entities
+_GONE = (rclpy_implementation.RCLError, rclpy_implementation.InvalidHandle)
 
 
 class FairExecutor(MultiThreadedExecutor):
@@ -27,11 +28,12 @@ class FairExecutor(MultiThreadedExecutor):
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:
         """Return the next callback; an entity destroyed while all are gathered is left out.
 
-        rclpy notices that an action server has gone, and adds it to what it waits for all the same.
+        rclpy notices that an action server or an event handler has gone, and adds it to what it waits
+        for all the same.
         """
         for _ in range(_NUM_TRIES - 1):
             try:
                 return super().wait_for_ready_callbacks(*args, **kwargs)
-            except rclpy_implementation.RCLError:
+            except _GONE:
                 time.sleep(_PAUSE)
         return super().wait_for_ready_callbacks(*args, **kwargs)

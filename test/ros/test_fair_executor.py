@@ -11,8 +11,12 @@ pytest.importorskip("rclpy")
 import rclpy  # noqa: E402
 from driver_node import ros, spinning  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
+from rclpy.executors import MultiThreadedExecutor  # noqa: E402
+from rclpy.impl.implementation_singleton import rclpy_implementation  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Float64  # noqa: E402
+
+from equigrasp.nodes.fair_executor import FairExecutor  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 _MOST = 0.5  # share of a core; 0.1 measured, and 0.8 to 1.0 with rclpy's own executor
@@ -62,3 +66,26 @@ def test_nodes_that_hear_little_use_little_and_miss_nothing() -> None:
                 thread.join()
     assert share < _MOST
     assert len(heard) > 0.8 * num_sent  # 0.3 with rclpy's own executor
+
+
+@pytest.mark.parametrize(
+    "kind", [rclpy_implementation.RCLError, rclpy_implementation.InvalidHandle]
+)
+def test_an_entity_destroyed_while_all_are_gathered_does_not_end_the_executor(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [kind("destruction was requested"), "the next callback"]
+
+    def gather(*_: object, **__: object) -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with ros(30 + os.getpid() % 10):
+        executor = FairExecutor()
+        try:
+            monkeypatch.setattr(MultiThreadedExecutor, "wait_for_ready_callbacks", gather)
+            assert executor.wait_for_ready_callbacks() == "the next callback"
+        finally:
+            executor.shutdown()
