@@ -75,6 +75,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="at each checkpoint [60; paper size: 1000; on-robot: 100]",
     )
+    _add_queue_options(parser)
+
+
+def _add_queue_options(parser: argparse.ArgumentParser) -> None:
+    """Add those that say how the work is done, not what is measured."""
     parser.add_argument("--workers", type=count, help="processes [one a core]")
     parser.add_argument(
         "--device", default="cpu", choices=["cpu", "cuda"], help="of networks [cpu]"
