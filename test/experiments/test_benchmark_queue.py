@@ -1,5 +1,6 @@
 """The queue of runs: plans, claims, and a runner that is killed and carries on."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +40,20 @@ from equigrasp.simulation.object_sets.household import HouseholdSet
 
 CONDITIONS = Conditions("simulation")
 RUN = Path("runs") / "asr" / "seed_0"
-TINY = ["--size", "tiny", "--cell", "ur5", "--methods", "asr", "--workers", "1"]
-TINY += ["--attempts", "25", "--validate-every", "25", "--validation-attempts", "3"]
-TINY += ["--num-objects", "3"]
+SMALL = {"validate_every": 25, "validation_attempts": 3, "num_objects": 3}
+TINY = [
+    "--size",
+    "tiny",
+    "--cell",
+    "ur5",
+    "--methods",
+    "asr",
+    "--workers",
+    "1",
+    "--attempts",
+    "25",
+]
+TINY += [w for k, v in SMALL.items() for w in (f"--{k.replace('_', '-')}", str(v))]
 
 
 def test_a_plan_does_what_tells_most_first() -> None:
@@ -157,13 +171,21 @@ def test_a_scene_is_only_that_of_its_attempt(tmp_path: Path) -> None:
     assert Scene.load(tmp_path / "none.json", 0) is None
 
 
-def _bench(out: Path, *options: str, path: str = "") -> "subprocess.Popen[bytes]":
+@contextlib.contextmanager
+def _bench(out: Path, *options: str, path: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+    """Yield a running command, which leaves no process behind however the test ends."""
     command = [sys.executable, "-m", "equigrasp.cli", "bench", "table3", *TINY, *options]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*command, "--out", str(out)],
         stdout=subprocess.DEVNULL,
         env=os.environ | ({"PYTHONPATH": path} if path else {}),
     )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(90.0)
 
 
 def _wait_for_rows(path: Path, count: int, process: "subprocess.Popen[bytes]") -> None:
@@ -190,12 +212,12 @@ def killed_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Logged]:
     """Return a results folder whose run was killed once it learned, then finished; its log at the kill."""
     out = tmp_path_factory.mktemp("killed")
     run = out / RUN
-    killed = _bench(out)
-    _wait_for_rows(run / "metrics.csv", 22, killed)
-    worker = int((run / "training.lock").read_text(encoding="utf-8").split()[1])
-    os.kill(killed.pid, signal.SIGKILL)  # the parent, then the worker
-    os.kill(worker, signal.SIGKILL)
-    killed.wait()
+    with _bench(out) as killed:
+        _wait_for_rows(run / "metrics.csv", 22, killed)
+        worker = int((run / "training.lock").read_text(encoding="utf-8").split()[1])
+        os.kill(killed.pid, signal.SIGKILL)  # the parent, then the worker
+        os.kill(worker, signal.SIGKILL)
+        killed.wait()
     before = _logged(run)
     assert 22 <= len(before) < 25 and not list(run.glob("training_*.json"))
     assert main(["bench", "table3", *TINY, "--out", str(out)]) == 0
@@ -231,26 +253,13 @@ def test_simulating_and_learning_apart_is_the_same_run(
     blocked.mkdir()
     (blocked / "pybullet.py").write_text("raise ImportError('no simulator here')\n")
     apart = tmp_path / "apart"
-    results_folder.open_results(
-        apart,
-        Order(
-            ("table3",),
-            Conditions(
-                "simulation",
-                "ur5",
-                "tiny",
-                validation_attempts=3,
-                validate_every=25,
-                num_objects=3,
-            ),
-        ),
-        True,
-    )
-    sides = [
-        _bench(apart, "--only", "simulate"),
-        _bench(apart, "--only", "learn", path=str(blocked)),
-    ]
-    assert [side.wait(timeout=300) for side in sides] == [0, 0]
+    order = Order(("table3",), replace(Conditions("simulation", "ur5", "tiny"), **SMALL))
+    results_folder.open_results(apart, order, True)
+    with (
+        _bench(apart, "--only", "simulate") as simulating,
+        _bench(apart, "--only", "learn", path=str(blocked)) as learning,
+    ):
+        assert simulating.wait(300.0) == learning.wait(300.0) == 0
     assert _logged(apart / RUN)[: len(before)] == before
     assert (apart / RUN / "simulation_00025.json").is_file()
     # A log copied from the run that was killed gives the weights that it had, in one go.
@@ -258,7 +267,8 @@ def test_simulating_and_learning_apart_is_the_same_run(
     (copy / RUN).mkdir(parents=True)
     for name in ("bench.yaml", str(RUN / "experience.log")):
         shutil.copy(whole / name, copy / name)
-    assert _bench(copy, "--only", "learn", path=str(blocked)).wait(timeout=300) == 0
+    with _bench(copy, "--only", "learn", path=str(blocked)) as learning:
+        assert learning.wait(300.0) == 0
     assert _learned(copy / RUN) == _learned(whole / RUN)
 
 

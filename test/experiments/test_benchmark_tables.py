@@ -3,10 +3,12 @@
 import csv
 import io
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from equigrasp.experiments.benchmarks import results_folder
 from equigrasp.experiments.benchmarks.claims import write_json
@@ -75,6 +77,28 @@ def test_ours_stand_beside_the_published_figures(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert len(rows) == 1 + len(BENCHMARKS["table3"].methods) and {len(r) for r in rows} == {6}
     assert (tmp_path / "table3.png").stat().st_size > 10_000
+
+
+def test_several_commands_may_draw_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = Order(("table3",), CONDITIONS, ("asr",), (0,), 150)
+    _finish(order, tmp_path, {("asr", 0, 150): 0.6})
+    save, is_another = Figure.savefig, False
+
+    def save_while_another_command_draws(figure: Figure, path: Path, **options: int) -> None:
+        nonlocal is_another
+        save(figure, path, **options)
+        if not is_another:
+            is_another = True
+            monkeypatch.setattr(os, "getpid", lambda: 7)
+            redraw(order, tmp_path)
+            monkeypatch.undo()
+
+    monkeypatch.setattr(Figure, "savefig", save_while_another_command_draws)
+    redraw(order, tmp_path)
+    assert is_another and (tmp_path / "table3.png").is_file()
+    assert not list(tmp_path.glob(".*"))  # nothing half-drawn is left
 
 
 def test_a_table_names_the_commits_of_its_results_and_not_the_one_that_draws_it(

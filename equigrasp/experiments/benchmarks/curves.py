@@ -1,5 +1,6 @@
 """Learning curves of a results folder, as in the paper's figures 3 and 5."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def draw_curves(order: Order, out: Path, results: Results) -> None:
         if axes[0].lines:
             axes[0].legend(loc="lower right", fontsize="small")
         figure.suptitle(f"{benchmark.title}, cell {order.conditions.cell}")
-        partial = out / f".{name}.part.png"
+        partial = out / f".{name}.{os.getpid()}.part.png"  # several commands may draw at once
         figure.savefig(partial, dpi=110)
         partial.replace(out / f"{name}.png")
 
