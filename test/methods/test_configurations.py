@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -206,6 +207,12 @@ def _large_networks(package: ModuleType, network: Any) -> dict[str, torch.nn.Mod
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(enn.init, "generalized_he_init", draw)
         return package.make_networks(SimpleNamespace(network=network), 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_large_networks() -> Iterator[None]:
+    yield
+    _large_networks.cache_clear()  # gigabytes, which the tests that follow need not carry
 
 
 @pytest.mark.parametrize(
