@@ -52,12 +52,20 @@ def test_ours_and_the_straightforward_form_learn_and_act_alike(
         assert torch.allclose(a, b, atol=1e-5)
 
 
+def test_a_decision_has_a_floor() -> None:
+    _, floors = LearningSpeed("asr_tiny", batch_size=2).measure(1)
+    assert all(0 < f.floor < f.seconds and f.multiplications > 0 for f in floors)
+    assert all(f.multiplications < f.published_multiplications for f in floors)
+
+
 def test_multiplications_are_counted_in_both_directions() -> None:
     layer = torch.nn.Conv2d(2, 3, 3, padding=1)
     x = torch.zeros(1, 2, 8, 8, requires_grad=True)
     forward = 64 * 2 * 3 * 9
     assert count_multiplications(lambda: layer(x)) == forward
     assert count_multiplications(lambda: layer(x).sum().backward()) == 3 * forward
+    with torch.inference_mode():  # as decisions are taken
+        assert count_multiplications(lambda: layer(x)) == forward
 
 
 def test_ratios_say_how_many_times_better_ours_is(tmp_path: Path) -> None:

@@ -65,8 +65,13 @@ class _FlopCounter(TorchDispatchMode):
     flops = 0.0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
         count = flop_registry.get(func._overloadpacket)
+        if count is None:
+            with self:  # conv2d arrives whole in inference mode, and its parts are what is known
+                parts = func.decompose(*args, **(kwargs or {}))
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **(kwargs or {}))
         if count is not None:
             self.flops += count(*args, **(kwargs or {}), out_val=result)
         return result
