@@ -58,7 +58,7 @@ def draw_curves(order: Order, out: Path, results: Results) -> None:
             axis.set_xlabel("grasp attempts")
             axis.grid(alpha=0.3)
         if axes[0].lines:
-            axes[0].legend(loc="lower right", fontsize="small")
+            figure.legend(loc="outside lower center", ncols=3, fontsize="small")
         figure.suptitle(f"{benchmark.title}, cell {order.conditions.cell}")
         partial = out / f".{name}.{os.getpid()}.part.png"  # several commands may draw at once
         figure.savefig(partial, dpi=110)
@@ -80,17 +80,18 @@ def _draw_training(axis: Any, found: MethodResults, name: str, color: str) -> No
 def _draw_validation(axis: Any, method: str, found: MethodResults, color: str) -> None:
     known = sorted(k for k in found.validations if k[1] == SIMULATION_SET)
     values = [estimate(list(found.validations[k].values())) for k in known]
-    if known:
-        axis.errorbar(
-            [k[0] for k in known],
-            [100 * v.mean for v in values],
-            yerr=[0.0 if np.isnan(v.standard_error) else 100 * v.standard_error for v in values],
-            color=color,
-            marker="o",
-            capsize=3,
-        )
-    last = max((k[0] for k in known), default=0)
-    published = {a: f for a, f in SIMULATION.get(method, {}).items() if a <= max(last, 450)}
+    if not known:
+        return
+    axis.errorbar(
+        [k[0] for k in known],
+        [100 * v.mean for v in values],
+        yerr=[0.0 if np.isnan(v.standard_error) else 100 * v.standard_error for v in values],
+        color=color,
+        marker="o",
+        capsize=3,
+    )
+    last = max(450, known[-1][0])
+    published = {a: f for a, f in SIMULATION.get(method, {}).items() if a <= last}
     if published:
         axis.scatter(
             list(published), [f.mean for f in published.values()], marker="x", color=color
