@@ -89,7 +89,7 @@ class EquivariantUNet(torch.nn.Module):
             x = block(max_pool2d(x, 2))  # (B, 8 f, H / 2, W / 2)
         for i in range(self.num_poolings - 1):
             x = self.up[i - 1](x) if i > 0 else x
-            x = join(upsample(x), skips.pop())
+            x = join(upsample(x), skips.pop(), 2 * _GROUP_ROTATIONS)
         return x, skips.pop()
 
     def refine(self, half: torch.Tensor) -> torch.Tensor:
@@ -98,6 +98,6 @@ class EquivariantUNet(torch.nn.Module):
 
     def logits(self, refined: torch.Tensor, full: torch.Tensor) -> torch.Tensor:
         """Work at full resolution; a value sees 3 pixels about it."""
-        x = join(refined, full)
+        x = join(refined, full, 2 * _GROUP_ROTATIONS)
         x = self.up[-1](x) if len(self.up) == self.num_poolings else x
         return self.output(torch.relu(self.head(x)))  # type: ignore[no-any-return]

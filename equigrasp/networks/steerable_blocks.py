@@ -76,13 +76,13 @@ class ResidualBlock(torch.nn.Module):
         else:
             joint = join_filters(self.first, self.skip) if self.training else self._joint
             hidden, skip = self.first.apply_joint(x, joint)
-        return torch.relu(self.second(torch.relu(hidden)) + skip)
+        return (self.second(torch.relu(hidden)) + skip).relu_()
 
 
-def join(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+def join(a: torch.Tensor, b: torch.Tensor, num_components: int) -> torch.Tensor:
     """Put the regular fields of two maps side by side, in the channel order of the convolutions."""
-    halves = [x.unflatten(1, (2, -1)) for x in (a, b)]
-    return torch.cat(halves, 2).flatten(1, 2)
+    last = [x.permute(0, 2, 3, 1).unflatten(3, (num_components, -1)) for x in (a, b)]
+    return torch.cat(last, 4).flatten(3).permute(0, 3, 1, 2)
 
 
 def upsample(x: torch.Tensor) -> torch.Tensor:

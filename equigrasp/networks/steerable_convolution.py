@@ -2,25 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import torch
 from torch.nn.functional import conv2d
 
-from equigrasp.networks.escnn_modules import enn, gspaces
-from equigrasp.networks.half_turn_convolution import (
-    HalfTurnBasis,
-    half_turn_convolution,
-    resolve,
-)
+from equigrasp.networks.escnn_modules import enn
+from equigrasp.networks.irrep_basis import irrep_basis
+from equigrasp.networks.irrep_convolution import irrep_convolution
 
-# Input channels x output channels x kernel size from which the half-turn form was faster, measured
+# Input fields x output channels x kernel size from which the form by irreps was faster, measured
 # on AVX-512 cores, forward and backward.
-_MIN_HALF_TURN_SIZE = 150_000
+_MIN_IRREP_SIZE = 8_000
+
+Filters = torch.Tensor | tuple[torch.Tensor, ...]  # plain, (out, in, k, k), or by irreps
 
 
 class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
-    """`escnn.nn.R2Conv` with channels ordered by [component about the half turn, field, others].
+    """`escnn.nn.R2Conv` with channels ordered by [component, field].
 
     escnn orders them by [field, component]. Parameters are escnn's, in escnn's order. In
     evaluation mode filters are expanded once, as escnn does; see also `sharing_filters`.
@@ -31,12 +30,13 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
 
     training: bool
     _is_sharing = False
-    _shared: tuple[torch.Tensor, torch.Tensor] | None = None
+    _shared: tuple[Filters, torch.Tensor] | None = None
+    _kept: tuple[Filters, torch.Tensor]  # filters and bias, while weights are evaluated
 
-    def expand_parameters(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def expand_parameters(self) -> tuple[Filters, torch.Tensor]:
         """Return filters and bias in this class's order of channels.
 
-        Both are what `half_turn_convolution` takes, or plain filters, (out, in, k, k).
+        Both are what `irrep_convolution` takes, or plain filters, (out, in, k, k).
         """
         if not self._is_sharing:
             return self._expand()
@@ -62,7 +62,7 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
         """Choose the mode; evaluation begins by expanding the filters of the present weights."""
         if self.training and not mode:
             with torch.no_grad():
-                self.filter, self.expanded_bias = self.expand_parameters()
+                self._kept = self.expand_parameters()
         self.training = mode
         return self
 
@@ -73,16 +73,19 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
     def apply_joint(self, x: torch.Tensor, joint: "JointFilters") -> tuple[torch.Tensor, ...]:
         """Map (B, C, H, W) by each of the layers whose filters were joined to this one's."""
         filters, bias, sizes = joint
-        if filters.dim() == 3:
-            return half_turn_convolution(x, filters, bias, self._basis(), sizes)
-        return conv2d(x, filters, bias, padding=self.padding).split(sizes, 1)
+        if isinstance(filters, tuple):
+            basis = irrep_basis(self.in_type.gspace, self.kernel_size)
+            return irrep_convolution(x, filters, bias, basis, sizes)
+        y = conv2d(x, filters, bias, padding=self.padding)
+        return (y,) if len(sizes) == 1 else y.split(sizes, 1)
 
-    def _expand(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def _expand(self) -> tuple[Filters, torch.Tensor]:
         order_in, order_out = self._orders
         bias = (self.bias_expansion @ self.bias)[order_out.to(self.bias.device)]
-        if self._is_half_turn:
+        if self._is_by_irreps:
             num_in, num_out = len(self.in_type), len(self.out_type)
-            return self._basis().matrices(self.weights, num_in, num_out), bias[: len(bias) // 2]
+            basis = irrep_basis(self.in_type.gspace, self.kernel_size)
+            return basis.matrices(self.weights, num_in, num_out), bias[:num_out]
         filters = super().expand_parameters()[0][order_out][:, order_in]
         return filters.contiguous(memory_format=torch.channels_last), bias
 
@@ -91,26 +94,23 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
         return _channel_order(self.in_type), _channel_order(self.out_type)
 
     @property
-    def _is_half_turn(self) -> bool:
+    def _is_by_irreps(self) -> bool:
         return self._is_large and self.weights.device.type == "cpu"
 
     @cached_property
     def _is_large(self) -> bool:
-        """The half-turn form pays on a CPU: large layers between regular fields."""
-        size = self.in_type.size * self.out_type.size * self.kernel_size
+        """The form by irreps pays on a CPU: large layers between regular fields."""
+        size = len(self.in_type) * self.out_type.size * self.kernel_size
         regular = self.in_type.gspace.regular_repr
         return bool(
             self.in_type.representations[0] == regular
             and self.out_type.representations[0] == regular
             and 2 * self.padding + 1 == self.kernel_size
-            and size >= _MIN_HALF_TURN_SIZE
+            and size >= _MIN_IRREP_SIZE
         )
 
-    def _basis(self) -> HalfTurnBasis:
-        return _half_turn_basis(self.in_type.gspace, self.kernel_size)
 
-
-JointFilters = tuple[torch.Tensor, torch.Tensor, tuple[int, ...]]  # filters, bias, sizes
+JointFilters = tuple[Filters, torch.Tensor, tuple[int, ...]]  # filters, bias, sizes
 
 
 def join_filters(*layers: SteerableConvolution) -> JointFilters:
@@ -118,16 +118,16 @@ def join_filters(*layers: SteerableConvolution) -> JointFilters:
 
     With these `apply_joint` of any of them reads the input once for all.
     """
-    expanded = [
-        layer.expand_parameters() if layer.training else (layer.filter, layer.expanded_bias)
-        for layer in layers
-    ]
+    expanded = [layer.expand_parameters() if layer.training else layer._kept for layer in layers]
     filters, biases = zip(*expanded, strict=True)
     sizes = tuple(len(bias) for bias in biases)
     if len(layers) == 1:
         return filters[0], biases[0], sizes
-    outputs = 1 if filters[0].dim() == 3 else 0  # half-turn form or plain
-    return torch.cat(filters, outputs), torch.cat(biases), sizes
+    if isinstance(filters[0], tuple):
+        joined: Filters = tuple(torch.cat(block, 1) for block in zip(*filters, strict=True))
+    else:
+        joined = torch.cat(filters)
+    return joined, torch.cat(biases), sizes
 
 
 @contextmanager
@@ -146,25 +146,8 @@ def sharing_filters(*modules: torch.nn.Module) -> Iterator[None]:
             layer._is_sharing, layer._shared = False, None
 
 
-def _pairs(space: "gspaces.GSpace") -> tuple[int, int, int]:
-    """Order of a regular field's components; the middle index changes by a half turn."""
-    group = space.fibergroup
-    turns = group.rotation_order if hasattr(group, "rotation_order") else group.order()
-    return group.order() // turns, 2, turns // 2
-
-
 def _channel_order(fields: "enn.FieldType") -> torch.Tensor:
-    channels = torch.arange(fields.size)
-    space = fields.gspace
-    if fields.representations[0] != space.regular_repr:
+    channels, regular = torch.arange(fields.size), fields.gspace.regular_repr
+    if fields.representations[0] != regular:
         return channels
-    return channels.view(-1, *_pairs(space)).permute(2, 0, 1, 3).reshape(-1)
-
-
-@lru_cache
-def _half_turn_basis(space: "gspaces.GSpace", kernel_size: int) -> HalfTurnBasis:
-    field = enn.FieldType(space, [space.regular_repr])
-    layer = enn.R2Conv(field, field, kernel_size, padding=kernel_size // 2, initialize=False)
-    units = torch.eye(layer.basisexpansion.dimension())
-    filters = torch.stack([layer.basisexpansion(unit) for unit in units])
-    return resolve(filters.unflatten(3, (kernel_size, kernel_size)), _pairs(space))
+    return channels.view(-1, regular.size).T.reshape(-1)

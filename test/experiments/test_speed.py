@@ -19,13 +19,13 @@ from equigrasp.networks import steerable_convolution
 
 
 @pytest.mark.parametrize(
-    ("min_size", "loss"),  # half-turn form everywhere, nowhere
+    ("min_size", "loss"),  # form by irreps everywhere, nowhere
     [(0, "smooth_l1"), (10**9, "smooth_l1"), (10**9, "cross_entropy")],
 )
 def test_ours_and_the_straightforward_form_learn_and_act_alike(
     min_size: int, loss: Loss, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steerable_convolution, "_MIN_HALF_TURN_SIZE", min_size)
+    monkeypatch.setattr(steerable_convolution, "_MIN_IRREP_SIZE", min_size)
     package, config = load_method("asr_tiny")
     config = replace(config, training=replace(config.training, loss=loss))
     monkeypatch.setattr(learning_speed, "load_method", lambda name: (package, config))

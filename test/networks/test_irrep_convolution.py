@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from equigrasp.networks import half_turn_convolution, steerable_convolution
+from equigrasp.networks import irrep_convolution, steerable_convolution
 from equigrasp.networks.escnn_modules import enn
+from equigrasp.networks.irrep_basis import irrep_basis
 from equigrasp.networks.steerable_blocks import cyclic, dihedral, regular, trivial
 from equigrasp.networks.steerable_convolution import (
     SteerableConvolution,
@@ -43,7 +44,7 @@ def _run(
 
 @pytest.mark.parametrize(
     ("min_size", "chunk_bytes"),
-    # half-turn form in strips, by images, at once; plain filters
+    # by irreps in strips, by images, at once; plain filters
     [(0, 1), (0, 15_000), (0, 2**20), (10**9, 2**20)],
 )
 @pytest.mark.parametrize(
@@ -56,10 +57,10 @@ def test_outputs_and_gradients_are_those_of_escnn(
     chunk_bytes: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(half_turn_convolution, "_CHUNK_BYTES", chunk_bytes)
-    monkeypatch.setattr(steerable_convolution, "_MIN_HALF_TURN_SIZE", min_size)
+    monkeypatch.setattr(irrep_convolution, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(steerable_convolution, "_MIN_IRREP_SIZE", min_size)
     ours, theirs = _pair(regular(space, 2), regular(space, 1), kernel_size)
-    assert ours._is_half_turn == (min_size == 0)
+    assert ours._is_by_irreps == (min_size == 0)
     x = torch.randn(3, ours.in_type.size, 11, 7)
     weights = torch.randn(3, ours.out_type.size, 11, 7)
     for a, b in zip(_run(ours, x, weights, False), _run(theirs, x, weights, True), strict=True):
@@ -74,8 +75,8 @@ def test_outputs_and_gradients_are_those_of_escnn(
 def test_layers_side_by_side_are_as_one_by_one(
     min_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steerable_convolution, "_MIN_HALF_TURN_SIZE", min_size)
-    monkeypatch.setattr(half_turn_convolution, "_CHUNK_BYTES", 15_000)
+    monkeypatch.setattr(steerable_convolution, "_MIN_IRREP_SIZE", min_size)
+    monkeypatch.setattr(irrep_convolution, "_CHUNK_BYTES", 15_000)
     fields = regular(dihedral(4), 2)
     layers = [_pair(fields, regular(dihedral(4), n), 3)[0] for n in (1, 3)]
     image, weights = torch.randn(2, 16, 11, 7), (torch.randn(2, 8, 1, 1), torch.randn(2, 24, 1, 1))
@@ -103,12 +104,17 @@ def test_layers_from_and_to_scalar_fields_are_those_of_escnn() -> None:
         assert all(torch.allclose(a, b, atol=1e-4) for a, b in pairs)
 
 
-def test_band_limited_filters_have_few_patterns() -> None:
-    basis = steerable_convolution._half_turn_basis
-    assert [(len(b.patterns), b.num_even) for b in (basis(dihedral(4), 3), basis(cyclic(16), 5))] == [
-        (6, 4),
-        (11, 7),
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("space", "kernel_size", "num_patterns", "num_products"),
+    [(dihedral(4), 3, 6, 72), (cyclic(16), 3, 6, 180), (cyclic(16), 5, 11, 330)],
+)
+def test_products_are_few(
+    space: object, kernel_size: int, num_patterns: int, num_products: int
+) -> None:
+    basis = irrep_basis(space, kernel_size)
+    assert len(basis.patterns) == num_patterns
+    sizes = [len(b.rows) * b.num_outputs * b.num_features for b in basis.blocks]
+    assert sum(sizes) == num_products
 
 
 def test_shared_filters_are_expanded_once_and_learn_from_all_calls() -> None:
