@@ -121,7 +121,7 @@ def irrep_basis(space: "gspaces.GSpace", kernel_size: int) -> IrrepBasis:
     units = torch.eye(layer.basisexpansion.dimension())
     filters = torch.stack([layer.basisexpansion(unit) for unit in units]).double().numpy()
     irreps, transform = _irreps(space)
-    filters = np.einsum("ao,doiq,bi->dabq", transform, filters, transform)
+    filters = np.einsum("ao,doiq,bi->dabq", transform, filters, transform, optimize=True)
     patterns = {irrep.name: _patterns(filters, irrep) for irrep in irreps}
     functions = np.concatenate([copy for copies in patterns.values() for copy in copies])
     joined = filters @ np.linalg.pinv(functions)  # dim, output, input, pattern
@@ -131,11 +131,20 @@ def irrep_basis(space: "gspaces.GSpace", kernel_size: int) -> IrrepBasis:
         blocks.append(block)
         coefficients.append(found)
     return IrrepBasis(
-        torch.tensor(transform, dtype=torch.float32),
-        torch.tensor(functions, dtype=torch.float32).unflatten(1, (kernel_size, kernel_size)),
+        _without_noise(transform),
+        _without_noise(functions).unflatten(1, (kernel_size, kernel_size)),
         tuple(blocks),
-        torch.tensor(np.concatenate(coefficients, 1), dtype=torch.float32),
+        _without_noise(np.concatenate(coefficients, 1)),
     )
+
+
+def _without_noise(values: _Array) -> torch.Tensor:
+    """Return float32 numbers without those that are zero but for rounding.
+
+    As denormal numbers they would make products eighty times slower.
+    """
+    is_noise = np.abs(values) < _TOLERANCE * np.abs(values).max()
+    return torch.tensor(np.where(is_noise, 0.0, values), dtype=torch.float32)
 
 
 def _irreps(space: "gspaces.GSpace") -> tuple[list[_Irrep], _Array]:

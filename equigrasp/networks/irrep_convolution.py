@@ -87,7 +87,8 @@ class _Convolution(torch.autograd.Function):
             features = _features(x, chunk, basis)
             count = len(features[0])
             parts = [g[chunk.images, chunk.rows].view(count, n, -1) for g in gradients]
-            d_outputs = torch.bmm(transform.expand(count, n, n), torch.cat(parts, 2)).flatten(1)
+            joined = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
+            d_outputs = torch.bmm(transform.expand(count, n, n), joined).flatten(1)
             d_features = []
             for feature, (block, place) in zip(features, _places(basis, total), strict=True):
                 d_outputs_here = d_outputs[:, place]
