@@ -237,7 +237,8 @@ def _pattern_places(patterns: dict[tuple[int, ...], list[_Array]]) -> list[tuple
 
 
 def _terms(row: _Array, source: tuple[int, ...], place: tuple[int, ...]) -> _Terms:
-    return tuple((place[p], source[c], float(row[c, p])) for c, p in np.argwhere(row != 0.0))
+    terms = [(place[p], source[c], float(row[c, p])) for c, p in np.argwhere(row != 0.0)]
+    return tuple(sorted(terms, key=lambda term: -term[2]))
 
 
 def _joined(features: list[_Terms]) -> tuple[Features, ...]:

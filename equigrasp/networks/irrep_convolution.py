@@ -180,11 +180,12 @@ def _combine(found: list[torch.Tensor], features: Features, out: torch.Tensor) -
         (found[pattern][:, component : component + features.count], factor)
         for pattern, component, factor in features.terms
     )
-    if not others:
+    if others and factor == 1.0:
+        part, factor = others.pop(0)
+        torch.add(first, part, alpha=factor, out=out)
+    else:
         torch.mul(first, factor, out=out)
-        return
-    torch.add(first, others[0][0], alpha=others[0][1], out=out)  # the first factor is 1
-    for part, factor in others[1:]:
+    for part, factor in others:
         out.add_(part, alpha=factor)
 
 

@@ -48,7 +48,8 @@ def _run(
     [(0, 1), (0, 15_000), (0, 2**20), (10**9, 2**20)],
 )
 @pytest.mark.parametrize(
-    ("space", "kernel_size"), [(dihedral(4), 3), (cyclic(8), 5), (cyclic(16), 3)]
+    ("space", "kernel_size"),
+    [(dihedral(4), 3), (dihedral(8), 3), (cyclic(8), 5), (cyclic(16), 3)],
 )
 def test_outputs_and_gradients_are_those_of_escnn(
     space: object,
