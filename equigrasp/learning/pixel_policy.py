@@ -212,9 +212,12 @@ class PixelPolicy(ABC):
         """
         config, workspace = self._config, observation.workspace
         border = workspace.border_px
-        radius = 1 + _SPREAD_PER_FAILURE * num_failures
         q_map = self._q_map(image, border)
-        pixels = spread_maxima(q_map, mask, _NUM_PIXELS, radius) + border
+        for failures in range(num_failures, -1, -1):  # as far apart as all find room
+            pixels = spread_maxima(q_map, mask, _NUM_PIXELS, 1 + _SPREAD_PER_FAILURE * failures)
+            if len(pixels) == _NUM_PIXELS:
+                break
+        pixels = pixels + border
         rotation_values = self._rotation_values(image, pixels)
         yaws = np.argsort(-rotation_values, axis=1, kind="stable")[:, :_NUM_YAWS]
         values = np.take_along_axis(rotation_values, yaws, axis=1)

@@ -171,6 +171,21 @@ def test_after_failures_the_script_rates_grasps_of_other_objects_too(workspace: 
     assert 88 <= row(5) < 96
 
 
+def test_a_lone_object_is_tried_at_many_places(workspace: Workspace) -> None:
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[50:74, 60:72] = 0.05  # 75 mm by 37 mm
+    observation = Observation(heightmap, workspace)
+    policy = _policy(script_weight=0.1, failure_penalty=0.15, greedy_temperature=1e-6)
+
+    def place(num_failures: int) -> tuple[int, int]:
+        rng = np.random.default_rng(num_failures)
+        pixel = policy.choose(observation, rng, "greedy", num_failures).pixel
+        return pixel.row, pixel.col
+
+    places = [place(number) for number in range(20)]
+    assert len(set(places[10:])) >= 4
+
+
 def test_where_grasps_failed_the_next_ones_are_worth_less_until_one_holds(
     workspace: Workspace,
 ) -> None:
