@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from equigrasp.geometry.actions import GraspAction, PixelGrasp
 from equigrasp.geometry.angles import bin_to_angle
+from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import (
     annealed_epsilon,
     boltzmann_probabilities,
@@ -208,29 +209,41 @@ class PixelPolicy(ABC):
     ) -> Selection:
         """Choose among the best pixels' best yaws by their values and the script's scores.
 
-        The pixels stand further apart with each failure in a row, and where it was, they lose value.
+        Where grasps failed pixels lose value, and those that are rated stand further apart with each
+        failure in a row, as far as all of them find room.
         """
         config, workspace = self._config, observation.workspace
-        border = workspace.border_px
-        q_map = self._q_map(image, border)
-        for failures in range(num_failures, -1, -1):  # as far apart as all find room
-            pixels = spread_maxima(q_map, mask, _NUM_PIXELS, 1 + _SPREAD_PER_FAILURE * failures)
-            if len(pixels) == _NUM_PIXELS:
+        q_map = self._q_map(image, workspace.border_px)
+        losses = config.failure_penalty * self._nearness_to_failures(mask, workspace, num_failures)
+        for failures in range(num_failures, -1, -1):
+            radius = 1 + _SPREAD_PER_FAILURE * failures
+            places = spread_maxima(q_map - losses, mask, _NUM_PIXELS, radius)
+            if len(places) == _NUM_PIXELS:
                 break
-        pixels = pixels + border
+        pixels = places + workspace.border_px
         rotation_values = self._rotation_values(image, pixels)
         yaws = np.argsort(-rotation_values, axis=1, kind="stable")[:, :_NUM_YAWS]
         values = np.take_along_axis(rotation_values, yaws, axis=1)
         candidates = np.repeat(pixels, yaws.shape[1], axis=0)
         scores = self._script_scores(observation, candidates, yaws.ravel()).reshape(yaws.shape)
-        nearness = self._failed_places.nearness(
-            pixels, workspace.name, workspace.pixel_size, num_failures
-        )
-        total = values + config.script_weight * scores - config.failure_penalty * nearness[:, None]
+        total = values + config.script_weight * scores - losses[tuple(places.T)][:, None]
         i, j = sample_index(boltzmann_probabilities(total, temperature), rng)
         self._failed_places.add(*pixels[i].tolist())
-        row, col = (int(p) - border for p in pixels[i])
+        row, col = places[i].tolist()
         return Selection(row, col, int(yaws[i, j]), float(values[i, j]), q_map, rotation_values[i])
+
+    def _nearness_to_failures(
+        self, mask: np.ndarray, workspace: Workspace, num_failures: int
+    ) -> np.ndarray:
+        """Return how near allowed pixels are to the last failures, see `FailedPlaces`, shape (A, A)."""
+        found = np.zeros(mask.shape)
+        found[mask] = self._failed_places.nearness(
+            np.argwhere(mask) + workspace.border_px,
+            workspace.name,
+            workspace.pixel_size,
+            num_failures,
+        )
+        return found
 
     def _script_scores(
         self, observation: Observation, pixels: np.ndarray, rotation_bins: np.ndarray
