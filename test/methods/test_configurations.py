@@ -71,7 +71,7 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
             "acting.min_width": 0.035,
             "acting.edge_depth": 0.01,
             "acting.script_weight": 0.1,
-            "acting.failure_penalty": 0.15,
+            "acting.failure_penalty": 0.4,
         },
     ),
     "asr_baseline": ("asr", NO_FCB | {"network.kind": "residual"}),
