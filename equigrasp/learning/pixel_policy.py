@@ -215,9 +215,10 @@ class PixelPolicy(ABC):
         config, workspace = self._config, observation.workspace
         q_map = self._q_map(image, workspace.border_px)
         losses = config.failure_penalty * self._nearness_to_failures(mask, workspace, num_failures)
+        liked = q_map - losses
         for failures in range(num_failures, -1, -1):
             radius = 1 + _SPREAD_PER_FAILURE * failures
-            places = spread_maxima(q_map - losses, mask, _NUM_PIXELS, radius)
+            places = spread_maxima(liked, mask, _NUM_PIXELS, radius)
             if len(places) == _NUM_PIXELS:
                 break
         pixels = places + workspace.border_px

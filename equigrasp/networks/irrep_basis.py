@@ -108,7 +108,6 @@ class IrrepBasis:
 class _Irrep:
     """Copies of an irrep in a regular field; each copy's components, in the order of irreps."""
 
-    name: tuple[int, ...]
     copies: tuple[tuple[int, ...], ...]
     is_complex: bool
 
@@ -122,18 +121,20 @@ def irrep_basis(space: "gspaces.GSpace", kernel_size: int) -> IrrepBasis:
     filters = torch.stack([layer.basisexpansion(unit) for unit in units]).double().numpy()
     irreps, transform = _irreps(space)
     filters = np.einsum("ao,doiq,bi->dabq", transform, filters, transform, optimize=True)
-    patterns = {irrep.name: _patterns(filters, irrep) for irrep in irreps}
-    functions = np.concatenate([copy for copies in patterns.values() for copy in copies])
+    patterns = [copy for irrep in irreps for copy in _patterns(filters, irrep)]
+    functions = np.concatenate(patterns)
     joined = filters @ np.linalg.pinv(functions)  # dim, output, input, pattern
-    blocks, coefficients = [], []
-    for irrep in irreps:
-        block, found = _block(joined, irrep, irreps, patterns)
-        blocks.append(block)
-        coefficients.append(found)
+    stops = np.cumsum([len(copy) for copy in patterns]).tolist()
+    pairs = [
+        (source, tuple(range(stop - len(copy), stop)))
+        for copy, stop in zip(patterns, stops, strict=True)
+        for source in sorted(copy for irrep in irreps for copy in irrep.copies)
+    ]
+    blocks, coefficients = zip(*(_block(joined, irrep, pairs) for irrep in irreps), strict=True)
     return IrrepBasis(
         _without_noise(transform),
         _without_noise(functions).unflatten(1, (kernel_size, kernel_size)),
-        tuple(blocks),
+        blocks,
         _without_noise(np.concatenate(coefficients, 1)),
     )
 
@@ -169,7 +170,7 @@ def _irreps(space: "gspaces.GSpace") -> tuple[list[_Irrep], _Array]:
             tuple(first + c * len(copies) + m for c in range(size)) for m in range(len(copies))
         ]
         is_complex = space.fibergroup.irrep(*name).type == "C"
-        irreps.append(_Irrep(name, tuple(places), is_complex))
+        irreps.append(_Irrep(tuple(places), is_complex))
     return irreps, np.asarray(regular.change_of_basis, dtype=np.float64)[:, order].T
 
 
@@ -195,45 +196,36 @@ def _patterns(filters: _Array, irrep: _Irrep) -> list[_Array]:
 
 
 def _block(
-    joined: _Array,
-    irrep: _Irrep,
-    irreps: list[_Irrep],
-    patterns: dict[tuple[int, ...], list[_Array]],
+    joined: _Array, irrep: _Irrep, pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]
 ) -> tuple[IrrepBlock, _Array]:
-    """Return an output irrep's features and the coefficients of its matrix, (dim, M * features)."""
+    """Resolve what is joined to one irrep of the output.
+
+    Args:
+        joined: Filters by patterns, shape (dim, n, n, P).
+        irrep: The output's.
+        pairs: Components of each copy of an irrep in the input, and places of each copy of patterns.
+
+    Returns:
+        The block, and the coefficients of its matrix, shape (dim, outputs * features).
+    """
     outputs = np.asarray(irrep.copies)  # copy, component
     # A complex irrep's matrices join its two components too; else each component is a row.
     outputs = outputs.reshape(-1, 1) if irrep.is_complex else outputs
     features: list[tuple[_Terms, ...]] = []  # of each row
     coefficients = []
-    places = _pattern_places(patterns)
-    sources = sorted(copy for other in irreps for copy in other.copies)
-    for place in places:
-        for source in sources:
-            part = joined[:, outputs][:, :, :, source][
-                ..., place
-            ]  # dim, M, row, component, pattern
-            vectors = part.reshape(-1, part[0, 0].size)
-            basis = _sparse_basis(vectors)
-            if len(basis) == 0:
-                continue
-            shares = vectors @ np.linalg.pinv(basis)
-            coefficients.append(shares.reshape(*part.shape[:2], -1))
-            for feature in basis.reshape(-1, *part.shape[2:]):
-                features.append(tuple(_terms(row, source, place) for row in feature))
+    for source, place in pairs:
+        part = joined[:, outputs][:, :, :, source][..., place]  # dim, M, row, component, pattern
+        vectors = part.reshape(-1, part[0, 0].size)
+        basis = _sparse_basis(vectors)
+        if len(basis) == 0:
+            continue
+        shares = vectors @ np.linalg.pinv(basis)
+        coefficients.append(shares.reshape(*part.shape[:2], -1))
+        for feature in basis.reshape(-1, *part.shape[2:]):
+            features.append(tuple(_terms(row, source, place) for row in feature))
     rows = tuple(_joined([f[row] for f in features]) for row in range(outputs.shape[1]))
     found = np.concatenate(coefficients, 2)
     return IrrepBlock(rows, len(outputs)), found.reshape(len(found), -1)
-
-
-def _pattern_places(patterns: dict[tuple[int, ...], list[_Array]]) -> list[tuple[int, ...]]:
-    """Return the places of each copy's patterns among all."""
-    places, start = [], 0
-    for copies in patterns.values():
-        for copy in copies:
-            places.append(tuple(range(start, start + len(copy))))
-            start += len(copy)
-    return places
 
 
 def _terms(row: _Array, source: tuple[int, ...], place: tuple[int, ...]) -> _Terms:

@@ -198,9 +198,9 @@ def _add_features_backward_in_place(
     count, _, width, channels = strip.shape
     height = chunk.rows.stop - chunk.rows.start
     found = [dx.new_zeros(count * height * width, n, channels // n) for _ in basis.patterns]
-    rows = [(block, row) for block in basis.blocks for row in block.rows]
-    for gradient, (block, row) in zip(gradients, rows, strict=True):
-        joined = gradient.view(len(gradient), block.num_features, -1)
+    rows = [row for block in basis.blocks for row in block.rows]
+    for gradient, row in zip(gradients, rows, strict=True):
+        joined = gradient.view(len(gradient), -1, channels // n)
         for some in row:
             for pattern, component, factor in some.terms:
                 part = found[pattern][:, component : component + some.count]

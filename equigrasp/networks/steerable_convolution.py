@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import conv2d
 
 from equigrasp.networks.escnn_modules import enn
-from equigrasp.networks.irrep_basis import irrep_basis
+from equigrasp.networks.irrep_basis import IrrepBasis, irrep_basis
 from equigrasp.networks.irrep_convolution import irrep_convolution
 
 # Input fields x output channels x kernel size from which the form by irreps was faster, measured
@@ -74,8 +74,7 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
         """Map (B, C, H, W) by each of the layers whose filters were joined to this one's."""
         filters, bias, sizes = joint
         if isinstance(filters, tuple):
-            basis = irrep_basis(self.in_type.gspace, self.kernel_size)
-            return irrep_convolution(x, filters, bias, basis, sizes)
+            return irrep_convolution(x, filters, bias, self._basis(), sizes)
         y = conv2d(x, filters, bias, padding=self.padding)
         return (y,) if len(sizes) == 1 else y.split(sizes, 1)
 
@@ -84,8 +83,7 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
         bias = (self.bias_expansion @ self.bias)[order_out.to(self.bias.device)]
         if self._is_by_irreps:
             num_in, num_out = len(self.in_type), len(self.out_type)
-            basis = irrep_basis(self.in_type.gspace, self.kernel_size)
-            return basis.matrices(self.weights, num_in, num_out), bias[:num_out]
+            return self._basis().matrices(self.weights, num_in, num_out), bias[:num_out]
         filters = super().expand_parameters()[0][order_out][:, order_in]
         return filters.contiguous(memory_format=torch.channels_last), bias
 
@@ -108,6 +106,9 @@ class SteerableConvolution(enn.R2Conv):  # type: ignore[misc]
             and 2 * self.padding + 1 == self.kernel_size
             and size >= _MIN_IRREP_SIZE
         )
+
+    def _basis(self) -> IrrepBasis:
+        return irrep_basis(self.in_type.gspace, self.kernel_size)
 
 
 JointFilters = tuple[Filters, torch.Tensor, tuple[int, ...]]  # filters, bias, sizes
