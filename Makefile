@@ -89,6 +89,6 @@ $(STAMPS)/interfaces: $(INTERFACES) $(STAMPS)/ros setup.py package.xml
 	cd ros2_ws && $(COLCON_ENV) colcon build --base-paths src compat --merge-install \
 		--install-base $(PREFIX) --event-handlers console_cohesion- $(COLCON_CMAKE)
 	printf '%s\n' "$(CURDIR)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/equigrasp.pth
-	printf '#!%s\nfrom equigrasp.cli import main\nraise SystemExit(main())\n' "$(PREFIX)/bin/python" > $(BIN)/equigrasp
+	printf '#!%s\nfrom equigrasp.cli.main import main\nraise SystemExit(main())\n' "$(PREFIX)/bin/python" > $(BIN)/equigrasp
 	chmod +x $(BIN)/equigrasp
 	@touch $@

@@ -6,7 +6,16 @@ from setuptools import find_packages, setup
 
 NAME = "equigrasp"
 SHARED = ("launch", "config", "urdf", "models")
-NODES = ("sim_bridge", "arm", "gripper", "camera", "policy", "executor", "collector", "learner")
+NODES = {  # executable: folder of equigrasp/ros/ that holds its <name>_node.py
+    "sim_bridge": "drivers",
+    "arm": "drivers",
+    "gripper": "drivers",
+    "camera": "drivers",
+    "executor": "executor",
+    "policy": "training",
+    "collector": "training",
+    "learner": "training",
+}
 
 
 def data_files() -> list[tuple[str, list[str]]]:
@@ -36,8 +45,11 @@ setup(
     zip_safe=False,
     entry_points={
         "console_scripts": [
-            "equigrasp = equigrasp.cli:main",
-            *(f"{node} = equigrasp.nodes.{node}_node:main" for node in NODES),
+            "equigrasp = equigrasp.cli.main:main",
+            *(
+                f"{node} = equigrasp.ros.{folder}.{node}_node:main"
+                for node, folder in NODES.items()
+            ),
         ]
     },
 )

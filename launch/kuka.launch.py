@@ -1,6 +1,6 @@
 """Learn to grasp on an LBR iiwa, beside its vendor's driver: `ros2 launch equigrasp kuka.launch.py`."""
 
-from equigrasp.nodes.launch_file import launch_description
+from equigrasp.ros.bringup.launch_file import launch_description
 
 
 def generate_launch_description():

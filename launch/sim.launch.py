@@ -1,6 +1,6 @@
 """Learn to grasp in simulation: `ros2 launch equigrasp sim.launch.py`."""
 
-from equigrasp.nodes.launch_file import launch_description
+from equigrasp.ros.bringup.launch_file import launch_description
 
 
 def generate_launch_description():

@@ -1,6 +1,6 @@
 """Learn to grasp on a UR5: `ros2 launch equigrasp ur5.launch.py robot_ip:=192.168.1.102`."""
 
-from equigrasp.nodes.launch_file import launch_description
+from equigrasp.ros.bringup.launch_file import launch_description
 
 
 def generate_launch_description():

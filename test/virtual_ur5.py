@@ -10,9 +10,10 @@ from typing import TypeVar
 import numpy as np
 
 from equigrasp.config import load_config
-from equigrasp.devices.arm import Arm, JointTrajectory
+from equigrasp.devices.arm import Arm
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.devices.clock import WallClock
+from equigrasp.devices.motion import JointTrajectory
 from equigrasp.devices.real_time import take_real_time_priority
 from equigrasp.devices.robot_description import assemble
 from equigrasp.hardware.ur.ur_config import UrConfig

@@ -7,19 +7,19 @@ import threading
 
 import numpy as np
 
-from equigrasp.devices.arm import (
-    Arm,
+from equigrasp.devices.arm import Arm
+from equigrasp.devices.camera import Camera, CameraFrame
+from equigrasp.devices.cell import ArmConfig, GripperConfig
+from equigrasp.devices.clock import Clock
+from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
+from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.motion import (
     JointState,
     JointTrajectory,
     MotionState,
     MotionStatus,
     StopReason,
 )
-from equigrasp.devices.camera import Camera, CameraFrame
-from equigrasp.devices.cell import ArmConfig, GripperConfig
-from equigrasp.devices.clock import Clock
-from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
-from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import ArmStoppedError, DeviceTimeoutError, NotConnectedError
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from equigrasp.devices.arm import MotionStatus
+from equigrasp.devices.motion import MotionStatus
 from equigrasp.errors import CommandRejectedError, ConfigError
 
 

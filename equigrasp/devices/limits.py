@@ -2,14 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import CommandRejectedError, ConfigError
-
-if TYPE_CHECKING:
-    from equigrasp.devices.arm import JointTrajectory
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class JointLimits:
 
     def check_trajectory(
         self,
-        trajectory: "JointTrajectory",
+        trajectory: JointTrajectory,
         joint_names: tuple[str, ...],
         present_positions: np.ndarray,
     ) -> None:

@@ -5,9 +5,9 @@ from abc import abstractmethod
 
 import numpy as np
 
-from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.devices.cell import RobotCell
+from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import CollisionError, PlanningError, UnreachableError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace

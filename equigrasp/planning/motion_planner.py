@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from equigrasp.devices.arm import JointTrajectory
+from equigrasp.devices.motion import JointTrajectory
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.object_field import ObjectField

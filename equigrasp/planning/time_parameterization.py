@@ -8,8 +8,8 @@ import numpy as np
 import toppra
 from toppra import algorithm, constraint
 
-from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import PlanningError
 
 logging.getLogger("toppra").setLevel(logging.WARNING)

@@ -5,8 +5,8 @@ import pinocchio as pin
 from scipy.interpolate import CubicHermiteSpline
 from scipy.spatial.transform import Rotation
 
-from equigrasp.devices.arm import JointState, JointTrajectory
 from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.motion import JointState, JointTrajectory
 from equigrasp.errors import CommandRejectedError
 from equigrasp.planning.kinematics import Kinematics
 

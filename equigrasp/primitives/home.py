@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 
-from equigrasp.devices.arm import MotionState
+from equigrasp.devices.motion import MotionState
 from equigrasp.errors import UnreachableError
 from equigrasp.geometry.transform import Transform
 from equigrasp.planning.motion_planner import MotionPlanner

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from equigrasp.devices.arm import JointTrajectory, MotionState, StopReason
 from equigrasp.devices.cell import RobotCell
+from equigrasp.devices.motion import JointTrajectory, MotionState, StopReason
 from equigrasp.errors import ArmStoppedError, CancelledError, DeviceError, DeviceTimeoutError
 
 _STATE_TIMEOUT = 0.5  # [s] to wait for a joint state that is newer than the question

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from equigrasp.devices.arm import JointTrajectory, MotionState
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.gripper import GripperState
+from equigrasp.devices.motion import JointTrajectory, MotionState
 from equigrasp.errors import CommandRejectedError, PerceptionError
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.cell import RobotCell
+from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import CollisionError, PlanningError, UnreachableError
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.transform import Transform

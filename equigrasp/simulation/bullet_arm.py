@@ -3,16 +3,16 @@
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from equigrasp.devices.arm import (
-    Arm,
+from equigrasp.devices.arm import Arm
+from equigrasp.devices.cell import ArmConfig
+from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.motion import (
     JointState,
     JointTrajectory,
     MotionState,
     MotionStatus,
     StopReason,
 )
-from equigrasp.devices.cell import ArmConfig
-from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import ArmStoppedError, NotConnectedError
 from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.physics import TIME_STEP

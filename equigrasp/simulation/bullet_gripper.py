@@ -4,9 +4,9 @@ from collections import deque
 
 import numpy as np
 
-from equigrasp.devices.arm import MotionState, MotionStatus
 from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
+from equigrasp.devices.motion import MotionState, MotionStatus
 from equigrasp.errors import NotConnectedError
 from equigrasp.geometry import four_bar
 from equigrasp.simulation.bullet_robot import BulletRobot

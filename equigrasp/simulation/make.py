@@ -11,7 +11,7 @@ from equigrasp.simulation.bullet_arm import BulletArm
 from equigrasp.simulation.bullet_camera import BulletCamera
 from equigrasp.simulation.bullet_gripper import BulletGripper
 from equigrasp.simulation.bullet_robot import BulletRobot
-from equigrasp.simulation.object_sets.object_set import make_object_set
+from equigrasp.simulation.object_sets.registry import make_object_set
 from equigrasp.simulation.physics import Physics
 from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
 

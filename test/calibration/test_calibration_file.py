@@ -197,9 +197,9 @@ def test_the_package_loads_no_cell_or_camera_past_its_calibration() -> None:
     package = config_dir().parent / "equigrasp"
     allowed = {
         "devices/calibrated_cell.py",  # the way to do it
-        "experiments/displaced_cell.py",  # draws where all truly is, to try a calibration on
-        "experiments/simulated_calibration.py",  # these two measure
-        "nodes/remote_calibration.py",
+        "calibration/simulated/displaced_cell.py",  # draws where all truly is, to try a calibration on
+        "calibration/simulated/simulated_calibration.py",  # these two measure
+        "ros/remote/remote_calibration.py",
     }
     direct = re.compile(r"load_config\((CellConfig|CameraConfig)\b")
     found = {

@@ -5,10 +5,10 @@ import pytest
 
 from equigrasp.calibration.capture import capture_at_rest
 from equigrasp.config import load_config
-from equigrasp.devices.arm import JointState
 from equigrasp.devices.camera import CameraFrame
 from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
+from equigrasp.devices.motion import JointState
 from equigrasp.errors import CalibrationError
 
 

@@ -13,13 +13,13 @@ from equigrasp.calibration.board import BoardConfig
 from equigrasp.calibration.hand_eye_command import run_hand_eye
 from equigrasp.calibration.hand_eye_poses import HandEyePoses
 from equigrasp.calibration.setup import CalibrationSetup
+from equigrasp.calibration.simulated.simulated_calibration import simulated_setup
 from equigrasp.calibration.table_command import run_table
 from equigrasp.calibration.workspace_command import run_workspace
-from equigrasp.cli import main
+from equigrasp.cli.main import main
 from equigrasp.config import from_mapping, read_yaml
 from equigrasp.devices.calibration import Calibration, CameraCalibration, save_calibration
 from equigrasp.errors import CalibrationError
-from equigrasp.experiments.simulated_calibration import simulated_setup
 from equigrasp.geometry.transform import Transform
 
 

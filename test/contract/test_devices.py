@@ -11,12 +11,13 @@ import pytest
 from virtual_ur5 import NEEDS_UR_RTDE, RobotClock, virtual_ur5
 
 from equigrasp.config import load_config
-from equigrasp.devices.arm import Arm, JointTrajectory, MotionState
+from equigrasp.devices.arm import Arm
 from equigrasp.devices.camera import Camera
 from equigrasp.devices.cell import ArmConfig, CameraConfig, GripperConfig
 from equigrasp.devices.clock import Clock
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.devices.gripper import Gripper
+from equigrasp.devices.motion import JointTrajectory, MotionState
 from equigrasp.errors import CommandRejectedError, NotConnectedError
 from equigrasp.hardware.realsense.camera import RealSenseCamera
 from equigrasp.hardware.realsense.config import RealSenseConfig

@@ -14,9 +14,9 @@ from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv
 from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import ConfigError
 from equigrasp.hardware.registry import make_camera, make_gripper
-from equigrasp.nodes.launch_parts import describe
 from equigrasp.paths import share_dir
 from equigrasp.planning.ompl_planner import OmplPlanner
+from equigrasp.ros.bringup.launch_parts import describe
 from equigrasp.simulation.make import make_simulated_cell
 
 _PAGE = share_dir() / "docs" / "hardware" / "add_a_robot.md"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from equigrasp.config import load_config
-from equigrasp.devices.arm import JointState, JointTrajectory
 from equigrasp.devices.cell import CellConfig, RobotCell
+from equigrasp.devices.motion import JointState, JointTrajectory
 from equigrasp.errors import CommandRejectedError, PlanningError
 from equigrasp.geometry.transform import Transform
 from equigrasp.planning.kinematics import Kinematics

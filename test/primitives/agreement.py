@@ -21,8 +21,8 @@ from equigrasp.devices.gripper import GripperState
 from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_stray
 from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import DeviceError, PerceptionError, PlanningError
-from equigrasp.experiments.benchmarks.protocol import NUM_OBJECTS
-from equigrasp.experiments.simulated_run import wilson_interval
+from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
+from equigrasp.experiments.rollouts.simulated_run import wilson_interval
 from equigrasp.geometry.actions import GraspAction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.grasp_height import grasp_height

@@ -7,12 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from equigrasp.devices.arm import (
-    JointState,
-    JointTrajectory,
-    MotionState,
-    MotionStatus,
-)
+from equigrasp.devices.motion import JointState, JointTrajectory, MotionState, MotionStatus
 from equigrasp.errors import (
     CancelledError,
     CollisionError,

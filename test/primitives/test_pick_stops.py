@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from equigrasp.devices.arm import StopReason
+from equigrasp.devices.motion import StopReason
 from equigrasp.errors import ArmStoppedError, DeviceTimeoutError
 from equigrasp.primitives.outcome import Phase
 

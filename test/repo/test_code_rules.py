@@ -9,7 +9,7 @@ from repository import PACKAGE, name, parse, python_files
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 # The command line, and what stands in its place on the terminal.
-MAY_PRINT = {"cli.py", "experiments/bench.py", "nodes/supervisor.py"}
+MAY_PRINT = ("cli/", "experiments/speed/bench.py", "ros/bringup/supervisor.py")
 
 FILES = python_files("equigrasp", "launch", "test", "ros2_ws")
 PACKAGE_FILES = python_files("equigrasp")
@@ -62,7 +62,7 @@ def test_no_star_import_and_no_bare_except() -> None:
 
 def test_only_the_command_line_prints() -> None:
     def check(path: Path) -> list:
-        if path.relative_to(PACKAGE).as_posix() in MAY_PRINT:
+        if path.relative_to(PACKAGE).as_posix().startswith(MAY_PRINT):
             return []
         names = (n for n in ast.walk(parse(path)) if isinstance(n, ast.Name))
         return [f"line {n.lineno}" for n in names if n.id == "print"]

@@ -5,8 +5,8 @@ import re
 import pytest
 from repository import ROOT
 
-from equigrasp.experiments.evaluation_folder import COLUMNS as EVALUATION_COLUMNS
-from equigrasp.experiments.metrics_file import COLUMNS as METRICS_COLUMNS
+from equigrasp.experiments.evaluation.evaluation_folder import COLUMNS as EVALUATION_COLUMNS
+from equigrasp.experiments.runs.metrics_file import COLUMNS as METRICS_COLUMNS
 
 PAGE = (ROOT / "docs" / "methods" / "asr.md").read_text(encoding="utf-8")
 MESSAGE = ROOT / "ros2_ws/src/equigrasp_interfaces/msg/LearnerStatus.msg"

@@ -20,10 +20,10 @@ def _setup_text() -> str:
     return (ROOT / "setup.py").read_text(encoding="utf-8")
 
 
-def _executables() -> list[str]:
-    nodes = re.search(r"^NODES = (\(.*?\))$", _setup_text(), re.MULTILINE | re.DOTALL)
-    assert nodes, "setup.py has no tuple NODES"
-    return list(ast.literal_eval(nodes.group(1)))
+def _executables() -> dict[str, str]:
+    nodes = re.search(r"^NODES = (\{.*?^\})$", _setup_text(), re.MULTILINE | re.DOTALL)
+    assert nodes, "setup.py has no mapping NODES"
+    return dict(ast.literal_eval(nodes.group(1)))
 
 
 def _dependencies(package: Path) -> set[str]:
@@ -32,16 +32,20 @@ def _dependencies(package: Path) -> set[str]:
 
 
 def test_each_installed_program_has_a_main() -> None:
-    programs = ["cli.py", *(f"nodes/{n}_node.py" for n in _executables())]
+    programs = ["cli/main.py", *(f"ros/{f}/{n}_node.py" for n, f in _executables().items())]
     for program in programs:
         functions = [n.name for n in parse(ROOT / "equigrasp" / program).body if _is_def(n)]
         assert "main" in functions, program
 
 
 def test_each_node_with_a_main_is_installed() -> None:
-    files = (ROOT / "equigrasp" / "nodes").glob("*_node.py")
-    with_main = {p.stem.removesuffix("_node") for p in files if "\ndef main(" in p.read_text()}
-    assert with_main == set(_executables())
+    files = (ROOT / "equigrasp" / "ros").rglob("*_node.py")
+    with_main = {
+        p.stem.removesuffix("_node"): p.parent.name
+        for p in files
+        if "\ndef main(" in p.read_text()
+    }
+    assert with_main == _executables()
 
 
 def test_package_xml_declares_every_ros_package_that_is_imported() -> None:

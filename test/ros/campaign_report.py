@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from campaign_faults import Outcome
 
-from equigrasp.experiments.metrics_file import read_metrics
+from equigrasp.experiments.runs.metrics_file import read_metrics
 from equigrasp.replay.experience_log import ExperienceLog
 
 Told = dict[int, set[tuple[int, int, float]]]  # by attempt: stamp in s and ns, reward

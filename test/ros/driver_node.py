@@ -12,10 +12,10 @@ from graph import destroy, wait_for
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from equigrasp.nodes import names, qos
-from equigrasp.nodes.action_client import ActionClient
-from equigrasp.nodes.fair_executor import FairExecutor
-from equigrasp.nodes.managed_node import ManagedNode
+from equigrasp.ros import names, qos
+from equigrasp.ros.runtime.action_client import ActionClient
+from equigrasp.ros.runtime.fair_executor import FairExecutor
+from equigrasp.ros.runtime.managed_node import ManagedNode
 
 
 @contextlib.contextmanager

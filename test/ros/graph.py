@@ -14,10 +14,10 @@ from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
-from equigrasp.nodes.action_client import ActionClient
-from equigrasp.nodes.fair_executor import FairExecutor
-from equigrasp.nodes.launch_parts import STOP_ORDER, describe, resolve
-from equigrasp.nodes.supervisor import ManagedProcess
+from equigrasp.ros.bringup.launch_parts import STOP_ORDER, describe, resolve
+from equigrasp.ros.bringup.supervisor import ManagedProcess
+from equigrasp.ros.runtime.action_client import ActionClient
+from equigrasp.ros.runtime.fair_executor import FairExecutor
 
 
 class Graph:

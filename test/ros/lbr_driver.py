@@ -25,14 +25,14 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from equigrasp.devices.arm import Arm
-from equigrasp.nodes import names, qos
-from equigrasp.nodes.camera_node import CameraNode
-from equigrasp.nodes.conversions import to_time
-from equigrasp.nodes.fair_executor import FairExecutor
-from equigrasp.nodes.gripper_node import GripperNode
-from equigrasp.nodes.managed_node import ManagedNode, run
-from equigrasp.nodes.sim_bridge_node import SimBridgeNode
-from equigrasp.nodes.trajectory_messages import from_trajectory_msg
+from equigrasp.ros import names, qos
+from equigrasp.ros.drivers.camera_node import CameraNode
+from equigrasp.ros.drivers.gripper_node import GripperNode
+from equigrasp.ros.drivers.sim_bridge_node import SimBridgeNode
+from equigrasp.ros.messages.times import to_time
+from equigrasp.ros.messages.trajectories import from_trajectory_msg
+from equigrasp.ros.runtime.fair_executor import FairExecutor
+from equigrasp.ros.runtime.managed_node import ManagedNode, run
 
 _MONITOR_PERIOD = 0.05  # [s] action_monitor_rate: 20
 _STATE_PERIOD = 0.01  # [s]

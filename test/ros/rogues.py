@@ -10,11 +10,12 @@ from graph import wait_for
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
-from equigrasp.devices.arm import JointTrajectory
-from equigrasp.nodes import names, qos
-from equigrasp.nodes.action_client import ActionClient
-from equigrasp.nodes.conversions import from_joint_state_msg, to_depth_msg
-from equigrasp.nodes.trajectory_messages import to_trajectory_msg
+from equigrasp.devices.motion import JointTrajectory
+from equigrasp.ros import names, qos
+from equigrasp.ros.messages.images import to_depth_msg
+from equigrasp.ros.messages.joints import from_joint_state_msg
+from equigrasp.ros.messages.trajectories import to_trajectory_msg
+from equigrasp.ros.runtime.action_client import ActionClient
 
 _PERIOD = 0.05  # [s] between false images: more of them than of the camera's own
 

@@ -22,9 +22,9 @@ from virtual_ur5 import NEEDS_UR_RTDE, VirtualRobot, virtual_ur5  # noqa: E402
 from equigrasp.config import load_config  # noqa: E402
 from equigrasp.devices.cell import ArmConfig, CellConfig  # noqa: E402
 from equigrasp.hardware.ur.ur_arm import UrArm  # noqa: E402
-from equigrasp.nodes import names  # noqa: E402
-from equigrasp.nodes.action_client import ActionClient  # noqa: E402
-from equigrasp.nodes.arm_node import ArmNode  # noqa: E402
+from equigrasp.ros import names  # noqa: E402
+from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
+from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]

@@ -26,14 +26,17 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg  # noqa: E
 from unique_identifier_msgs.msg import UUID  # noqa: E402
 
 from equigrasp.config import load_config  # noqa: E402
-from equigrasp.devices.arm import JointTrajectory, StopReason  # noqa: E402
 from equigrasp.devices.cell import CellConfig  # noqa: E402
 from equigrasp.devices.clock import WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeArm  # noqa: E402
-from equigrasp.nodes import names, qos  # noqa: E402
-from equigrasp.nodes.action_client import ActionClient  # noqa: E402
-from equigrasp.nodes.arm_node import ArmNode  # noqa: E402
-from equigrasp.nodes.trajectory_messages import from_trajectory_result, to_trajectory_msg  # noqa: E402
+from equigrasp.devices.motion import JointTrajectory, StopReason
+from equigrasp.ros import (
+    names,  # noqa: E402
+    qos,  # noqa: E402
+)
+from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
+from equigrasp.ros.messages.trajectories import from_trajectory_result, to_trajectory_msg  # noqa: E402
+from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 CELL = load_config(CellConfig, "cells", "ur5")

@@ -10,16 +10,16 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from equigrasp.calibration.simulated.displaced_cell import displace  # noqa: E402
 from equigrasp.calibration.table_command import run_table  # noqa: E402
-from equigrasp.cli import main  # noqa: E402
+from equigrasp.cli.main import main  # noqa: E402
 from equigrasp.config import from_mapping, load_config, read_yaml  # noqa: E402
 from equigrasp.devices.calibration import Calibration  # noqa: E402
 from equigrasp.devices.cell import ArmConfig, CameraConfig  # noqa: E402
-from equigrasp.experiments.displaced_cell import displace  # noqa: E402
-from equigrasp.nodes import names  # noqa: E402
-from equigrasp.nodes.launch_parts import describe  # noqa: E402
-from equigrasp.nodes.remote_calibration import remote_setup  # noqa: E402
-from equigrasp.nodes.supervisor import ManagedProcess  # noqa: E402
+from equigrasp.ros import names  # noqa: E402
+from equigrasp.ros.bringup.launch_parts import describe  # noqa: E402
+from equigrasp.ros.bringup.supervisor import ManagedProcess  # noqa: E402
+from equigrasp.ros.remote.remote_calibration import remote_setup  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(300)]
 
@@ -31,8 +31,8 @@ def bridge(
     """Run the simulation's driver nodes in a process of their own; the command's devices are here."""
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain_id))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    monkeypatch.setattr("equigrasp.nodes.remote_calibration._FIRST_STATE_TIMEOUT", 60.0)
-    monkeypatch.setattr("equigrasp.nodes.remote_camera._FRAME_TIMEOUT", 60.0)
+    monkeypatch.setattr("equigrasp.ros.remote.remote_calibration._FIRST_STATE_TIMEOUT", 60.0)
+    monkeypatch.setattr("equigrasp.ros.remote.remote_camera._FRAME_TIMEOUT", 60.0)
     node = next(d for d in describe("sim", {}) if d.name == names.SIM_BRIDGE)
     node.parameters.update(num_objects=0, **parameters)
     process = ManagedProcess(node, folder)

@@ -20,10 +20,13 @@ from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 
-from equigrasp.nodes import names, qos  # noqa: E402
-from equigrasp.nodes.collector_node import CollectorNode  # noqa: E402
-from equigrasp.nodes.conversions import to_time  # noqa: E402
 from equigrasp.primitives.outcome import Phase  # noqa: E402
+from equigrasp.ros import (
+    names,  # noqa: E402
+    qos,  # noqa: E402
+)
+from equigrasp.ros.messages.times import to_time
+from equigrasp.ros.training.collector_node import CollectorNode  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 

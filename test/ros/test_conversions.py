@@ -13,15 +13,15 @@ from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from equigrasp.errors import ConfigError, PerceptionError  # noqa: E402
 from equigrasp.geometry.transform import Transform  # noqa: E402
-from equigrasp.nodes.conversions import (  # noqa: E402
+from equigrasp.perception.camera_model import CameraModel  # noqa: E402
+from equigrasp.ros.messages.images import (
     from_camera_info_msg,
     from_depth_msg,
     to_camera_info_msg,
     to_depth_msg,
-    to_transform_msg,
 )
-from equigrasp.nodes.static_frames import StaticFrames  # noqa: E402
-from equigrasp.perception.camera_model import CameraModel  # noqa: E402
+from equigrasp.ros.messages.transforms import to_transform_msg
+from equigrasp.ros.runtime.static_frames import StaticFrames  # noqa: E402
 
 pytestmark = pytest.mark.ros
 MODEL = CameraModel(7, 5, 60.0, 61.0, 3.1, 2.2)

@@ -22,9 +22,9 @@ from virtual_robot import own_host  # noqa: E402
 from equigrasp.devices.cell import GripperConfig  # noqa: E402
 from equigrasp.devices.clock import WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeGripper  # noqa: E402
-from equigrasp.nodes.action_client import ActionClient  # noqa: E402
-from equigrasp.nodes.launch_parts import describe  # noqa: E402
-from equigrasp.nodes.supervisor import ManagedProcess  # noqa: E402
+from equigrasp.ros.bringup.launch_parts import describe  # noqa: E402
+from equigrasp.ros.bringup.supervisor import ManagedProcess  # noqa: E402
+from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq  # noqa: E402
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer  # noqa: E402
 

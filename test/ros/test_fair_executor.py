@@ -16,7 +16,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation  # noqa: E4
 from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Float64  # noqa: E402
 
-from equigrasp.nodes.fair_executor import FairExecutor  # noqa: E402
+from equigrasp.ros.runtime.fair_executor import FairExecutor  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 _MOST = 0.5  # share of a core; 0.1 measured, and 0.8 to 1.0 with rclpy's own executor

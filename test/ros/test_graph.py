@@ -26,7 +26,7 @@ from equigrasp_interfaces.msg import Experience  # noqa: E402
 from equigrasp_interfaces.srv import GetObjects  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
 
-from equigrasp.experiments.metrics_file import read_metrics  # noqa: E402
+from equigrasp.experiments.runs.metrics_file import read_metrics  # noqa: E402
 from equigrasp.replay.experience_log import ExperienceLog  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(600)]

@@ -22,9 +22,9 @@ from equigrasp.devices.clock import WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeGripper  # noqa: E402
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper  # noqa: E402
 from equigrasp.hardware.robotiq.make import make_link  # noqa: E402
-from equigrasp.nodes import names  # noqa: E402
-from equigrasp.nodes.action_client import ActionClient  # noqa: E402
-from equigrasp.nodes.gripper_node import GripperNode  # noqa: E402
+from equigrasp.ros import names  # noqa: E402
+from equigrasp.ros.drivers.gripper_node import GripperNode  # noqa: E402
+from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq  # noqa: E402
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer  # noqa: E402
 

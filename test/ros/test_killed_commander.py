@@ -20,8 +20,8 @@ from equigrasp.config import load_config  # noqa: E402
 from equigrasp.devices.cell import CellConfig  # noqa: E402
 from equigrasp.devices.clock import WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeArm  # noqa: E402
-from equigrasp.nodes import names  # noqa: E402
-from equigrasp.nodes.arm_node import ArmNode  # noqa: E402
+from equigrasp.ros import names  # noqa: E402
+from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(90)]
 BOUND = 1.0  # [s] from the kill to the stop
@@ -30,12 +30,12 @@ BOUND = 1.0  # [s] from the kill to the stop
 COMMANDER = """
 import sys, threading, numpy as np, rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
-from equigrasp.nodes.fair_executor import FairExecutor
+from equigrasp.ros.runtime.fair_executor import FairExecutor
 from equigrasp.config import load_config
 from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.cell import CellConfig, RobotCell
-from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm
-from equigrasp.nodes.ros_clock import RosClock
+from equigrasp.ros.remote.remote_devices import JointStateFeed, RemoteArm
+from equigrasp.ros.runtime.ros_clock import RosClock
 from equigrasp.primitives.motion import Motion
 rclpy.init()
 node = rclpy.create_node("commander")

@@ -12,8 +12,8 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource  # n
 from launch_ros.actions import Node  # noqa: E402
 
 from equigrasp.errors import ConfigError  # noqa: E402
-from equigrasp.nodes.launch_parts import MODES, describe  # noqa: E402
 from equigrasp.paths import share_dir  # noqa: E402
+from equigrasp.ros.bringup.launch_parts import MODES, describe  # noqa: E402
 from launch import LaunchContext, LaunchDescription  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -50,12 +50,12 @@ def test_launch_starts_what_the_command_starts(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_moveit_is_chosen_by_an_argument(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("equigrasp.nodes.launch_parts.check_planner", lambda _: None)
+    monkeypatch.setattr("equigrasp.ros.bringup.launch_parts.check_planner", lambda _: None)
     assert _parameters(mode, planner="moveit")["executor"]["planner"] == "moveit"
 
 
 def test_without_moveit_nothing_is_launched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("equigrasp.nodes.planners.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("equigrasp.ros.executor.planners.importlib.util.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="moveit_py"):
         _parameters("ur5", planner="moveit")
     with pytest.raises(RuntimeError, match="'ompl', 'moveit'"):

@@ -29,9 +29,9 @@ from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
 from equigrasp.config import find_config, read_yaml  # noqa: E402
-from equigrasp.nodes import names  # noqa: E402
-from equigrasp.nodes.action_client import ActionClient  # noqa: E402
 from equigrasp.primitives.outcome import Phase  # noqa: E402
+from equigrasp.ros import names  # noqa: E402
+from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(280)]
 
@@ -109,7 +109,13 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
     config = read_yaml(find_config("cells", "kuka")) | {"success_detection": "image_difference"}
     (folder / "cell.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     driver = [str(Path(__file__).parent / "lbr_driver.py"), "--ros-args", "-p", "num_objects:=0"]
-    executor = ["-m", "equigrasp.nodes.executor_node", "--ros-args", "-p", "use_sim_time:=true"]
+    executor = [
+        "-m",
+        "equigrasp.ros.executor.executor_node",
+        "--ros-args",
+        "-p",
+        "use_sim_time:=true",
+    ]
     processes = []
     for name, arguments in (("driver", driver), ("executor", executor + _REMAPPED)):
         with (folder / f"{name}.log").open("wb") as log:

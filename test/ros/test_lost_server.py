@@ -22,12 +22,12 @@ from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
-from equigrasp.devices.arm import MotionState, MotionStatus, StopReason  # noqa: E402
+from equigrasp.devices.motion import MotionState, MotionStatus, StopReason
 from equigrasp.errors import NotConnectedError  # noqa: E402
-from equigrasp.nodes.action_client import ActionClient  # noqa: E402
-from equigrasp.nodes.calls import Caller, PendingGoal  # noqa: E402
-from equigrasp.nodes.remote_goal import RemoteGoal  # noqa: E402
-from equigrasp.nodes.ros_clock import RosClock  # noqa: E402
+from equigrasp.ros.remote.remote_goal import RemoteGoal  # noqa: E402
+from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
+from equigrasp.ros.runtime.calls import Caller, PendingGoal  # noqa: E402
+from equigrasp.ros.runtime.ros_clock import RosClock  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 DOMAIN = 60 + os.getpid() % 10
@@ -40,7 +40,7 @@ from control_msgs.action import GripperCommand
 from equigrasp_interfaces.action import MoveHome
 from rclpy.action import ActionServer
 from rclpy.callback_groups import ReentrantCallbackGroup
-from equigrasp.nodes.fair_executor import FairExecutor
+from equigrasp.ros.runtime.fair_executor import FairExecutor
 from std_srvs.srv import Trigger
 rclpy.init()
 node, group, delay = rclpy.create_node("server"), ReentrantCallbackGroup(), float(sys.argv[1])

@@ -19,13 +19,13 @@ from equigrasp.devices.obstacle import Obstacle  # noqa: E402
 from equigrasp.errors import CollisionError, ConfigError, UnreachableError  # noqa: E402
 from equigrasp.geometry.actions import GraspAction  # noqa: E402
 from equigrasp.geometry.transform import Transform  # noqa: E402
-from equigrasp.nodes.collision_messages import to_primitive  # noqa: E402
-from equigrasp.nodes.moveit_parameters import moveit_parameters  # noqa: E402
-from equigrasp.nodes.moveit_planner import MoveItPlanner  # noqa: E402
-from equigrasp.nodes.planners import make_planner  # noqa: E402
 from equigrasp.perception.observation import Observation  # noqa: E402
 from equigrasp.planning.object_field import ObjectField  # noqa: E402
 from equigrasp.planning.ompl_planner import OmplPlanner  # noqa: E402
+from equigrasp.ros.executor.moveit_parameters import moveit_parameters  # noqa: E402
+from equigrasp.ros.executor.moveit_planner import MoveItPlanner  # noqa: E402
+from equigrasp.ros.executor.planners import make_planner  # noqa: E402
+from equigrasp.ros.messages.collisions import to_primitive  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

@@ -25,7 +25,7 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
-from equigrasp.nodes.conversions import from_joint_state_msg  # noqa: E402
+from equigrasp.ros.messages.joints import from_joint_state_msg
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(240)]
 
@@ -48,7 +48,7 @@ class Bench:
         self._executor.add_node(self.node)
 
     def start(self, module: str, *ros_arguments: str) -> subprocess.Popen:
-        command = [sys.executable, "-W", "ignore", "-m", f"equigrasp.nodes.{module}_node"]
+        command = [sys.executable, "-W", "ignore", "-m", f"equigrasp.ros.{module}_node"]
         with (self._folder / f"{len(self._processes)}_{module}.log").open("wb") as log:
             process = subprocess.Popen(
                 [*command, "--ros-args", *ros_arguments],
@@ -116,7 +116,7 @@ def _goal() -> ExecuteGrasp.Goal:
 
 
 def test_a_node_is_led_through_its_states_and_does_nothing_unless_active(bench: Bench) -> None:
-    bench.start("executor", "-p", "autostart:=false")
+    bench.start("executor.executor", "-p", "autostart:=false")
 
     def state() -> int:
         return bench.call(GetState, "executor/get_state", GetState.Request()).current_state.id
@@ -158,7 +158,7 @@ def test_a_joint_state_without_positions_is_not_taken_for_zeros() -> None:
 def test_a_parameter_outside_its_range_ends_the_node_with_one_line(
     bench: Bench, value: str
 ) -> None:
-    process = bench.start("executor", "-p", f"policy_timeout:={value}")
+    process = bench.start("executor.executor", "-p", f"policy_timeout:={value}")
     assert process.wait(60.0) == 1
     log = bench.logs()
     assert "Parameter 'policy_timeout' of node 'executor' must be a float in [0.1, 120.0]" in log
@@ -169,8 +169,10 @@ def test_a_parameter_outside_its_range_ends_the_node_with_one_line(
 def test_two_robots_live_in_two_namespaces(bench: Bench) -> None:
     for robot in ("a", "b"):
         names = ("-r", f"__ns:=/{robot}", "-r", f"/clock:=/{robot}/clock")
-        bench.start("sim_bridge", *names, "-p", "num_objects:=0", "-p", "real_time_factor:=2.0")
-        bench.start("executor", *names, "-p", "use_sim_time:=true")
+        bench.start(
+            "drivers.sim_bridge", *names, "-p", "num_objects:=0", "-p", "real_time_factor:=2.0"
+        )
+        bench.start("executor.executor", *names, "-p", "use_sim_time:=true")
     fastest = {"a": 0.0, "b": 0.0}
     heard: set[str] = set()
 

@@ -20,14 +20,11 @@ from test_nodes import Bench  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from equigrasp.geometry.transform import Transform  # noqa: E402
-from equigrasp.nodes import qos  # noqa: E402
-from equigrasp.nodes.conversions import (  # noqa: E402
-    from_heightmap_msg,
-    to_camera_info_msg,
-    to_depth_msg,
-    to_transform_msg,
-)
 from equigrasp.perception.camera_model import CameraModel  # noqa: E402
+from equigrasp.ros import qos  # noqa: E402
+from equigrasp.ros.messages.heightmaps import from_heightmap_msg
+from equigrasp.ros.messages.images import to_camera_info_msg, to_depth_msg
+from equigrasp.ros.messages.transforms import to_transform_msg
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 

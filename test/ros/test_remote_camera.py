@@ -18,16 +18,19 @@ from tf2_msgs.msg import TFMessage  # noqa: E402
 from equigrasp.devices.clock import Clock, WallClock  # noqa: E402
 from equigrasp.errors import DeviceTimeoutError, PerceptionError  # noqa: E402
 from equigrasp.geometry.transform import Transform  # noqa: E402
-from equigrasp.nodes import names, qos  # noqa: E402
-from equigrasp.nodes.conversions import (  # noqa: E402
+from equigrasp.perception.camera_model import CameraModel  # noqa: E402
+from equigrasp.ros import (
+    names,  # noqa: E402
+    qos,  # noqa: E402
+)
+from equigrasp.ros.messages.images import (
     from_color_msg,
     to_camera_info_msg,
     to_color_msg,
     to_depth_msg,
-    to_transform_msg,
 )
-from equigrasp.nodes.remote_camera import RemoteCamera  # noqa: E402
-from equigrasp.perception.camera_model import CameraModel  # noqa: E402
+from equigrasp.ros.messages.transforms import to_transform_msg
+from equigrasp.ros.remote.remote_camera import RemoteCamera  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 

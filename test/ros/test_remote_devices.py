@@ -19,19 +19,19 @@ from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
-from equigrasp.devices.arm import (  # noqa: E402
-    JointTrajectory,
-    MotionState,
-    MotionStatus,
-    StopReason,
-)
 from equigrasp.devices.cell import ArmConfig, GripperConfig  # noqa: E402
+from equigrasp.devices.motion import JointTrajectory, MotionState, MotionStatus, StopReason
 from equigrasp.geometry.transform import Transform  # noqa: E402
-from equigrasp.nodes import names, qos  # noqa: E402
-from equigrasp.nodes.action_client import ActionClient  # noqa: E402
-from equigrasp.nodes.conversions import from_joint_state_msg  # noqa: E402
-from equigrasp.nodes.remote_devices import JointStateFeed, RemoteArm, RemoteGripper  # noqa: E402
-from equigrasp.nodes.ros_clock import RosClock  # noqa: E402
+from equigrasp.ros import (
+    names,  # noqa: E402
+    qos,  # noqa: E402
+)
+from equigrasp.ros.messages.joints import from_joint_state_msg
+from equigrasp.ros.remote.joint_state_feed import JointStateFeed
+from equigrasp.ros.remote.remote_arm import RemoteArm
+from equigrasp.ros.remote.remote_gripper import RemoteGripper
+from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
+from equigrasp.ros.runtime.ros_clock import RosClock  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 

@@ -20,16 +20,16 @@ from graph import destroy, wait_for  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from equigrasp.config import load_config  # noqa: E402
-from equigrasp.devices.arm import StopReason  # noqa: E402
 from equigrasp.devices.cell import CellConfig  # noqa: E402
 from equigrasp.devices.clock import WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeArm, FakeGripper  # noqa: E402
-from equigrasp.nodes import names  # noqa: E402
-from equigrasp.nodes.action_client import ActionClient  # noqa: E402
-from equigrasp.nodes.arm_node import ArmNode  # noqa: E402
-from equigrasp.nodes.executor_node import ExecutorNode  # noqa: E402
-from equigrasp.nodes.fair_executor import FairExecutor  # noqa: E402
-from equigrasp.nodes.gripper_node import GripperNode  # noqa: E402
+from equigrasp.devices.motion import StopReason
+from equigrasp.ros import names  # noqa: E402
+from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
+from equigrasp.ros.drivers.gripper_node import GripperNode  # noqa: E402
+from equigrasp.ros.executor.executor_node import ExecutorNode  # noqa: E402
+from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
+from equigrasp.ros.runtime.fair_executor import FairExecutor  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(90)]
 CODES = ExecuteGrasp.Result

@@ -28,8 +28,8 @@ from virtual_robot import VirtualRobot, children, own_host, patient_cell
 
 from equigrasp.config import load_config
 from equigrasp.devices.cell import CellConfig
-from equigrasp.nodes import names, qos
-from equigrasp.nodes.awaited_result import AwaitedResult
+from equigrasp.ros import names, qos
+from equigrasp.ros.runtime.awaited_result import AwaitedResult
 
 _TICKS = float(os.sysconf("SC_CLK_TCK"))
 _NEVER = 10**9

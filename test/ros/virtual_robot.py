@@ -28,7 +28,7 @@ class VirtualRobot:
 
     def __init__(self, host: str, log: Path, *options: str) -> None:
         self.host = host
-        command = [sys.executable, "-m", "equigrasp.cli", "virtual", "ur5", "--host", host]
+        command = [sys.executable, "-m", "equigrasp.cli.main", "virtual", "ur5", "--host", host]
         with log.open("wb") as file:
             self.process = subprocess.Popen(
                 [*command, *options],

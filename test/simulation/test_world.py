@@ -9,7 +9,7 @@ from equigrasp.errors import ConfigError
 from equigrasp.geometry import four_bar
 from equigrasp.geometry.transform import Transform
 from equigrasp.simulation.make import make_simulated_cell
-from equigrasp.simulation.object_sets.object_set import make_object_set
+from equigrasp.simulation.object_sets.registry import make_object_set
 from equigrasp.simulation.physics import Physics
 
 

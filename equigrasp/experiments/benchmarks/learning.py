@@ -10,12 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from equigrasp.experiments.benchmarks.claims import write_json
 from equigrasp.experiments.benchmarks.handover import Handover
 from equigrasp.experiments.benchmarks.plan import Piece
 from equigrasp.experiments.benchmarks.protocol import Conditions
-from equigrasp.experiments.metrics_file import seconds_per_attempt
-from equigrasp.experiments.run_folder import RunFolder, commit
+from equigrasp.experiments.runs.claims import write_json
+from equigrasp.experiments.runs.metrics_file import seconds_per_attempt
+from equigrasp.experiments.runs.run_folder import RunFolder, commit
 from equigrasp.learning.async_learner import AsyncLearner, StepReport
 from equigrasp.learning.interfaces import Policy
 from equigrasp.learning.trained_weights import first_weights

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from equigrasp.experiments.benchmarks.protocol import RANDOM, RESAMPLED, Order
-from equigrasp.experiments.run_folder import RunFolder
+from equigrasp.experiments.runs.run_folder import RunFolder
 
 Kind = Literal["train", "simulate", "learn", "validate"]
 SIMULATION_SET = "seen"  # the shapes of training (paper, section 6.1: one set of shapes for both)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from equigrasp.experiments.benchmarks.claims import read_json
 from equigrasp.experiments.benchmarks.plan import Piece, checkpoints, make_plan
 from equigrasp.experiments.benchmarks.protocol import Order
-from equigrasp.experiments.metrics_file import read_metrics
+from equigrasp.experiments.runs.claims import read_json
+from equigrasp.experiments.runs.metrics_file import read_metrics
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import yaml
 
 from equigrasp.config import read_yaml
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.benchmarks.claims import write_whole
 from equigrasp.experiments.benchmarks.protocol import Order
-from equigrasp.experiments.run_folder import commit
+from equigrasp.experiments.runs.claims import write_whole
+from equigrasp.experiments.runs.run_folder import commit
 
 _NAME = "bench.yaml"
 

@@ -4,11 +4,11 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from equigrasp.experiments.benchmarks.claims import is_claimed, read_json
 from equigrasp.experiments.benchmarks.plan import Piece
 from equigrasp.experiments.benchmarks.protocol import Conditions
 from equigrasp.experiments.benchmarks.worker import error_path, lock_path
-from equigrasp.experiments.metrics_file import seconds_per_attempt
+from equigrasp.experiments.runs.claims import is_claimed, read_json
+from equigrasp.experiments.runs.metrics_file import seconds_per_attempt
 
 _GUESS = 4.0  # [s] an attempt of which nothing is known yet
 

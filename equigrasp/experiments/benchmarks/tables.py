@@ -4,15 +4,8 @@ import csv
 import io
 from pathlib import Path
 
-from equigrasp.experiments.benchmarks.claims import write_whole
 from equigrasp.experiments.benchmarks.plan import ROBOT_SETS, SIMULATION_SET
-from equigrasp.experiments.benchmarks.protocol import (
-    BENCHMARKS,
-    EPISODE_ATTEMPTS,
-    NUM_OBJECTS,
-    Benchmark,
-    Order,
-)
+from equigrasp.experiments.benchmarks.protocol import BENCHMARKS, Benchmark, Order
 from equigrasp.experiments.benchmarks.published import ROBOT, SIMULATION, label
 from equigrasp.experiments.benchmarks.results import (
     Estimate,
@@ -20,6 +13,8 @@ from equigrasp.experiments.benchmarks.results import (
     shown_checkpoints,
 )
 from equigrasp.experiments.benchmarks.results_folder import commits_in
+from equigrasp.experiments.rollouts.protocol import EPISODE_ATTEMPTS, NUM_OBJECTS
+from equigrasp.experiments.runs.claims import write_whole
 
 WINDOW = 150  # attempts of the running mean (paper, figure 3)
 Results = dict[str, MethodResults]

@@ -8,25 +8,21 @@ from pathlib import Path
 
 import torch
 
-from equigrasp.experiments.benchmarks.attempts import (
+from equigrasp.experiments.benchmarks.learning import CheckStop, Learning, TrainingRun
+from equigrasp.experiments.benchmarks.plan import Piece
+from equigrasp.experiments.benchmarks.protocol import RESAMPLED, Conditions
+from equigrasp.experiments.rollouts.attempts import (
     AttemptSource,
     EpisodeAttempts,
     TwoTrayAttempts,
     pool_names,
     training_names,
 )
-from equigrasp.experiments.benchmarks.claims import write_json
-from equigrasp.experiments.benchmarks.learning import CheckStop, Learning, TrainingRun
-from equigrasp.experiments.benchmarks.plan import Piece
-from equigrasp.experiments.benchmarks.protocol import (
-    POOL_SIZE,
-    RESAMPLE_EVERY,
-    RESAMPLED,
-    Conditions,
-)
-from equigrasp.experiments.benchmarks.scene import Scene
-from equigrasp.experiments.metrics_file import MetricsFile, seconds_per_attempt
-from equigrasp.experiments.simulated_run import Attempt, store
+from equigrasp.experiments.rollouts.protocol import POOL_SIZE, RESAMPLE_EVERY
+from equigrasp.experiments.rollouts.scene import Scene
+from equigrasp.experiments.rollouts.simulated_run import Attempt, store
+from equigrasp.experiments.runs.claims import write_json
+from equigrasp.experiments.runs.metrics_file import MetricsFile, seconds_per_attempt
 from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.replay.experience_log import ExperienceLog

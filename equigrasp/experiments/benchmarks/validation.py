@@ -7,20 +7,20 @@ from typing import Any
 import torch
 
 from equigrasp.errors import WeightsError
-from equigrasp.experiments.benchmarks.attempts import (
+from equigrasp.experiments.benchmarks.learning import CheckStop
+from equigrasp.experiments.benchmarks.plan import SIMULATION_SET, Piece
+from equigrasp.experiments.benchmarks.protocol import RANDOM, Conditions
+from equigrasp.experiments.evaluation.difficulty import unseen_names
+from equigrasp.experiments.rollouts.attempts import (
     AttemptSource,
     EpisodeAttempts,
     TwoTrayAttempts,
     training_names,
 )
-from equigrasp.experiments.benchmarks.claims import write_json
-from equigrasp.experiments.benchmarks.difficulty import unseen_names
-from equigrasp.experiments.benchmarks.learning import CheckStop
-from equigrasp.experiments.benchmarks.plan import SIMULATION_SET, Piece
-from equigrasp.experiments.benchmarks.protocol import RANDOM, Conditions
-from equigrasp.experiments.benchmarks.scene import Scene
-from equigrasp.experiments.run_folder import commit
-from equigrasp.experiments.simulated_run import wilson_interval
+from equigrasp.experiments.rollouts.scene import Scene
+from equigrasp.experiments.rollouts.simulated_run import wilson_interval
+from equigrasp.experiments.runs.claims import write_json
+from equigrasp.experiments.runs.run_folder import commit
 from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.weight_store import load_weights

@@ -14,7 +14,6 @@ from types import FrameType
 from typing import Any
 
 from equigrasp.errors import CancelledError
-from equigrasp.experiments.benchmarks.claims import claim, is_claimed, write_whole
 from equigrasp.experiments.benchmarks.plan import (
     Kind,
     Piece,
@@ -23,6 +22,7 @@ from equigrasp.experiments.benchmarks.plan import (
     make_plan,
 )
 from equigrasp.experiments.benchmarks.protocol import Conditions, Order
+from equigrasp.experiments.runs.claims import claim, is_claimed, write_whole
 
 _LOGGER = logging.getLogger(__name__)
 _WAIT = 2.0  # [s] between two looks at a plan of which others hold what is left

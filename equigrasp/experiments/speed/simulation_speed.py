@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from equigrasp.environments.open_loop_grasp import observe
-from equigrasp.experiments.simulated_run import SimulatedRun
+from equigrasp.experiments.rollouts.simulated_run import SimulatedRun
 from equigrasp.experiments.speed.stopwatch import Comparison, alternate
 from equigrasp.learning.interfaces import Policy
 from equigrasp.perception.heightmap import heightmap_from_depth

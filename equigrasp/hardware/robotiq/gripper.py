@@ -5,10 +5,10 @@ import threading
 import time
 from collections import deque
 
-from equigrasp.devices.arm import MotionState, MotionStatus
 from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.clock import Clock, WallClock
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
+from equigrasp.devices.motion import MotionState, MotionStatus
 from equigrasp.errors import DeviceError, NotConnectedError
 from equigrasp.hardware.robotiq import faults
 from equigrasp.hardware.robotiq.config import RobotiqConfig

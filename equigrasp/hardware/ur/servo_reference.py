@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.motion import JointTrajectory
 
 _SHORTEST = 0.01  # [s] shortest piece of a spline
 _STOP_SHARE = 0.88  # of the accelerations allowed: the joints answer with a little more

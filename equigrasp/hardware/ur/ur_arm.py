@@ -5,16 +5,16 @@ import threading
 
 import numpy as np
 
-from equigrasp.devices.arm import (
-    Arm,
+from equigrasp.devices.arm import Arm
+from equigrasp.devices.cell import ArmConfig
+from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.motion import (
     JointState,
     JointTrajectory,
     MotionState,
     MotionStatus,
     StopReason,
 )
-from equigrasp.devices.cell import ArmConfig
-from equigrasp.devices.limits import JointLimits
 from equigrasp.errors import ArmStoppedError, DeviceError, NotConnectedError
 from equigrasp.hardware.ur.ur_config import UrConfig
 from equigrasp.hardware.ur.ur_dashboard import UrDashboard

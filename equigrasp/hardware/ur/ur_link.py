@@ -8,8 +8,8 @@ from multiprocessing import Pipe
 
 import numpy as np
 
-from equigrasp.devices.arm import JointState, JointTrajectory, MotionState, MotionStatus
 from equigrasp.devices.limits import JointLimits
+from equigrasp.devices.motion import JointState, JointTrajectory, MotionState, MotionStatus
 from equigrasp.errors import DeviceError, DeviceTimeoutError
 from equigrasp.hardware.ur.ur_config import UrConfig
 

@@ -3,7 +3,7 @@
 Source: Universal Robots, "Real-Time Data Exchange (RTDE) Guide".
 """
 
-from equigrasp.devices.arm import StopReason
+from equigrasp.devices.motion import StopReason
 
 ROBOT_RUNNING = 7
 _ROBOT_MODES = {

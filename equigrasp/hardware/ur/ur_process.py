@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from equigrasp.devices.arm import JointState, MotionState, MotionStatus, StopReason
+from equigrasp.devices.motion import JointState, MotionState, MotionStatus, StopReason
 from equigrasp.devices.real_time import take_real_time_priority
 from equigrasp.errors import DeviceError
 from equigrasp.hardware.ur import ur_modes

@@ -1,7 +1,6 @@
-"""Contract of an object set, and the registry of the known ones."""
+"""Contract of an object set."""
 
 from abc import ABC, abstractmethod
-from pathlib import Path
 
 import numpy as np
 
@@ -51,29 +50,4 @@ def apply_contact_properties(physics: Physics, body: int) -> None:
         restitution=0.0,
         linearDamping=0.04,
         angularDamping=0.04,
-    )
-
-
-def make_object_set(name: str) -> ObjectSet:
-    """Return `household`, `random_urdfs`, the set of meshes in a folder, or several, joined by +.
-
-    Raises:
-        ConfigError: if the name is neither a known set nor a folder with meshes.
-    """
-    from equigrasp.simulation.object_sets.household import HouseholdSet
-    from equigrasp.simulation.object_sets.mesh_folder import MeshFolderSet
-    from equigrasp.simulation.object_sets.mixed import MixedSet
-    from equigrasp.simulation.object_sets.random_urdfs import RandomUrdfSet
-
-    if name == "household":
-        return HouseholdSet()
-    if name == "random_urdfs":
-        return RandomUrdfSet()
-    if Path(name).is_dir():
-        return MeshFolderSet(Path(name))
-    if "+" in name:
-        return MixedSet([make_object_set(part) for part in name.split("+")])
-    raise ConfigError(
-        f"Unknown object set '{name}'. Known: household, random_urdfs, a folder of meshes, or "
-        "several of these, joined by +."
     )

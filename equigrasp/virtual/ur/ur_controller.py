@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from equigrasp.devices.arm import Arm, JointState
+from equigrasp.devices.arm import Arm
 from equigrasp.devices.clock import Clock
+from equigrasp.devices.motion import JointState
 from equigrasp.errors import CommandRejectedError
 from equigrasp.virtual.ur.ur_motion import Rest, UrMotion
 from equigrasp.virtual.ur.ur_script import ControlScript

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equigrasp.devices.arm import Arm, JointTrajectory
+from equigrasp.devices.arm import Arm
 from equigrasp.devices.clock import Clock
+from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import CommandRejectedError
 
 _MAX_ACCELERATION = 40.0  # [rad/s²] what ur_rtde allows its commands to ask for

@@ -7,14 +7,12 @@ to the double registers; the script answers in output integer register 0.
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from equigrasp.virtual.ur.ur_motion import Move, Rest, Servo, Speed, UrMotion
-
-if TYPE_CHECKING:
-    from equigrasp.virtual.ur.ur_controller import UrController
+from equigrasp.virtual.ur.ur_state import UrState
 
 READY = 1
 DONE = 2
@@ -23,6 +21,18 @@ STOP_SCRIPT = 255
 _REAL_TIME = {9, 11}  # speedj and servoj: answered with READY at once, never with DONE
 
 _OFFSET = re.compile(rb"reg_offset_int = # int register offset\n(\d+)")
+
+
+class Registers(Protocol):
+    """What a script reads and sets of its controller; see `UrController`."""
+
+    state: UrState
+    servo_gain: float
+    watchdog_period: float | None
+    stop_deceleration: float
+
+    def trigger_protective_stop(self) -> None:
+        """Stop the arm and lock it."""
 
 
 class ControlScript:
@@ -34,7 +44,7 @@ class ControlScript:
         motion: What moves the arm.
     """
 
-    def __init__(self, text: bytes, controller: "UrController", motion: UrMotion) -> None:
+    def __init__(self, text: bytes, controller: Registers, motion: UrMotion) -> None:
         match = _OFFSET.search(text)
         self._offset = int(match.group(1)) if match else 0
         self._controller = controller

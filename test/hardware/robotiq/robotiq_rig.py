@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from equigrasp.devices.arm import MotionStatus
 from equigrasp.devices.fakes import FakeGripper
+from equigrasp.devices.motion import MotionStatus
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
 from equigrasp.hardware.robotiq.registers import Activation, Command
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq

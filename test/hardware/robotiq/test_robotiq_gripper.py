@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from robotiq_rig import MakeRig, Rig
 
-from equigrasp.devices.arm import MotionState
+from equigrasp.devices.motion import MotionState
 from equigrasp.errors import CommandRejectedError, DeviceError, DeviceTimeoutError
 from equigrasp.hardware.robotiq import faults
 from equigrasp.virtual.robotiq.faulty_line import Mishap

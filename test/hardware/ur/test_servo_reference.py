@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.cell import ArmConfig
+from equigrasp.devices.motion import JointTrajectory
 from equigrasp.hardware.ur.servo_reference import ServoReference
 
 _STEP = 0.008  # [s]

@@ -17,8 +17,8 @@ import pytest
 from virtual_ur5 import NEEDS_UR_RTDE, WATCHDOG, VirtualRobot, turn, virtual_ur5
 
 from equigrasp.config import load_config
-from equigrasp.devices.arm import JointTrajectory, MotionState
 from equigrasp.devices.cell import ArmConfig
+from equigrasp.devices.motion import JointTrajectory, MotionState
 from equigrasp.errors import CommandRejectedError, NotConnectedError
 from equigrasp.hardware.ur.ur_arm import UrArm
 from equigrasp.virtual.ur.ur_motion import UrMotion

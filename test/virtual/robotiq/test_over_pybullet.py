@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from equigrasp.devices.arm import MotionState
 from equigrasp.devices.cell import GripperConfig
+from equigrasp.devices.motion import MotionState
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
 from equigrasp.hardware.robotiq.make import make_link
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell

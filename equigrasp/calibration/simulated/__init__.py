@@ -1,0 +1,1 @@
+"""Calibration tried on a simulated cell that was displaced."""

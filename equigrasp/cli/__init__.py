@@ -1,0 +1,1 @@
+"""The command `equigrasp`, a file a command."""

@@ -1,0 +1,195 @@
+"""`equigrasp bench`: the paper's tables and curves; speed of the parts."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from equigrasp.cli.arguments import count
+from equigrasp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from equigrasp.experiments.benchmarks.protocol import Order
+
+NAMES = ("speed", "table1", "table2", "table3", "table5", "figure3")
+DESCRIPTION = """speed             medians of decision, SGD step, simulator, attempt, messages, CPU, memory (default)
+table3, figure3   ours and the baselines in simulation: one tray of 15 objects, episodes of at most
+                  30 attempts, frozen weights validated every 150 attempts
+table5            the ablations, under the same protocol and in the same folder
+table1, table2    the on-robot protocol, simulated: two trays, 500 (1000) attempts, then unseen objects
+
+The queue's state is the results folder alone. Stop it whenever you like, even with kill -9, and give the
+same command again: at most the attempt in flight is lost. Several commands, also on several
+machines that share the folder, may work on it at once. To train on one machine and validate on
+another, run `--only train` there, copy the folder, run `--only validate` here: weights, curves and
+results are files in it, and no piece is done twice. A training run itself can be in two places, such
+as a machine with the simulator and one with a GPU: `--only simulate validate` here, `--only learn`
+there, on the same folder or on copies that are kept in step (docs/benchmarks.md). Methods, seeds and
+attempts may be added later."""
+EPILOG = """examples:
+  equigrasp bench table3 table5 --seeds 0 1 2 --dry-run     what there is to do, and for how long
+  equigrasp bench table3 --methods asr rot_fcn --seeds 0    these two first
+  equigrasp bench table3 table5 --size paper --device cuda  as published, on a GPU"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    parser = commands.add_parser("bench", help="the paper's tables and curves; speed of the parts")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.add_argument("names", nargs="*", type=_name, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--no-graph", action="store_true", help="speed: only what needs no ROS")
+    parser.add_argument("--no-paper", action="store_true", help="speed: not the published size")
+    parser.add_argument(
+        "--methods", nargs="+", default=[], metavar="METHOD", help="some of its methods [all]"
+    )
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0], metavar="N", help="a run for each [0]"
+    )
+    parser.add_argument(
+        "--attempts", type=count, help="of a run [500; paper size in simulation: 1500]"
+    )
+    parser.add_argument(
+        "--size",
+        default="compact",
+        choices=["compact", "paper", "tiny"],
+        help="of the networks; tiny is for tests [compact]",
+    )
+    parser.add_argument(
+        "--cell", help="robot cell [as published: kuka in simulation, ur5 on-robot]"
+    )
+    parser.add_argument("--objects", default="household", help="object set [household]")
+    parser.add_argument(
+        "--num-objects", type=count, default=15, metavar="N", help="in the trays at first [15]"
+    )
+    parser.add_argument(
+        "--validate-every",
+        type=count,
+        default=150,
+        metavar="N",
+        help="attempts between checkpoints [150]",
+    )
+    parser.add_argument(
+        "--validation-attempts",
+        type=count,
+        metavar="N",
+        help="at each checkpoint [60; paper size: 1000; on-robot: 100]",
+    )
+    _add_queue_options(parser)
+    parser.set_defaults(run=_bench)
+
+
+def _add_queue_options(parser: argparse.ArgumentParser) -> None:
+    """Add those that say how the work is done, not what is measured."""
+    parser.add_argument("--workers", type=count, help="processes [one a core]")
+    parser.add_argument(
+        "--device", default="cpu", choices=["cpu", "cuda"], help="of networks [cpu]"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=["train", "validate"],
+        choices=["train", "simulate", "learn", "validate"],
+        help="take these pieces only; simulate and learn are the halves of train [train validate]",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the queue with estimated costs"
+    )
+    parser.add_argument(
+        "--any-commit", action="store_true", help="add to results of another commit"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="results folder [results/bench/PROTOCOL_CELL_SIZE]"
+    )
+
+
+def _is_speed_alone(options: argparse.Namespace) -> bool:
+    """Tell whether the options ask for the speed of the parts.
+
+    Raises:
+        ConfigError: if they ask for a dry run of it: it has no queue.
+    """
+    if set(options.names) - {"speed"}:
+        return False
+    if options.dry_run:
+        raise ConfigError(
+            "--dry-run lists a queue of runs, and speed has none. Name one or more of "
+            f"{', '.join(n for n in NAMES if n != 'speed')}."
+        )
+    return True
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if not _is_speed_alone(options):
+        return _run_queue(options)
+    from equigrasp.experiments.speed.bench import bench
+
+    bench(not options.no_paper, options.out)
+    if not options.no_graph:
+        from equigrasp.ros.bringup.graph_bench import bench_graph
+
+        print("\n".join(bench_graph()))
+    return 0
+
+
+def _run_queue(options: argparse.Namespace) -> int:
+    from equigrasp.experiments.benchmarks.plan import Kind, chosen_pieces
+    from equigrasp.experiments.benchmarks.results_folder import open_results
+    from equigrasp.experiments.benchmarks.runner import run_plan
+    from equigrasp.experiments.benchmarks.status import listing, survey
+    from equigrasp.experiments.benchmarks.worker import Task
+
+    order = _order(options)
+    c = order.conditions
+    out = options.out or Path("results/bench") / f"{c.protocol}_{c.cell}_{c.size}"
+    cores = len(os.sched_getaffinity(0))
+    workers = options.workers or cores
+    only: tuple[Kind, ...] = tuple(dict.fromkeys(options.only))
+    plan = chosen_pieces(order, only)
+    if options.dry_run:
+        print(listing(survey(plan, out, c), workers))
+        return 0
+    open_results(out, order, options.any_commit)
+    task = Task(str(out), order, only, options.device, max(1, cores // workers))
+    num_failed = run_plan(task, workers, print)
+    statuses = [s for s in survey(plan, out, c) if s.state != "finished"]
+    if statuses:
+        print(listing(statuses, workers))
+    print(f"tables and curves: {', '.join(str(out / f'{b}.md') for b in order.benchmarks)}")
+    return 1 if num_failed else 0
+
+
+def _order(options: argparse.Namespace) -> "Order":
+    from equigrasp.experiments.benchmarks import protocol
+
+    names = tuple(dict.fromkeys(options.names))
+    if "speed" in names:
+        raise ConfigError("`speed` runs alone.")
+    kind = protocol.protocol_of(names)
+    is_robot = kind == "robot"
+    validation = (
+        protocol.ROBOT_TEST_ATTEMPTS if is_robot else protocol.DEFAULT_VALIDATION[options.size]
+    )
+    attempts = 500 if is_robot else protocol.DEFAULT_ATTEMPTS[options.size]
+    conditions = protocol.Conditions(
+        protocol=kind,
+        cell=options.cell or protocol.DEFAULT_CELL[kind],
+        size=options.size,
+        objects=options.objects,
+        validate_every=options.validate_every,
+        num_objects=options.num_objects,
+        validation_attempts=options.validation_attempts or validation,
+    )
+    return protocol.Order(
+        names,
+        conditions,
+        tuple(options.methods),
+        tuple(options.seeds),
+        options.attempts or attempts,
+    )
+
+
+def _name(text: str) -> str:
+    if text not in NAMES:
+        raise argparse.ArgumentTypeError(f"'{text}' is not one of {', '.join(NAMES)}")
+    return text

@@ -1,0 +1,82 @@
+"""`equigrasp evaluate`: try frozen weights."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from equigrasp.cli.arguments import count
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="try frozen weights",
+        description="Makes attempts without learning. An evaluation that was stopped carries on; "
+        "other weights, objects, seeds or commits begin anew.",
+    )
+    evaluate.add_argument("folder", type=Path, help="run folder; evaluation.json goes there")
+    evaluate.add_argument("--attempts", type=count, default=100, help="how many [100]")
+    evaluate.add_argument("--objects", default="household", help="object set or folder of meshes")
+    evaluate.add_argument(
+        "--split",
+        default="test",
+        choices=["train", "test", "all", "easy", "hard"],
+        help="easy and hard: of the test split, as measured; they write to a subfolder [test]",
+    )
+    evaluate.add_argument("--seed", type=int, default=1000, help="seed of objects and choices")
+    evaluate.add_argument("--cell", help="cell: a name or a YAML file [the run's]")
+    evaluate.add_argument(
+        "--depth-noise",
+        default="",
+        choices=["none", "realsense"],
+        help="what the simulated camera adds; writes to a subfolder [as the camera's file says]",
+    )
+    evaluate.add_argument(
+        "--weights", help="name below models, or a safetensors file [the run's newest]"
+    )
+    evaluate.add_argument(
+        "--policy",
+        default="learned",
+        choices=["learned", "random", "script", "oracle"],
+        help="the others are references, script by heightmaps, oracle by the true places of the objects; "
+        "they write to a subfolder [learned]",
+    )
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from equigrasp.config import read_yaml
+    from equigrasp.experiments.evaluation.evaluation import (
+        DEPTH_NOISE,
+        evaluate,
+        evaluation_folder,
+    )
+    from equigrasp.experiments.runs.run_folder import RunFolder
+    from equigrasp.learning.weight_store import load_weights
+    from equigrasp.methods.registry import DEFAULT_METHOD
+    from equigrasp.paths import find_weights
+
+    run = RunFolder(options.folder)
+    arguments = read_yaml(run.config)["arguments"] if run.config.is_file() else {}
+    is_learned = options.policy == "learned"
+    given = find_weights(options.weights) if options.weights else None
+    weights = (given or run.newest_weights()) if is_learned else None
+    of_weights = load_weights(given)[1].get("configuration", "") if given else ""
+    values = {
+        "cell": options.cell or arguments.get("cell", "ur5"),
+        "method": arguments.get("method") or of_weights or DEFAULT_METHOD,
+        "objects": options.objects,
+        "split": options.split,
+        "seed": str(options.seed),
+    }
+    if options.depth_noise:
+        values[DEPTH_NOISE] = options.depth_noise
+    out = evaluation_folder(run.path, options.split, options.policy, options.depth_noise)
+    result = evaluate(values, options.policy, weights, options.attempts, out)
+    low, high = result["interval_95"]
+    print(
+        f"{result['successes']} of {result['attempts']} attempts succeeded: "
+        f"{100 * result['success_rate']:.0f} % (95 % interval {100 * low:.0f}–{100 * high:.0f} %)"
+    )
+    return 0

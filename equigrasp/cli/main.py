@@ -1,0 +1,78 @@
+"""The command `equigrasp`."""
+
+import argparse
+import sys
+
+from equigrasp.cli import (
+    bench,
+    calibrate,
+    doctor,
+    evaluate,
+    pretrain,
+    publish,
+    report,
+    train,
+    up,
+    virtual,
+)
+from equigrasp.cli.termination import terminating_as_ctrl_c
+from equigrasp.errors import EquigraspError
+
+EPILOG = """examples:
+  equigrasp up sim --attempts 500 --real-time-factor 4   learn over ROS 2, simulated robot
+  equigrasp doctor --cell ur5 --robot-ip 192.168.1.102   check a real robot cell; moves nothing
+  equigrasp up ur5 --robot-ip 192.168.1.102              learn on a real robot
+  equigrasp virtual ur5                                  a UR5 cell for want of a real one
+  equigrasp train --attempts 300 --out results/a         the same method in one process
+  equigrasp pretrain --out results/b                     first weights without a single grasp
+  equigrasp evaluate results/a --attempts 100            frozen weights on unseen objects
+  equigrasp report results/a                             draw the curve, write report.md
+  equigrasp publish results/a --name my_weights          weights and model card from a run
+  equigrasp doctor                                       check machine and installation
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return an exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        with terminating_as_ctrl_c():
+            return int(options.run(options))
+    except EquigraspError as error:
+        print(f"equigrasp: {error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        print(f"equigrasp: {error}. Run `make setup`, or `equigrasp doctor`.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("equigrasp: stopped; what was learned is saved.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="equigrasp",
+        description="A robot learns to grasp, on itself, in about an hour.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (
+        up,
+        train,
+        pretrain,
+        evaluate,
+        publish,
+        report,
+        bench,
+        virtual,
+        doctor,
+        calibrate,
+    ):
+        command.add(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""`equigrasp pretrain`: first weights without a single grasp."""
+
+import argparse
+from typing import Any
+
+from equigrasp.cli.arguments import add_resume, count, is_resume
+
+DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
+grasps, and of those that the method would choose, whether the fingers would hold something
+(docs/methods/asr.md). The method learns from these labels as from attempts, of heightmaps with a
+stereo camera's noise. A run that begins with the weights learns on from what really happens.
+Stop it whenever you like; the same command carries on."""
+EPILOG = """examples:
+  equigrasp pretrain --out results/pretrained            about an hour
+  equigrasp pretrain --scenes 800 --out results/pretrained   the same run, continued
+  equigrasp publish results/pretrained --name my_pretrained --objects household --evaluate 100
+  equigrasp up sim --weights my_pretrained               begin with them"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    parser = commands.add_parser("pretrain", help="first weights, without a single grasp")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    method, objects = "asr_cross_entropy_compact", "household+random_urdfs"
+    parser.add_argument("--method", default=method, help=f"name or file [{method}]")
+    parser.add_argument("--cell", default="ur5", help="robot cell: name or YAML file [ur5]")
+    parser.add_argument(
+        "--objects", default=objects, help=f"object sets or folders of meshes [{objects}]"
+    )
+    parser.add_argument(
+        "--split", default="train", choices=["train", "test", "all"], help="part of it [train]"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random [0]")
+    parser.add_argument(
+        "--scenes", type=count, default=400, help="in the run, about 12 labels each [400]"
+    )
+    parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
+    add_resume(parser)
+    parser.set_defaults(run=_pretrain)
+
+
+def _pretrain(options: argparse.Namespace) -> int:
+    from equigrasp.experiments.pretraining.pretraining import pretrain
+    from equigrasp.experiments.runs.run_folder import RunFolder
+
+    names = ("cell", "method", "objects", "split", "seed", "out")
+    arguments = {name: str(getattr(options, name)) for name in names}
+    folder = pretrain(arguments, options.scenes, is_resume(options))
+    print(f"weights: {RunFolder(folder).newest_weights()}")
+    return 0

@@ -1,0 +1,69 @@
+"""`equigrasp publish`: weights with a model card, from a run."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """Writes three things into models/ (or --out):
+  NAME.safetensors   the weights; they carry checksum, network and what they fit
+  NAME.md            the model card: data, seed, configuration, commit, success, failures
+  NAME/              learning curve and pictures of failures
+
+Everything on the card comes from files of the run and of its evaluations. --evaluate makes the
+evaluations that are missing, on easy, hard and all unseen objects; stop it whenever you like,
+the same command carries on. They stay in the run folder."""
+EPILOG = """examples:
+  equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
+  equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
+  equigrasp publish results/a --name asr_compact_ur5 --replace  write the card again
+  equigrasp publish results/p --name first --method equigrasp_compact --evaluate 100
+                                                                as another configuration uses them
+  equigrasp up sim --weights asr_compact_ur5                    use them"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    parser = commands.add_parser("publish", help="make weights with a model card from a run")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.add_argument("folder", type=Path, help="run folder of train, up or bench")
+    parser.add_argument("--name", required=True, help="of the weights: CONFIGURATION_CELL")
+    parser.add_argument(
+        "--evaluate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="make N attempts on each set of objects where there are fewer [take what is there]",
+    )
+    parser.add_argument(
+        "--weights", help="name below models, or a safetensors file [the run's newest]"
+    )
+    parser.add_argument("--objects", default="", help="object set to evaluate on [the run's]")
+    parser.add_argument(
+        "--method", default="", help="configuration that acts with the weights [the run's]"
+    )
+    parser.add_argument(
+        "--note", default="", help="a sentence for the card, such as: why this run"
+    )
+    parser.add_argument("--out", type=Path, help="folder to write to [models]")
+    parser.add_argument("--replace", action="store_true", help="replace weights of that name")
+    parser.set_defaults(run=_publish)
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from equigrasp.experiments.publishing.publication import Order, publish
+    from equigrasp.paths import find_weights, models_dir
+
+    order = Order(
+        run=options.folder,
+        name=options.name,
+        attempts=options.evaluate,
+        weights=find_weights(options.weights) if options.weights else None,
+        folder=options.out or models_dir(),
+        note=options.note,
+        is_replacing=options.replace,
+        objects=options.objects,
+        method=options.method,
+    )
+    print(f"model card: {publish(order, print)}")
+    return 0

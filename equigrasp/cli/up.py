@@ -1,0 +1,46 @@
+"""`equigrasp up`: start the ROS 2 graph and learn."""
+
+import argparse
+import sys
+from typing import Any
+
+from equigrasp.cli.arguments import add_arguments, add_run_options, is_resume, values_of
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    from equigrasp.ros.bringup.launch_parts import MODES
+
+    up = commands.add_parser("up", help="start the ROS 2 graph and learn")
+    modes = up.add_subparsers(title="modes", required=True, metavar="MODE", dest="mode")
+    for name, mode in MODES.items():
+        parser = modes.add_parser(name, help=mode.description)
+        add_arguments(parser, name)
+        add_run_options(parser)
+        if mode.is_real:
+            parser.add_argument(
+                "--yes", action="store_true", help="move without being asked first"
+            )
+        parser.set_defaults(run=_up)
+
+
+def _up(options: argparse.Namespace) -> int:
+    from equigrasp.ros.bringup.supervisor import Supervisor
+
+    values = values_of(options, options.mode)
+    if not (getattr(options, "yes", True) or _is_cell_clear()):
+        print("equigrasp: nothing was started.", file=sys.stderr)
+        return 1
+    return Supervisor(options.mode, values, options.attempts, is_resume(options)).run()
+
+
+def _is_cell_clear() -> bool:
+    print(
+        "A real robot is about to move: the gripper may open and close at once, then the arm goes\n"
+        "home and begins to grasp. Is the cell clear, and your hand on the emergency stop?"
+    )
+    try:
+        return input("Type yes to go on: ").strip().lower() == "yes"
+    except EOFError:
+        print("There is nobody to answer; --yes goes without asking.", file=sys.stderr)
+        return False

@@ -1,0 +1,81 @@
+"""`equigrasp virtual`: a robot cell that speaks the vendors' protocols."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from equigrasp.virtual.cell.virtual_cell import VirtualCell
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    virtual = commands.add_parser(
+        "virtual", help="serve a robot cell that speaks the vendors' protocols"
+    )
+    kinds = virtual.add_subparsers(title="what", required=True, metavar="WHAT")
+    ur5 = kinds.add_parser("ur5", help="UR5, 2F-85 and depth camera in one PyBullet world")
+    ur5.add_argument("--cell", default="ur5", help="robot cell with a UR5 [ur5]")
+    ur5.add_argument("--host", default="127.0.0.1", help="loopback address, 127.x.y.z [127.0.0.1]")
+    ur5.add_argument("--objects", default="household", help="object set or folder of meshes")
+    ur5.add_argument("--split", default="train", choices=["train", "test", "all"])
+    ur5.add_argument("--num-objects", type=int, default=15, help="objects in the first tray [15]")
+    ur5.add_argument("--seed", type=int, default=0, help="seed of objects and their drop [0]")
+    ur5.add_argument(
+        "--e-series", action="store_true", help="500 Hz and remote control; else a CB3"
+    )
+    ur5.add_argument("--modbus", action="store_true", help="gripper on a serial port as well")
+    ur5.add_argument("--camera-rate", type=float, default=6.0, help="frames per second [6]")
+    ur5.set_defaults(run=_virtual)
+    order = kinds.add_parser("order", help="do something to a virtual cell that runs: faults")
+    order.add_argument("name", nargs="?", default="help", help="such as protective_stop [help]")
+    order.add_argument("value", nargs="?", default="", help="what the order needs")
+    order.add_argument("--host", default="127.0.0.1", help="address of the cell [127.0.0.1]")
+    order.set_defaults(run=_order)
+
+
+def _virtual(options: argparse.Namespace) -> int:
+    from equigrasp.devices.real_time import take_real_time_priority
+    from equigrasp.virtual.cell.virtual_cell import VirtualCell, VirtualCellConfig
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    config = VirtualCellConfig(
+        cell=options.cell,
+        host=options.host,
+        objects=options.objects,
+        split=options.split,
+        num_objects=options.num_objects,
+        seed=options.seed,
+        is_e_series=options.e_series,
+        has_modbus=options.modbus,
+        camera_rate=options.camera_rate,
+    )
+    is_over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: is_over.set())
+    cell = VirtualCell(config)
+    take_real_time_priority()  # as a real controller has it
+    with cell:
+        print("\n".join(cell.addresses()), flush=True)
+        if sys.stdin.isatty():
+            print("Orders, one a line; help lists them. Ctrl-C ends.")
+            threading.Thread(target=_obey_terminal, args=[cell], daemon=True).start()
+        is_over.wait()
+    return 0
+
+
+def _obey_terminal(cell: "VirtualCell") -> None:
+    for line in sys.stdin:
+        if line.strip():
+            print(cell.orders.obey(line).replace(" | ", "\n   "))
+
+
+def _order(options: argparse.Namespace) -> int:
+    from equigrasp.virtual.command_server import ORDER_PORT, send_order
+
+    told = send_order(options.host, ORDER_PORT, f"{options.name} {options.value}")
+    print(told.replace(" | ", "\n") if options.name == "help" else told or "done")
+    return 0

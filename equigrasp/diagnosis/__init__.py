@@ -1,0 +1,1 @@
+"""What `equigrasp doctor` examines."""

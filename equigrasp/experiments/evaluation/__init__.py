@@ -1,0 +1,1 @@
+"""Try frozen weights."""

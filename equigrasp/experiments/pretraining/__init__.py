@@ -1,0 +1,1 @@
+"""First weights without a single grasp."""

@@ -1,0 +1,1 @@
+"""Weights with a model card, from a run."""

@@ -1,0 +1,1 @@
+"""Acting in a simulated cell: attempts, runs, references."""

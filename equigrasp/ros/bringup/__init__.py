@@ -1,0 +1,1 @@
+"""Start the graph: the list of nodes, launch files, the supervisor."""

@@ -1,0 +1,271 @@
+"""The one list of nodes that `equigrasp up` and the launch files start."""
+
+from dataclasses import dataclass, field, replace
+
+from equigrasp.errors import ConfigError
+from equigrasp.methods.registry import DEFAULT_METHOD, load_method
+from equigrasp.ros import names
+from equigrasp.ros.executor.planners import PLANNERS, check_planner
+
+Parameters = dict[str, str | int | float | bool]
+
+# The robot first, the learner last.
+STOP_ORDER = (
+    names.COLLECTOR, names.EXECUTOR, names.POLICY, names.ARM, names.GRIPPER, names.CAMERA,
+    names.SIM_BRIDGE, names.LEARNER,
+)  # fmt: skip
+_FOLDERS = {  # of equigrasp/ros/, by node
+    names.SIM_BRIDGE: "drivers", names.ARM: "drivers", names.GRIPPER: "drivers",
+    names.CAMERA: "drivers", names.EXECUTOR: "executor", names.POLICY: "training",
+    names.COLLECTOR: "training", names.LEARNER: "training",
+}  # fmt: skip
+_ACTION_PARTS = ("send_goal", "cancel_goal", "get_result", "feedback", "status")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An option of `equigrasp up` and argument of the launch files."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One way to start the graph.
+
+    Args:
+        description: What it starts.
+        arguments: What can be set.
+        is_real: Whether a real robot moves.
+    """
+
+    description: str
+    arguments: tuple[Argument, ...]
+    is_real: bool = True
+
+
+_CELL = Argument("cell", "ur5", "Robot cell: a name below config/cells, or a YAML file.")
+_PLANNER = Argument(
+    "planner", "ompl", "Motion planner: ompl, or moveit where ROS has MoveIt.", tuple(PLANNERS)
+)
+_OUT = Argument("out", "results/sim", "Folder of log, weights, metrics and report.")
+_LEARNING = (
+    Argument("method", DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file."),
+    Argument("seed", "0", "Seed of everything random."),
+    Argument(
+        "weights",
+        "",
+        "Weights to begin with: a name below models, or a safetensors file; empty: as the method says; "
+        "none: knows nothing.",
+    ),
+)
+_SIMULATION = (
+    Argument(
+        "objects",
+        "household",
+        "Object set: household, random_urdfs, a folder of meshes, or several joined by +.",
+    ),
+    Argument("split", "train", "Part of the object set.", ("train", "test", "all")),
+    Argument("real_time_factor", "1.0", "Simulated seconds per second; 0: as fast as it can."),
+)
+_DESCENT_SPEED = Argument(
+    "descent_speed",
+    "0.1",
+    "Fastest descent onto a grasp [m/s]: the force of a contact grows with it (docs/safety.md).",
+)
+_DEVICES = (
+    Argument("gripper_driver", "", "Name below config/gripper_drivers; empty: the cell's."),
+    Argument("gripper_host", "", "Address of the gripper's URCap; empty: the robot's."),
+    Argument(
+        "gripper_device", "", "Serial port of the gripper; empty: as its driver's file says."
+    ),
+    Argument(
+        "camera_source",
+        "",
+        "device, bag:<file> or tcp://<host>:<port>; empty: as the driver's file says.",
+    ),
+    Argument("camera_serial", "", "Serial number of the camera; empty: the only one there."),
+)
+MODES = {
+    "sim": Mode(
+        "PyBullet stands in for the robot",
+        (_CELL, _PLANNER, *_LEARNING, *_SIMULATION, _OUT),
+        is_real=False,
+    ),
+    "ur5": Mode(
+        "a UR5 with 2F-85 and RealSense, or their virtual counterparts",
+        (
+            _CELL,
+            Argument(
+                "robot_ip", "", "The controller's address; empty: as the driver's file says."
+            ),
+            *_DEVICES,
+            _PLANNER,
+            _DESCENT_SPEED,
+            *_LEARNING,
+            replace(_OUT, default="results/ur5"),
+        ),
+    ),
+    "kuka": Mode(
+        "an LBR iiwa behind its vendor's ROS driver, with 2F-85 and RealSense",
+        (
+            replace(_CELL, default="kuka"),
+            Argument(
+                "arm_action",
+                "/lbr/joint_trajectory_controller/follow_joint_trajectory",
+                "FollowJointTrajectory action of the arm's driver.",
+            ),
+            Argument("joint_states", "/lbr/joint_states", "Joint states of the arm's driver."),
+            *_DEVICES,
+            _PLANNER,
+            _DESCENT_SPEED,
+            *_LEARNING,
+            replace(_OUT, default="results/kuka"),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class NodeDescription:
+    """One process of the graph.
+
+    Args:
+        name: Executable, and name in logs.
+        module: Python module to run.
+        parameters: ROS parameters.
+        remappings: New ROS names by the node's own.
+    """
+
+    name: str
+    module: str
+    parameters: Parameters = field(default_factory=dict)
+    remappings: dict[str, str] = field(default_factory=dict)
+
+
+def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
+    """Return the processes of a mode.
+
+    Args:
+        mode: One of `MODES`.
+        arguments: Values by name; missing ones take their default.
+
+    Raises:
+        ConfigError: if the mode or an argument is unknown, or a value is not a choice or number,
+            or what the planner needs is missing.
+        WeightsError: if the weights do not fit method and cell.
+    """
+    values = resolve(mode, arguments)
+    check_planner(values["planner"])
+    time: Parameters = {"use_sim_time": not MODES[mode].is_real}
+    cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
+    weights = _weights(values)
+    method = {"method": values["method"], "weights": weights}
+    acting = load_method(values["method"])[1].acting
+    # Weights that know something need no random attempts.
+    num_random = {"num_random_attempts": 0 if weights else acting.num_random_attempts}
+    joint_states, arm = _vendor_names(values)
+    planning: Parameters = {"planner": values["planner"]}
+    if MODES[mode].is_real:
+        planning["descent_speed"] = _number(values, "descent_speed", float)
+    return [
+        *_robot(mode, values, joint_states),
+        _node(names.POLICY, cell | seed | time | method),
+        _node(names.EXECUTOR, cell | time | planning, joint_states | arm),
+        _node(names.COLLECTOR, cell | seed | time | num_random),
+        _node(names.LEARNER, seed | time | method | {"out": values["out"]}),
+    ]
+
+
+def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
+    """Return all arguments of a mode with defaults filled in.
+
+    Raises:
+        ConfigError: if the mode or an argument is unknown, or a value is not a choice.
+    """
+    if mode not in MODES:
+        raise ConfigError(f"Unknown mode '{mode}'. Known modes: {', '.join(MODES)}.")
+    known = {a.name: a for a in MODES[mode].arguments}
+    for name, value in arguments.items():
+        if name not in known:
+            raise ConfigError(f"Unknown argument '{name}'. Known: {', '.join(known)}.")
+        choices = known[name].choices
+        if choices and value not in choices:
+            raise ConfigError(f"{name} '{value}' is not one of {', '.join(choices)}.")
+    return {name: arguments.get(name, a.default) for name, a in known.items()}
+
+
+def _weights(values: dict[str, str]) -> str:
+    """Return the path of the weights, once it is certain that the nodes will accept them."""
+    package, config = load_method(values["method"])
+    from equigrasp.learning.trained_weights import check_trained_weights, first_weights
+
+    path = first_weights(values["weights"], config)
+    if path is None:
+        return ""
+    from equigrasp.devices.calibrated_cell import load_cell
+
+    cell = load_cell(values["cell"])
+    check_trained_weights(path, package, config, cell.workspaces, cell.gripper)
+    return str(path.resolve())
+
+
+def _robot(
+    mode: str, values: dict[str, str], joint_states: dict[str, str]
+) -> list[NodeDescription]:
+    """Return the nodes that are the robot to the rest of the graph."""
+    cell: Parameters = {"cell": values["cell"]}
+    if mode == "sim":
+        simulation = {
+            "seed": _number(values, "seed", int),
+            "objects": values["objects"],
+            "split": values["split"],
+            "real_time_factor": _number(values, "real_time_factor", float),
+        }
+        return [_node(names.SIM_BRIDGE, cell | simulation)]
+    robot_ip = values.get("robot_ip", "")
+    gripper = {
+        "driver": values["gripper_driver"],
+        "host": values["gripper_host"] or robot_ip,  # the URCap runs on the controller
+        "device": values["gripper_device"],
+    }
+    camera = {
+        "source": values["camera_source"],
+        "serial": values["camera_serial"],
+        "rate": 15.0,  # Hz; no faster than the camera: the choice of a grasp waits for a new image
+    }
+    arm = [_node(names.ARM, cell | {"host": robot_ip})] if mode == "ur5" else []
+    return [
+        *arm,
+        _node(names.GRIPPER, cell | gripper, joint_states),
+        _node(names.CAMERA, cell | camera),
+    ]
+
+
+def _vendor_names(values: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return remappings to the joint states and to the action of a driver that is not ours."""
+    if "arm_action" not in values:
+        return {}, {}
+    # ROS 2 remaps an action's five topics and services, not its name.
+    action = {
+        f"{names.FOLLOW_JOINT_TRAJECTORY}/_action/{part}": f"{values['arm_action']}/_action/{part}"
+        for part in _ACTION_PARTS
+    }
+    return {names.JOINT_STATES: values["joint_states"]}, action
+
+
+def _node(
+    name: str, parameters: Parameters, remappings: dict[str, str] | None = None
+) -> NodeDescription:
+    module = f"equigrasp.ros.{_FOLDERS[name]}.{name}_node"
+    return NodeDescription(name, module, parameters, remappings or {})
+
+
+def _number(values: dict[str, str], name: str, kind: type) -> int | float:
+    try:
+        return kind(values[name])  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise ConfigError(f"{name} must be a number, found '{values[name]}'.") from error

@@ -1,0 +1,1 @@
+"""The nodes in front of devices, real or simulated."""

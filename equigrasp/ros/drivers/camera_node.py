@@ -1,0 +1,93 @@
+"""Driver node of a camera: depth, colour, intrinsics and tf, for any `Camera` device."""
+
+from dataclasses import dataclass
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+
+from equigrasp.devices.calibrated_cell import camera_disagreements
+from equigrasp.devices.camera import Camera
+from equigrasp.errors import DeviceError
+from equigrasp.ros import names, qos
+from equigrasp.ros.drivers.real_devices import camera_of
+from equigrasp.ros.messages.images import to_camera_info_msg, to_color_msg, to_depth_msg
+from equigrasp.ros.messages.transforms import to_transform_msg
+from equigrasp.ros.runtime.managed_node import ManagedNode, run
+from equigrasp.ros.runtime.parameters import declare, parameter
+
+
+@dataclass(frozen=True)
+class CameraNodeConfig:
+    """Parameters of the node."""
+
+    rate: float = parameter(4.0, "Frames per second [Hz, simulated or steady clock].", 0.1, 60.0)
+    name: str = parameter("overhead", "Camera name; its frame is <name>_optical_frame.")
+    has_color: bool = parameter(True, "Whether colour is published.")
+
+
+class CameraNode(ManagedNode):
+    """Names and encodings of realsense2_camera; depth aligned to colour, 32FC1 metres.
+
+    Args:
+        camera: The device; None: the real one of the cell that the parameters name.
+    """
+
+    def __init__(self, camera: Camera | None = None) -> None:
+        super().__init__(names.CAMERA, is_patient=camera is None)
+        self._camera, self._cell = (camera, "") if camera is not None else camera_of(self)
+        self._config = declare(self, CameraNodeConfig)
+        self._frame_id = f"{self._config.name}_optical_frame"
+        self._last_error = ""
+        self.report_health_with(lambda: (not self._last_error, self._last_error, {}))
+
+    def set_up(self) -> None:
+        """Connect the camera and announce where it is."""
+        self._camera.connect()
+        if self._cell:
+            for warning in camera_disagreements(self._cell, self._camera.serial):
+                self.get_logger().warning(warning)
+        self._depth = self.create_publisher(Image, names.DEPTH_IMAGE, qos.reliable(2))
+        self._color = self.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
+        self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))
+        self._tf = self.create_publisher(TFMessage, names.TF_STATIC, qos.latched())
+        pose = to_transform_msg(self._camera.T_base_camera, 0.0, names.BASE_FRAME, self._frame_id)
+        self._tf.publish(TFMessage(transforms=[pose]))
+        # A timer of the system's clock would wait for an hour when that is set back by one.
+        is_simulated = self.get_clock().ros_time_is_active
+        self._timer = self.create_timer(
+            1.0 / self._config.rate,
+            self._publish,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=None if is_simulated else Clock(clock_type=ClockType.STEADY_TIME),
+        )
+
+    def tear_down(self) -> None:
+        """Let go of the camera."""
+        self._camera.disconnect()
+
+    def _publish(self) -> None:
+        if not self.is_active:
+            return
+        try:
+            frame = self._camera.capture()
+        except DeviceError as error:
+            self._last_error = str(error)
+            self.get_logger().error(self._last_error, throttle_duration_sec=5.0)
+            return
+        self._last_error = ""
+        info = to_camera_info_msg(self._camera.model, frame.stamp, self._frame_id)
+        self._info.publish(info)
+        self._depth.publish(to_depth_msg(frame.depth, frame.stamp, self._frame_id))
+        if self._config.has_color and self._color.get_subscription_count():
+            self._color.publish(to_color_msg(frame.color, frame.stamp, self._frame_id))
+
+
+def main() -> None:
+    """Run the node in front of the real camera."""
+    run(lambda: [CameraNode()], num_threads=4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""Carries out the goals of an arm's FollowJointTrajectory: checked, with consent, and watched."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from control_msgs.action import FollowJointTrajectory
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
+from unique_identifier_msgs.msg import UUID
+
+from equigrasp.devices.arm import Arm
+from equigrasp.devices.clock import Clock
+from equigrasp.devices.motion import JointTrajectory, MotionState, MotionStatus, StopReason
+from equigrasp.errors import (
+    ArmStoppedError,
+    CancelledError,
+    CommandRejectedError,
+    DeviceError,
+    NotConnectedError,
+)
+from equigrasp.planning.trajectory_check import TrajectoryCheck
+from equigrasp.ros import names, qos
+from equigrasp.ros.drivers.confirmation import Confirmation
+from equigrasp.ros.messages.trajectories import (
+    from_trajectory_msg,
+    to_trajectory_msg,
+    to_trajectory_result,
+)
+from equigrasp.ros.runtime.heartbeat import CommanderWatch, Heartbeats
+from equigrasp.ros.runtime.managed_node import ManagedNode
+from equigrasp.ros.runtime.parameters import parameter
+
+_POLL = 0.005  # [s] wall clock
+_LONGEST = 300.0  # [s] wall clock that one trajectory may take beyond its own duration
+
+
+@dataclass(frozen=True)
+class ArmNodeConfig:
+    """Parameters of the node."""
+
+    state_rate: float = parameter(50.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
+    speed_scale: float = parameter(
+        1.0, "Share of its speed at which every trajectory runs; 0.1: first motion.", 0.01, 1.0
+    )
+    confirm: bool = parameter(False, "Whether each trajectory waits for a call of ~/confirm.")
+    confirm_timeout: float = parameter(60.0, "Longest wait for ~/confirm [s].", 0.1, 3600.0)
+    dry_run: bool = parameter(False, "Check and show trajectories, but move nothing.")
+    heartbeat_timeout: float = parameter(
+        0.6,
+        "Silence of a commander after which the arm stops [s, wall clock or robot time].",
+        0.2,
+        10.0,
+    )
+    requires_heartbeat: bool = parameter(
+        False, "Whether goals of clients that send no heartbeat are stopped too."
+    )
+
+
+class TrajectoryServer:
+    """One trajectory at a time; a new goal replaces the running one, as ros2_control does.
+
+    Every trajectory is held against the cell's safety limits here, the last place before the wire,
+    in simulation as on hardware.
+
+    Args:
+        node: Offers the action; while it is not active goals are refused.
+        arm: Moves.
+        check: Holds trajectories against the limits.
+        config: The node's.
+        clock: The robot's.
+    """
+
+    def __init__(
+        self,
+        node: ManagedNode,
+        arm: Arm,
+        check: TrajectoryCheck,
+        config: ArmNodeConfig,
+        clock: Clock,
+    ) -> None:
+        self._node, self._arm, self._check, self._config = node, arm, check, config
+        self._clock = clock
+        self._heartbeats = Heartbeats()
+        self._confirmation = Confirmation()
+        self._newest = 0  # number of the newest goal
+        self._owner = 0  # number of the goal that the arm obeys
+        self._lock = threading.Lock()
+        group = node.callbacks
+        self._shown = node.create_publisher(
+            JointTrajectoryMsg, names.PLANNED_TRAJECTORY, qos.latched()
+        )
+        node.create_subscription(
+            UUID, names.HEARTBEAT, self._heartbeats.hear, qos.reliable(2), callback_group=group
+        )
+        node.create_service(Trigger, "~/confirm", self._confirmation.give, callback_group=group)
+        self._server = ActionServer(
+            node,
+            FollowJointTrajectory,
+            names.FOLLOW_JOINT_TRAJECTORY,
+            execute_callback=self._execute,
+            goal_callback=self._accept,
+            cancel_callback=self._cancel,
+            callback_group=group,
+        )
+
+    @property
+    def is_awaiting_consent(self) -> bool:
+        """Whether a trajectory waits for a person's consent."""
+        return self._confirmation.is_awaited
+
+    def _accept(self, goal: FollowJointTrajectory.Goal) -> GoalResponse:
+        if not self._node.is_active:
+            self._node.get_logger().warning("Goal refused: the node is not active.")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _cancel(self, goal_handle: ServerGoalHandle) -> CancelResponse:
+        # The newest goal owns the arm; cancelling an older one that was replaced moves nothing.
+        if goal_handle.is_active:
+            self._arm.stop()
+        return CancelResponse.ACCEPT
+
+    def _execute(self, goal_handle: ServerGoalHandle) -> FollowJointTrajectory.Result:
+        try:
+            trajectory = self._admit(goal_handle.request)
+            number = self._begin(goal_handle, trajectory)
+            status = self._watch(goal_handle, number, trajectory.duration)
+        except CancelledError:
+            status = MotionStatus(MotionState.STOPPED)
+        except DeviceError as error:
+            status = MotionStatus(MotionState.FAULT, str(error), _reason(error))
+            self._node.get_logger().error(f"Trajectory not followed: {error}")
+        if status.state is MotionState.SUCCEEDED:
+            goal_handle.succeed()
+        elif status.state is MotionState.STOPPED:
+            goal_handle.canceled()
+        else:
+            goal_handle.abort()
+        return to_trajectory_result(status)
+
+    def _admit(self, goal: FollowJointTrajectory.Goal) -> JointTrajectory:
+        """Return a goal's trajectory at the speed of this node, once it has passed every check."""
+        trajectory = from_trajectory_msg(goal.trajectory, self._arm.joint_names)
+        trajectory = trajectory.slowed(self._config.speed_scale)
+        self._check.check(trajectory, self._arm.joint_state())
+        if self._config.dry_run or self._config.confirm:
+            self._shown.publish(to_trajectory_msg(trajectory, self._arm.joint_names))
+        if self._config.dry_run:
+            raise ArmStoppedError(
+                "The trajectory passed every check and was shown; nothing moved.",
+                StopReason.DRY_RUN,
+            )
+        return trajectory
+
+    def _begin(self, goal_handle: ServerGoalHandle, trajectory: JointTrajectory) -> int:
+        """Start a trajectory, after a person's consent where that is wanted; return its number."""
+        with self._lock:
+            self._newest += 1
+            number = self._newest
+        if self._config.confirm:
+            self._await_consent(goal_handle, number, trajectory)
+        with self._lock:
+            if goal_handle.is_cancel_requested:
+                raise CancelledError("The goal was cancelled before it began.")
+            if number != self._newest:
+                raise CommandRejectedError("A newer trajectory took this one's place.")
+            self._arm.start_trajectory(trajectory)
+            self._owner = number
+        return number
+
+    def _await_consent(
+        self, goal_handle: ServerGoalHandle, number: int, trajectory: JointTrajectory
+    ) -> None:
+        way = trajectory.positions[-1] - self._arm.joint_state().positions
+        parts = [
+            f"{name} by {change:+.2f} rad"
+            for name, change in zip(self._arm.joint_names, way, strict=True)
+            if abs(change) > 0.005
+        ]
+        self._node.get_logger().warning(
+            f"Waiting for {self._node.get_name()}/confirm to turn {', '.join(parts) or 'nothing'} "
+            f"in {trajectory.duration:.1f} s."
+        )
+        self._confirmation.wait(
+            self._config.confirm_timeout,
+            lambda: (
+                goal_handle.is_cancel_requested
+                or number != self._newest
+                or not self._node.is_active
+            ),
+        )
+
+    def _watch(self, goal_handle: ServerGoalHandle, number: int, duration: float) -> MotionStatus:
+        idle, deadline = threading.Event(), time.monotonic() + duration + _LONGEST
+        commander = CommanderWatch(
+            self._heartbeats,
+            bytes(goal_handle.goal_id.uuid),
+            self._config.heartbeat_timeout,
+            self._config.requires_heartbeat,
+            self._clock,
+        )
+        is_silent = False
+        while number == self._owner and self._node.is_active:
+            is_silent = is_silent or commander.is_silent()
+            if is_silent or goal_handle.is_cancel_requested or time.monotonic() > deadline:
+                self._arm.stop()
+            status = self._arm.motion_status()
+            if not status.is_active:
+                return self._ending(status, goal_handle.is_cancel_requested, is_silent)
+            idle.wait(_POLL)
+        raise CommandRejectedError("A newer trajectory took this one's place, or the node ended.")
+
+    def _ending(self, status: MotionStatus, is_cancelled: bool, is_silent: bool) -> MotionStatus:
+        if status.state is MotionState.FAULT:
+            self._node.get_logger().error(f"The arm stopped: {status.message}")
+        if status.state is not MotionState.STOPPED or is_cancelled:
+            return status
+        if not is_silent:
+            message = "The arm was stopped by another command, or took too long."
+            return MotionStatus(MotionState.FAULT, message, StopReason.OTHER)
+        message = (
+            f"The arm was stopped: its commander was silent for more than "
+            f"{self._config.heartbeat_timeout} s."
+        )
+        self._node.get_logger().error(message)
+        return MotionStatus(MotionState.FAULT, message, StopReason.COMMANDER_SILENT)
+
+
+def _reason(error: DeviceError) -> StopReason:
+    if isinstance(error, ArmStoppedError):
+        return StopReason(error.reason)
+    return StopReason.LINK_LOST if isinstance(error, NotConnectedError) else StopReason.REFUSED

@@ -1,0 +1,142 @@
+"""Serves a robot's actions, and turns every way in which a goal can end into a result."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from equigrasp_interfaces.action import ExecuteGrasp
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+
+from equigrasp.errors import CancelledError, EquigraspError
+from equigrasp.primitives.outcome import Phase
+from equigrasp.ros.executor.goal_codes import GoalError, code_of
+from equigrasp.ros.executor.goal_slot import GoalSlot, was_cancelled
+from equigrasp.ros.remote.remote_arm import RemoteArm
+from equigrasp.ros.remote.remote_gripper import RemoteGripper
+from equigrasp.ros.runtime.managed_node import ManagedNode
+from equigrasp.ros.runtime.ros_clock import RosClock
+
+_DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come
+_CODES = ExecuteGrasp.Result
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """A goal that runs.
+
+    Args:
+        request: What is asked for.
+        result: Of the action's type, to be filled in.
+        cancel: Set from any thread to stop.
+        on_phase: Tells the client what the robot does.
+    """
+
+    request: Any
+    result: Any
+    cancel: threading.Event
+    on_phase: Callable[[Phase], None]
+
+
+class GoalServer:
+    """One goal at a time over all actions; see `GoalSlot` for what a newer goal does.
+
+    Args:
+        node: Offers the actions; while it is not active, goals end NOT_ACTIVE.
+        arm: Is stopped when the running goal is cancelled.
+        gripper: Tells whether an object is held when a goal ends.
+        held_width: Fingers that stall wider than this hold something [m].
+        clock: Time of the robot.
+    """
+
+    def __init__(
+        self,
+        node: ManagedNode,
+        arm: RemoteArm,
+        gripper: RemoteGripper,
+        held_width: float,
+        clock: RosClock,
+    ) -> None:
+        self._node = node
+        self._arm, self._gripper, self._held_width = arm, gripper, held_width
+        self._clock = clock
+        self._slot = GoalSlot()
+        self._servers: list[ActionServer] = []
+
+    def serve(self, action: Any, name: str, work: Callable[[Goal], None]) -> None:
+        """Offer an action; `work` carries a goal out and raises what ends it early."""
+
+        def cancel(handle: ServerGoalHandle) -> CancelResponse:
+            if self._slot.cancel(handle):
+                self._arm.stop()  # at once; the goal's thread sees to the rest when it wakes
+            self._clock.wake()
+            return CancelResponse.ACCEPT
+
+        server = ActionServer(
+            self._node,
+            action,
+            name,
+            execute_callback=lambda handle: self._execute(handle, action, work),
+            goal_callback=lambda goal: GoalResponse.ACCEPT,
+            cancel_callback=cancel,
+            callback_group=self._node.callbacks,
+        )
+        self._servers.append(server)
+
+    def halt(self) -> None:
+        """Stop every goal and all motion."""
+        self._slot.cancel_all()
+        self._arm.stop()
+
+    def _execute(self, handle: ServerGoalHandle, action: Any, work: Callable[[Goal], None]) -> Any:
+        result = action.Result()
+        began = self._clock.now()
+
+        def on_phase(phase: Phase) -> None:
+            elapsed = self._clock.now() - began
+            handle.publish_feedback(action.Feedback(phase=int(phase), elapsed=elapsed))
+
+        with self._slot.occupy(handle) as cancel:
+            try:
+                if not self._node.is_active:
+                    raise GoalError(_CODES.NOT_ACTIVE, "The executor node is not active.")
+                if cancel is None:
+                    raise CancelledError("A newer goal overtook this one.")
+                self._await_devices(cancel)
+                work(Goal(handle.request, result, cancel, on_phase))
+            except CancelledError as error:
+                result.error_code, result.error_msg = _CODES.PREEMPTED, str(error)
+            except EquigraspError as error:
+                result.error_code, result.error_msg = code_of(error), str(error)
+                self._node.get_logger().warning(f"Goal ended: {error}")
+            self._finish(handle, result, began)
+        return result
+
+    def _await_devices(self, cancel: threading.Event) -> None:
+        """Give the first joint states a moment: a goal may come before the drivers are found."""
+        deadline = time.monotonic() + _DISCOVERY_TIMEOUT
+        while not (self._arm.is_heard and self._gripper.is_heard):
+            if time.monotonic() > deadline or cancel.wait(0.02):
+                return  # whoever needs the state says what is missing
+
+    def _finish(self, handle: ServerGoalHandle, result: Any, began: float) -> None:
+        result.is_object_held = self._is_holding()
+        if hasattr(result, "duration"):
+            result.duration = self._clock.now() - began
+        if result.error_code == _CODES.NONE:
+            handle.succeed()
+        elif result.error_code == _CODES.PREEMPTED and was_cancelled(handle, time.sleep):
+            result.error_code = _CODES.CANCELLED
+            result.error_msg = "The client cancelled the goal."
+            handle.canceled()
+        else:
+            handle.abort()
+
+    def _is_holding(self) -> bool:
+        try:
+            state = self._gripper.state()
+        except EquigraspError:
+            return False
+        return state.is_stalled and state.width > self._held_width

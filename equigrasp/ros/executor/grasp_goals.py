@@ -1,0 +1,139 @@
+"""What goals of execute_grasp, pick_object and move_home have the robot do."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Event
+from typing import Any
+
+import numpy as np
+from equigrasp_interfaces.action import ExecuteGrasp
+from equigrasp_interfaces.msg import Grasp
+from equigrasp_interfaces.srv import PlanGrasp
+from rclpy.client import Client
+
+from equigrasp.errors import CancelledError
+from equigrasp.perception.observation import Observation
+from equigrasp.primitives.outcome import GraspOutcome, Phase
+from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.place_target import PlaceTarget, sample_place
+from equigrasp.ros import names
+from equigrasp.ros.executor.goal_codes import PLAN_CODES, GoalError
+from equigrasp.ros.executor.goal_server import Goal
+from equigrasp.ros.messages.grasps import from_grasp_msg
+from equigrasp.ros.messages.heightmaps import from_heightmap_msg
+from equigrasp.ros.messages.times import to_time
+from equigrasp.ros.runtime.ros_clock import RosClock
+
+_CLOSED = 0.001  # [m] by which fingers that grip something have closed at least
+_CODES = ExecuteGrasp.Result
+
+
+class GraspGoals:
+    """Carries goals out in one cell.
+
+    Args:
+        primitive: Moves the robot.
+        clock: Time of the robot.
+        policy: Client of `plan_grasp`.
+        policy_timeout: Longest wait for its answer [s, wall clock].
+        warn: Told of what a person should know.
+    """
+
+    def __init__(
+        self,
+        primitive: PickPrimitive,
+        clock: RosClock,
+        policy: Client,
+        policy_timeout: float,
+        warn: Callable[[str], object],
+    ) -> None:
+        self._primitive, self._clock = primitive, clock
+        self._policy, self._policy_timeout = policy, policy_timeout
+        self._warn = warn
+        self._num_unclosed = 0  # grasps in a row in which the fingers did not close at all
+
+    def execute_grasp(self, goal: Goal) -> None:
+        """Carry out the grasp that the request holds."""
+        self._carry_out(goal, goal.request.grasp, goal.request.grasp.workspace)
+
+    def pick_object(self, goal: Goal) -> None:
+        """Have the policy choose a grasp and carry it out."""
+        pick = goal.request.pick_workspace
+        goal.on_phase(Phase.PLANNING)
+        self._primitive.cell.config.workspace(pick)  # an unknown name is refused first
+        self.move_home(goal)  # the camera sees every tray
+        plan = self._plan_grasp(goal.request, goal.cancel)
+        goal.result.grasp, goal.result.heightmap = plan.grasp, plan.heightmap
+        goal.result.decision_time = plan.decision_time
+        self._carry_out(goal, plan.grasp, pick, from_heightmap_msg(plan.heightmap))
+
+    def move_home(self, goal: Goal) -> None:
+        """Move to where the camera sees every tray."""
+        self._primitive.go_home(on_phase=goal.on_phase, cancel=goal.cancel)
+
+    def _carry_out(
+        self, goal: Goal, message: Grasp, pick: str, observation: Observation | None = None
+    ) -> None:
+        config, place = self._primitive.cell.config, goal.request.place_workspace
+        grasp, workspace = from_grasp_msg(message), config.workspace(pick)
+        target: PlaceTarget | None = None
+        if place:
+            rng = np.random.default_rng(goal.request.seed)
+            target = sample_place(config.workspace(place), config.motion.place_spread, rng)
+        outcome = self._primitive.execute(
+            grasp,
+            workspace,
+            target,
+            observation=observation,
+            on_phase=goal.on_phase,
+            cancel=goal.cancel,
+        )
+        outcome = self._judged_by_fingers(outcome, grasp.width)
+        goal.result.is_success = outcome.is_success
+        goal.result.finger_width = outcome.finger_width
+        goal.result.idle_time = outcome.idle_time
+
+    def _judged_by_fingers(self, outcome: GraspOutcome, opening: float) -> GraspOutcome:
+        """Take fingers that did not close for a miss, and twice in a row for a gripper that is blocked."""
+        is_told_by_fingers = outcome.is_success and not self._primitive.detector.needs_view
+        if not (is_told_by_fingers and outcome.finger_width > opening - _CLOSED):
+            self._num_unclosed = 0
+            return outcome
+        self._num_unclosed += 1
+        message = (
+            f"The fingers did not close from {opening:.4f} m: an object so wide cannot be told from a "
+            "gripper that is blocked."
+        )
+        if self._num_unclosed > 1:
+            raise GoalError(_CODES.GRIPPER_FAILED, f"{message} It is the second time in a row.")
+        self._warn(message)
+        return replace(outcome, is_success=False)
+
+    def _plan_grasp(self, goal: Any, cancel: Event) -> PlanGrasp.Response:
+        """Ask the policy what a `PickObject` goal says."""
+        if not self._policy.wait_for_service(1.0):
+            raise GoalError(_CODES.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'.")
+        request = PlanGrasp.Request(
+            workspace=goal.pick_workspace,
+            mode=goal.mode,
+            seed=goal.seed,
+            num_consecutive_failures=goal.num_consecutive_failures,
+            not_before=to_time(self._clock.stamp()),
+        )
+        answered = Event()
+        future = self._policy.call_async(request)
+        future.add_done_callback(lambda _: answered.set())
+        deadline = time.monotonic() + self._policy_timeout
+        while not answered.wait(0.01):
+            if cancel.is_set():
+                raise CancelledError("The goal was cancelled while a grasp was planned.")
+            if time.monotonic() > deadline:
+                raise GoalError(
+                    _CODES.POLICY_FAILED,
+                    f"'{names.PLAN_GRASP}' gave no answer within {self._policy_timeout} s.",
+                )
+        response = future.result()
+        if response.error_code:
+            raise GoalError(PLAN_CODES[response.error_code], response.error_msg)
+        return response

@@ -1,0 +1,1 @@
+"""Between messages and our own types, in pairs, a file a subject."""

@@ -1,0 +1,1 @@
+"""Devices behind ROS, ours or a vendor's driver."""

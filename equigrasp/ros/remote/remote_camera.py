@@ -1,0 +1,174 @@
+"""A camera behind ROS: ours or any driver with the names and encodings of realsense2_camera."""
+
+import math
+import threading
+import time
+
+import numpy as np
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+
+from equigrasp.devices.camera import Camera, CameraFrame
+from equigrasp.devices.clock import Clock
+from equigrasp.errors import ConfigError, DeviceTimeoutError, NotConnectedError, PerceptionError
+from equigrasp.geometry.transform import Transform
+from equigrasp.perception.camera_model import CameraModel
+from equigrasp.perception.rectification import Rectifier
+from equigrasp.ros import names, qos
+from equigrasp.ros.messages.images import from_camera_info_msg, from_color_msg, from_depth_msg
+from equigrasp.ros.messages.times import from_time
+from equigrasp.ros.remote.image_stamps import stamp_problem
+from equigrasp.ros.runtime.static_frames import StaticFrames
+
+_FRAME_TIMEOUT = 3.0  # [s] wall clock
+
+
+class RemoteCamera(Camera):
+    """Hears colour, depth, intrinsics and tf; what a lens has bent is straightened.
+
+    Images are kept as they came; only one that is asked for is decoded.
+
+    Args:
+        node: Hears the topics; spins in another thread.
+        clock: Time of the stamps.
+        frame_id: The camera's optical frame in tf.
+        has_color: Whether a frame must hold a picture.
+        has_depth: Whether a frame must hold depth, for which the camera's pose must be known.
+        timeout: Longest wait for a frame [s, wall clock]; None: 3 s.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        clock: Clock,
+        frame_id: str,
+        *,
+        has_color: bool,
+        has_depth: bool,
+        timeout: float | None = None,
+    ) -> None:
+        self._timeout = _FRAME_TIMEOUT if timeout is None else timeout
+        self._clock = clock
+        self._frame_id = frame_id
+        self._has_depth = has_depth
+        self._arrived = threading.Condition()
+        self._serialized: dict[str, bytes] = {}
+        self._newest: dict[str, Image] = {}
+        self._info: tuple[object, ...] = ()
+        self._rectifier: Rectifier | PerceptionError | None = None
+        self._frames = StaticFrames()
+        group = MutuallyExclusiveCallbackGroup()
+        self._topics = [names.COLOR_IMAGE] * has_color + [names.DEPTH_IMAGE] * has_depth
+        profiles = [(topic, qos.sensor_data()) for topic in self._topics]
+        if has_color:  # best effort loses parts of large pictures; not all drivers offer more
+            profiles.append((names.COLOR_IMAGE, qos.reliable(2)))
+        for topic, profile in profiles:
+            node.create_subscription(
+                Image,
+                topic,
+                lambda serialized, t=topic: self._on_image(t, serialized),
+                profile,
+                callback_group=group,
+                raw=True,
+            )
+        node.create_subscription(
+            CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data(), callback_group=group
+        )
+        node.create_subscription(
+            TFMessage, names.TF_STATIC, self._on_tf, qos.latched(10), callback_group=group
+        )
+
+    @property
+    def model(self) -> CameraModel:
+        return self._lens().model
+
+    @property
+    def T_base_camera(self) -> Transform:  # noqa: N802
+        pose = self._frames.pose(names.BASE_FRAME, self._frame_id)
+        if pose is None:
+            raise NotConnectedError(
+                f"No camera frame '{self._frame_id}' on '{names.TF_STATIC}' so far."
+            )
+        return pose
+
+    def connect(self) -> None:
+        """Wait for a first frame; raise `DeviceTimeoutError` that names what is missing."""
+        self.capture()
+
+    def disconnect(self) -> None:
+        """Nothing to do: the node hears as long as it lives."""
+
+    def capture(self) -> CameraFrame:
+        return self.frame_since(self._clock.stamp())
+
+    def frame_since(self, stamp: float) -> CameraFrame:
+        """Return the newest frame as soon as it was taken at `stamp` or later.
+
+        Raises:
+            DeviceTimeoutError: if none comes in time; names what is missing.
+            PerceptionError: if what comes cannot be understood: encoding, size, lens.
+        """
+        deadline = time.monotonic() + self._timeout
+        with self._arrived:
+            while missing := self._missing(stamp):
+                if time.monotonic() > deadline:
+                    raise DeviceTimeoutError(
+                        f"No new message on {', '.join(missing)} within {self._timeout} s. Is the "
+                        "camera's driver running, and are its topics remapped to these names?"
+                    )
+                self._arrived.wait(0.1)
+            newest, lens = dict(self._newest), self._lens()
+        shape = (lens.model.height_px, lens.model.width_px)
+        depth, color = np.zeros(shape, np.float32), np.zeros((*shape, 3), np.uint8)
+        if names.COLOR_IMAGE in newest:
+            color = lens.color(from_color_msg(newest[names.COLOR_IMAGE]))
+        if names.DEPTH_IMAGE in newest:
+            depth = lens.depth(from_depth_msg(newest[names.DEPTH_IMAGE]))
+        return CameraFrame(max(from_time(m.header.stamp) for m in newest.values()), depth, color)
+
+    def _lens(self) -> Rectifier:
+        if self._rectifier is None:
+            raise NotConnectedError(f"No intrinsics on '{names.CAMERA_INFO}' so far.")
+        if isinstance(self._rectifier, PerceptionError):
+            raise self._rectifier
+        return self._rectifier
+
+    def _missing(self, stamp: float) -> list[str]:
+        found = [] if self._rectifier is not None else [f"'{names.CAMERA_INFO}'"]
+        for topic in self._topics:
+            if topic in self._serialized:
+                self._newest[topic] = deserialize_message(self._serialized.pop(topic), Image)
+            newest = self._newest.get(topic)
+            newest_stamp = math.nan if newest is None else from_time(newest.header.stamp)
+            if problem := stamp_problem(newest_stamp, stamp, self._clock.stamp()):
+                found.append(f"'{topic}' ({problem})")
+        if self._has_depth and self._frames.pose(names.BASE_FRAME, self._frame_id) is None:
+            found.append(f"'{names.TF_STATIC}' (frame '{self._frame_id}')")
+        return found
+
+    def _on_image(self, topic: str, serialized: bytes) -> None:
+        with self._arrived:
+            self._serialized[topic] = serialized
+            self._arrived.notify_all()
+
+    def _on_info(self, message: CameraInfo) -> None:
+        info = (message.width, message.height, *message.k, *message.p, message.distortion_model)
+        info += tuple(message.d)
+        if info == self._info:
+            return
+        self._info = info
+        try:
+            lens: Rectifier | PerceptionError = Rectifier(*from_camera_info_msg(message))
+        except ConfigError as error:  # a camera that was never calibrated, or an odd lens
+            lens = PerceptionError(f"'{names.CAMERA_INFO}': {error}")
+        with self._arrived:
+            self._rectifier = lens
+            self._arrived.notify_all()
+
+    def _on_tf(self, message: TFMessage) -> None:
+        with self._arrived:
+            self._frames.add(message)
+            self._arrived.notify_all()

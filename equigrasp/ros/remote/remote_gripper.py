@@ -1,0 +1,98 @@
+"""A gripper behind ROS: ours or any driver that speaks ros2_control's actions."""
+
+import math
+
+from control_msgs.action import GripperCommand
+from rclpy.node import Node
+from sensor_msgs.msg import JointState as JointStateMsg
+
+from equigrasp.devices.cell import GripperConfig
+from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
+from equigrasp.devices.motion import MotionState, MotionStatus
+from equigrasp.errors import DeviceTimeoutError, NotConnectedError
+from equigrasp.ros import names
+from equigrasp.ros.messages.joints import from_joint_state_msg
+from equigrasp.ros.remote.joint_state_feed import JointStateFeed
+from equigrasp.ros.remote.remote_goal import RemoteGoal
+from equigrasp.ros.runtime.action_client import ActionClient
+from equigrasp.ros.runtime.ros_clock import RosClock
+
+_STATE_TIMEOUT = 1.0  # [s] joint states are never older
+_GRIP_SLACK = 0.002  # [m] fingers that moved on by more have lost what they stalled on
+
+
+class RemoteGripper(Gripper):
+    """A gripper behind GripperCommand (openings in metres) and joint_states."""
+
+    def __init__(
+        self, node: Node, config: GripperConfig, feed: JointStateFeed, clock: RosClock
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._state: GripperState | None = None
+        self._received = clock.moment()
+        self._stalled_width = math.nan  # [m] where the fingers stalled last
+        self._goal: RemoteGoal | None = None
+        self._client = ActionClient(
+            node, GripperCommand, names.GRIPPER_COMMAND,
+            callback_group=node.callbacks,  # type: ignore[attr-defined]
+        )  # fmt: skip
+        feed.subscribe(self._on_state)
+
+    @property
+    def limits(self) -> GripperLimits:
+        return self._config.limits
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        return (self._config.joint_name,)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a joint state has come so far."""
+        return self._state is not None
+
+    def connect(self) -> None:
+        """Nothing to do: controllers may come and go, every wait is bounded."""
+
+    def disconnect(self) -> None:
+        self.stop()
+
+    def state(self) -> GripperState:
+        state, age = self._state, self._clock.since(self._received)
+        if state is None:
+            raise NotConnectedError(f"No joint states of gripper '{self._config.name}' so far.")
+        if age > _STATE_TIMEOUT:
+            raise DeviceTimeoutError(f"The newest gripper state is {age:.1f} s old.")
+        return state
+
+    def start_move(self, width: float, speed: float, force: float) -> None:
+        """See `Gripper.start_move`; GripperCommand has no speed: the driver's own is used."""
+        self.limits.check(width, speed, force)
+        goal = GripperCommand.Goal()
+        goal.command.position, goal.command.max_effort = width, force
+        self._goal = RemoteGoal(self._client, goal, self._gripper_status, self._clock)
+
+    def motion_status(self) -> MotionStatus:
+        return MotionStatus(MotionState.IDLE) if self._goal is None else self._goal.status()
+
+    def stop(self) -> None:
+        if self._goal is not None:
+            self._goal.cancel()
+
+    def _gripper_status(self, result: GripperCommand.Result, goal_status: int) -> MotionStatus:
+        self._stalled_width = result.position if result.stalled else math.nan
+        if result.reached_goal or result.stalled:
+            return MotionStatus(MotionState.SUCCEEDED)
+        return MotionStatus(MotionState.FAULT, "the gripper did not reach its goal")
+
+    def _on_state(self, message: JointStateMsg) -> None:
+        state = from_joint_state_msg(message, self.joint_names)
+        if state is not None:
+            width = self._config.width(float(state.positions[0]))
+            last, speed = self._state, 0.0
+            if last is not None and state.stamp > last.stamp:
+                speed = (width - last.width) / (state.stamp - last.stamp)
+            is_stalled = abs(width - self._stalled_width) < _GRIP_SLACK
+            self._state = GripperState(state.stamp, width, speed, is_stalled)
+            self._received = self._clock.moment()

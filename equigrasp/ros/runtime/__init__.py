@@ -1,0 +1,1 @@
+"""What every node is built on: life cycle, parameters, clocks, calls."""

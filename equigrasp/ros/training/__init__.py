@@ -1,0 +1,1 @@
+"""The nodes that choose, learn and collect."""

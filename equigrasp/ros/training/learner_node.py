@@ -1,0 +1,216 @@
+"""Learns while the robot moves: disk first, then SGD, then new weights for the policy."""
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from equigrasp_interfaces.msg import Experience, LearnerStatus, PolicyUpdate
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+
+from equigrasp.errors import EquigraspError, ReplayError, WeightsError
+from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
+from equigrasp.learning.async_learner import AsyncLearner, StepReport
+from equigrasp.methods.registry import DEFAULT_METHOD, load_method
+from equigrasp.paths import find_weights
+from equigrasp.replay.experience_log import LogFullError
+from equigrasp.replay.transition import GraspTransition, quantize
+from equigrasp.ros import names, qos
+from equigrasp.ros.messages.heightmaps import from_heightmap_msg
+from equigrasp.ros.runtime.managed_node import ManagedNode, run
+from equigrasp.ros.runtime.parameters import declare, parameter
+
+_NICENESS = 10  # the arm, the camera and the policy never wait for SGD
+_RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
+
+
+@dataclass(frozen=True)
+class LearnerNodeConfig:
+    """Parameters of the node."""
+
+    method: str = parameter(DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file.")
+    out: str = parameter("results/run", "Run folder; what lies in it is continued.")
+    seed: int = parameter(0, "Seed of the run.", 0, 2**62)
+    weights: str = parameter(
+        "", "Weights to begin a new run with: a name below models, or a file; empty: untrained."
+    )
+
+
+class LearnerNode(ManagedNode):
+    """Subscribes `experience`, publishes `policy_update` and `learner_status` (both latched)."""
+
+    def __init__(self) -> None:
+        super().__init__(names.LEARNER)
+        self._config = declare(self, LearnerNodeConfig)
+        self._learner: AsyncLearner | None = None
+        self._inbox: dict[int, Experience] = {}
+        self._wake = threading.Condition()
+        self._worker: threading.Thread | None = None
+        self._is_stopping = False
+        self._is_disk_full = False
+        self._newest_report: StepReport | None = None
+        self.report_health_with(self._health)
+
+    def set_up(self) -> None:
+        """Open the run folder and announce the weights that lie in it."""
+        package, config = load_method(self._config.method)
+        folder = Path(self._config.out)
+        weights = find_weights(self._config.weights) if self._config.weights else None
+        self._learner = AsyncLearner(folder, package, config, self._config.seed, weights)
+        self._metrics = MetricsFile(folder / "metrics.csv", self._learner.num_attempts)
+        self._updates = self.create_publisher(PolicyUpdate, names.POLICY_UPDATE, qos.latched())
+        self._status = self.create_publisher(LearnerStatus, names.LEARNER_STATUS, qos.latched())
+        self._subscription = self.create_subscription(
+            Experience,
+            names.EXPERIENCE,
+            self._on_experience,
+            qos.experience(),
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
+        if self._learner.num_steps:
+            self._publish_weights()
+        self._publish_status()
+
+    def start(self) -> None:
+        """Begin to learn."""
+        self._is_stopping = False
+        self._worker = threading.Thread(target=self._work, name="learner", daemon=True)
+        self._worker.start()
+
+    def halt(self) -> None:
+        """Finish the step in hand."""
+        with self._wake:
+            self._is_stopping = True
+            self._wake.notify_all()
+        if self._worker is not None:
+            self._worker.join(timeout=60.0)
+            self._worker = None
+
+    def tear_down(self) -> None:
+        """Save everything."""
+        if self._learner is not None:
+            self._learner.close()
+            self._learner = None
+
+    def _health(self) -> tuple[bool, str, dict[str, str]]:
+        if self._is_disk_full:
+            return False, "the disk is full: nothing is learned until there is room", {}
+        pending = "-" if self._learner is None else str(self._learner.num_pending_steps)
+        return True, "", {"pending SGD steps": pending}
+
+    def _on_experience(self, message: Experience) -> None:
+        with self._wake:
+            self._inbox[message.attempt] = message
+            self._wake.notify_all()
+
+    def _work(self) -> None:
+        learner = self._learner
+        assert learner is not None
+        while not self._is_stopping:
+            try:
+                is_new = self._take_in(learner)
+                reports = learner.train_pending(1)
+            except EquigraspError as error:
+                self.get_logger().fatal(f"Learning stopped: {error}")
+                return
+            if reports:
+                self._newest_report = reports[0]
+                self._metrics.add_step(reports[0])
+                self._publish_weights()
+            if is_new or reports:
+                self._publish_status()
+            elif not self._is_stopping:
+                with self._wake:
+                    self._wake.wait(_RETRY_PERIOD if self._is_disk_full else 0.2)
+
+    def _take_in(self, learner: AsyncLearner) -> bool:
+        """Write the attempts that have come, in order; True if something changed."""
+        is_new = False
+        while True:
+            with self._wake:
+                for attempt in [a for a in self._inbox if a < learner.num_attempts]:
+                    del self._inbox[attempt]
+                message = self._inbox.get(learner.num_attempts)
+            if message is None:
+                return is_new
+            try:
+                self._store(learner, message)
+                is_new, self._is_disk_full = True, False
+            except LogFullError as error:
+                if not self._is_disk_full:
+                    self.get_logger().error(f"{error} Attempts wait in memory.")
+                    self._is_disk_full = True
+                    self._publish_status()
+                return is_new
+            except ReplayError as error:
+                raise ReplayError(f"Attempt {message.attempt}: {error}") from error
+
+    def _store(self, learner: AsyncLearner, message: Experience) -> None:
+        observation = from_heightmap_msg(message.heightmap)
+        grasp = message.grasp
+        transition = GraspTransition(
+            quantize(observation.heightmap),
+            grasp.row,
+            grasp.col,
+            grasp.rotation_bin,
+            float(message.reward),
+            int(message.attempt),
+        )
+        row = AttemptRow(
+            time=time.time(),
+            attempt=int(message.attempt),
+            success=int(message.reward),
+            policy_version=int(grasp.policy_version),
+            attempt_time=float(message.attempt_time),
+            idle_time=float(message.idle_time),
+            decision_time=float(message.decision_time),
+        )
+        learner.add(transition, row.extras() | {"mode": int(message.mode)})
+        self._metrics.add_attempt(row)
+
+    def _publish_weights(self) -> None:
+        assert self._learner is not None
+        try:
+            file = self._learner.publish()
+        except WeightsError as error:
+            self.get_logger().error(f"No new weights: {error}", throttle_duration_sec=10.0)
+            return
+        update = PolicyUpdate(
+            version=file.version,
+            file=str(file.path.resolve()),
+            sha256=file.sha256,
+            method=self._learner.method,
+        )
+        update.header.stamp = self.get_clock().now().to_msg()
+        self._updates.publish(update)
+
+    def _publish_status(self) -> None:
+        learner = self._learner
+        assert learner is not None
+        status = LearnerStatus(
+            state=LearnerStatus.STATE_DISK_FULL if self._is_disk_full else LearnerStatus.STATE_OK,
+            num_attempts=learner.num_attempts,
+            num_successes=learner.num_successes,
+            num_sgd_steps=learner.num_steps,
+            num_pending_steps=learner.num_pending_steps,
+            replay_bytes=learner.buffer.num_bytes,
+            policy_version=learner.num_steps,
+        )
+        report = self._newest_report
+        if report is not None:
+            status.sgd_time = report.sgd_time
+            for key, value in report.losses.items():
+                setattr(status, key, value)
+        status.header.stamp = self.get_clock().now().to_msg()
+        self._status.publish(status)
+
+
+def main() -> None:
+    """Run the node, at a lower priority than the ones that the arm waits for."""
+    os.nice(_NICENESS)
+    run(lambda: [LearnerNode()], num_threads=2)
+
+
+if __name__ == "__main__":
+    main()

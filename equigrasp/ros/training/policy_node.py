@@ -1,0 +1,174 @@
+"""Looks at a tray and chooses a grasp; takes over new weights between two choices."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from equigrasp_interfaces.msg import Experience, PolicyUpdate
+from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
+from equigrasp_interfaces.srv import PlanGrasp
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from sensor_msgs.msg import Image
+
+from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsError
+from equigrasp.experiments.runs.pictures import draw_decision
+from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
+from equigrasp.learning.trained_weights import load_trained_weights
+from equigrasp.learning.weight_store import load_weights
+from equigrasp.methods.registry import DEFAULT_METHOD, load_method
+from equigrasp.paths import find_weights
+from equigrasp.perception.heightmap import heightmap_from_depth
+from equigrasp.perception.observation import Observation
+from equigrasp.ros import names, qos
+from equigrasp.ros.messages.grasps import to_grasp_msg
+from equigrasp.ros.messages.heightmaps import to_heightmap_msg
+from equigrasp.ros.messages.images import to_color_msg
+from equigrasp.ros.messages.times import from_time
+from equigrasp.ros.remote.remote_camera import RemoteCamera
+from equigrasp.ros.runtime.managed_node import ManagedNode, run
+from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.ros.runtime.ros_clock import RosClock
+
+_MODES: dict[int, Mode] = {
+    Experience.MODE_RANDOM: "random",
+    Experience.MODE_TRAIN: "train",
+    Experience.MODE_GREEDY: "greedy",
+}
+
+
+@dataclass(frozen=True)
+class PolicyNodeConfig:
+    """Parameters of the node."""
+
+    cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
+    method: str = parameter(DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file.")
+    weights: str = parameter(
+        "", "Weights to begin with: a name below models, or a file; empty: untrained."
+    )
+    seed: int = parameter(0, "Seed of untrained weights.", 0, 2**62)
+    image_timeout: float = parameter(3.0, "Longest wait for an image [s, wall clock].", 0.1, 60.0)
+    camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")
+    num_threads: int = parameter(1, "CPU threads of a decision.", 1, 64)
+
+
+class PolicyNode(ManagedNode):
+    """Service `plan_grasp`; publishes the heightmap and a picture of each decision."""
+
+    def __init__(self) -> None:
+        super().__init__(names.POLICY)
+        self._config = declare(self, PolicyNodeConfig)
+        self._update: PolicyUpdate | None = None
+
+    def set_up(self) -> None:
+        """Build the networks and listen to the camera and the learner."""
+        torch.set_num_threads(self._config.num_threads)
+        self._cell = load_cell(self._config.cell)
+        package, method = load_method(self._config.method)
+        modules = package.make_networks(method, self._config.seed)
+        self._policy = package.make_policy(method, modules)
+        if self._config.weights:
+            path, cell = find_weights(self._config.weights), self._cell
+            load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
+        self._camera = RemoteCamera(
+            self,
+            RosClock(self),
+            self._config.camera_frame,
+            has_color=False,
+            has_depth=True,
+            timeout=self._config.image_timeout,
+        )
+        self.create_subscription(
+            PolicyUpdate,
+            names.POLICY_UPDATE,
+            self._on_update,
+            qos.latched(),
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
+        self._heightmaps = self.create_publisher(HeightmapMsg, names.HEIGHTMAP, qos.reliable(2))
+        self._pictures = self.create_publisher(Image, names.Q_MAP_IMAGE, qos.reliable(2))
+        self._service = self.create_service(
+            PlanGrasp,
+            names.PLAN_GRASP,
+            self._plan,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
+
+    def _on_update(self, message: PolicyUpdate) -> None:
+        self._update = message
+
+    def _plan(
+        self, request: PlanGrasp.Request, response: PlanGrasp.Response
+    ) -> PlanGrasp.Response:
+        code = PlanGrasp.Response
+        try:
+            if not self.is_active:
+                return _refuse(response, code.NOT_ACTIVE, "The policy node is not active.")
+            if request.mode not in _MODES:
+                return _refuse(response, code.BAD_IMAGE, f"Unknown mode {request.mode}.")
+            workspace = self._cell.workspace(request.workspace)
+            self._take_over_weights()
+            frame = self._camera.frame_since(from_time(request.not_before))
+            heightmap = heightmap_from_depth(
+                frame.depth, self._camera.model, self._camera.T_base_camera, workspace
+            )
+            observation = Observation(heightmap, workspace, frame.stamp)
+            decision = self._policy.choose(
+                observation,
+                np.random.default_rng(request.seed),
+                _MODES[request.mode],
+                request.num_consecutive_failures,
+            )
+        except ConfigError as error:
+            return _refuse(response, code.UNKNOWN_WORKSPACE, str(error))
+        except EmptyWorkspaceError as error:
+            return _refuse(response, code.EMPTY_WORKSPACE, str(error))
+        except DeviceError as error:
+            return _refuse(response, code.NO_IMAGE, str(error))
+        except PerceptionError as error:
+            return _refuse(response, code.BAD_IMAGE, str(error))
+        return self._answer(response, observation, decision)
+
+    def _answer(
+        self, response: PlanGrasp.Response, observation: Observation, decision: Decision
+    ) -> PlanGrasp.Response:
+        response.heightmap = to_heightmap_msg(observation)
+        response.grasp = to_grasp_msg(
+            decision.grasp,
+            observation.workspace.name,
+            observation.stamp,
+            decision.pixel,
+            decision.q_value,
+            decision.policy_version,
+        )
+        response.decision_time = decision.decision_time
+        self._heightmaps.publish(response.heightmap)
+        if self._pictures.get_subscription_count():
+            picture = draw_decision(observation, decision)
+            self._pictures.publish(to_color_msg(picture, observation.stamp, names.BASE_FRAME))
+        return response
+
+    def _take_over_weights(self) -> None:
+        update, self._update = self._update, None
+        if update is None or update.version == self._policy.version:
+            return
+        try:
+            tensors, _ = load_weights(Path(update.file), update.sha256)
+            self._policy.load(tensors, update.version, update.file)
+        except WeightsError as error:
+            self.get_logger().error(f"Keeping version {self._policy.version}: {error}")
+
+
+def _refuse(response: PlanGrasp.Response, code: int, message: str) -> PlanGrasp.Response:
+    response.error_code, response.error_msg = code, message
+    return response
+
+
+def main() -> None:
+    """Run the node."""
+    run(lambda: [PolicyNode()], num_threads=4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The object sets by name."""
+
+from pathlib import Path
+
+from equigrasp.errors import ConfigError
+from equigrasp.simulation.object_sets.object_set import ObjectSet
+
+
+def make_object_set(name: str) -> ObjectSet:
+    """Return `household`, `random_urdfs`, the set of meshes in a folder, or several, joined by +.
+
+    Raises:
+        ConfigError: if the name is neither a known set nor a folder with meshes.
+    """
+    from equigrasp.simulation.object_sets.household import HouseholdSet
+    from equigrasp.simulation.object_sets.mesh_folder import MeshFolderSet
+    from equigrasp.simulation.object_sets.mixed import MixedSet
+    from equigrasp.simulation.object_sets.random_urdfs import RandomUrdfSet
+
+    if name == "household":
+        return HouseholdSet()
+    if name == "random_urdfs":
+        return RandomUrdfSet()
+    if Path(name).is_dir():
+        return MeshFolderSet(Path(name))
+    if "+" in name:
+        return MixedSet([make_object_set(part) for part in name.split("+")])
+    raise ConfigError(
+        f"Unknown object set '{name}'. Known: household, random_urdfs, a folder of meshes, or "
+        "several of these, joined by +."
+    )

@@ -1,0 +1,1 @@
+"""A whole virtual robot cell that speaks the vendors' protocols."""
