@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from equigrasp.learning.async_learner import StepReport
+from equigrasp.learning.interfaces import StepReport
 
 WINDOW = 50  # attempts in running figures
 

@@ -176,7 +176,7 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
         _node(names.POLICY, cell | seed | time | method),
         _node(names.EXECUTOR, cell | time | planning, joint_states | arm),
         _node(names.COLLECTOR, cell | seed | time | num_random),
-        _node(names.LEARNER, seed | time | method | {"out": values["out"]}),
+        _node(names.LEARNER, cell | seed | time | method | {"out": values["out"]}),
     ]
 
 
@@ -200,7 +200,7 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
 
 def _weights(values: dict[str, str]) -> str:
     """Return the path of the weights, once it is certain that the nodes will accept them."""
-    package, config = load_method(values["method"])
+    method, config = load_method(values["method"])
     from equigrasp.learning.trained_weights import check_trained_weights, first_weights
 
     path = first_weights(values["weights"], config)
@@ -209,7 +209,7 @@ def _weights(values: dict[str, str]) -> str:
     from equigrasp.devices.calibrated_cell import load_cell
 
     cell = load_cell(values["cell"])
-    check_trained_weights(path, package, config, cell.workspaces, cell.gripper)
+    check_trained_weights(path, method.make_networks, config, cell.workspaces, cell.gripper)
     return str(path.resolve())
 
 

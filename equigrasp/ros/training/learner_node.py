@@ -9,13 +9,14 @@ from pathlib import Path
 from equigrasp_interfaces.msg import Experience, LearnerStatus, PolicyUpdate
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import EquigraspError, ReplayError, WeightsError
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
-from equigrasp.learning.async_learner import AsyncLearner, StepReport
+from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
+from equigrasp.learning.interfaces import StepReport, Trainer
 from equigrasp.methods.registry import DEFAULT_METHOD, load_method
 from equigrasp.paths import find_weights
 from equigrasp.replay.experience_log import LogFullError
-from equigrasp.replay.transition import GraspTransition, quantize
 from equigrasp.ros import names, qos
 from equigrasp.ros.messages.heightmaps import from_heightmap_msg
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
@@ -29,6 +30,7 @@ _RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
 class LearnerNodeConfig:
     """Parameters of the node."""
 
+    cell: str = parameter("ur5", "Robot cell: a name below config/cells, or a YAML file.")
     method: str = parameter(DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file.")
     out: str = parameter("results/run", "Run folder; what lies in it is continued.")
     seed: int = parameter(0, "Seed of the run.", 0, 2**62)
@@ -43,7 +45,7 @@ class LearnerNode(ManagedNode):
     def __init__(self) -> None:
         super().__init__(names.LEARNER)
         self._config = declare(self, LearnerNodeConfig)
-        self._learner: AsyncLearner | None = None
+        self._learner: Trainer | None = None
         self._inbox: dict[int, Experience] = {}
         self._wake = threading.Condition()
         self._worker: threading.Thread | None = None
@@ -54,10 +56,14 @@ class LearnerNode(ManagedNode):
 
     def set_up(self) -> None:
         """Open the run folder and announce the weights that lie in it."""
-        package, config = load_method(self._config.method)
+        method, config = load_method(self._config.method)
+        workspace = load_cell(self._config.cell).workspaces[0]
         folder = Path(self._config.out)
         weights = find_weights(self._config.weights) if self._config.weights else None
-        self._learner = AsyncLearner(folder, package, config, self._config.seed, weights)
+        self._method = method
+        self._learner = method.make_trainer(
+            config, folder, self._config.seed, workspace, weights=weights
+        )
         self._metrics = MetricsFile(folder / "metrics.csv", self._learner.num_attempts)
         self._updates = self.create_publisher(PolicyUpdate, names.POLICY_UPDATE, qos.latched())
         self._status = self.create_publisher(LearnerStatus, names.LEARNER_STATUS, qos.latched())
@@ -124,7 +130,7 @@ class LearnerNode(ManagedNode):
                 with self._wake:
                     self._wake.wait(_RETRY_PERIOD if self._is_disk_full else 0.2)
 
-    def _take_in(self, learner: AsyncLearner) -> bool:
+    def _take_in(self, learner: Trainer) -> bool:
         """Write the attempts that have come, in order; True if something changed."""
         is_new = False
         while True:
@@ -146,10 +152,10 @@ class LearnerNode(ManagedNode):
             except ReplayError as error:
                 raise ReplayError(f"Attempt {message.attempt}: {error}") from error
 
-    def _store(self, learner: AsyncLearner, message: Experience) -> None:
+    def _store(self, learner: Trainer, message: Experience) -> None:
         observation = from_heightmap_msg(message.heightmap)
         grasp = message.grasp
-        transition = GraspTransition(
+        step = grasp_step(
             quantize(observation.heightmap),
             grasp.row,
             grasp.col,
@@ -166,7 +172,7 @@ class LearnerNode(ManagedNode):
             idle_time=float(message.idle_time),
             decision_time=float(message.decision_time),
         )
-        learner.add(transition, row.extras() | {"mode": int(message.mode)})
+        learner.add(step, row.extras() | {"mode": int(message.mode)})
         self._metrics.add_attempt(row)
 
     def _publish_weights(self) -> None:
@@ -180,7 +186,7 @@ class LearnerNode(ManagedNode):
             version=file.version,
             file=str(file.path.resolve()),
             sha256=file.sha256,
-            method=self._learner.method,
+            method=self._method.name,
         )
         update.header.stamp = self.get_clock().now().to_msg()
         self._updates.publish(update)
@@ -194,7 +200,7 @@ class LearnerNode(ManagedNode):
             num_successes=learner.num_successes,
             num_sgd_steps=learner.num_steps,
             num_pending_steps=learner.num_pending_steps,
-            replay_bytes=learner.buffer.num_bytes,
+            replay_bytes=learner.num_bytes,
             policy_version=learner.num_steps,
         )
         report = self._newest_report
