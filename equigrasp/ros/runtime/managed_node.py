@@ -165,6 +165,8 @@ class ManagedNode(LifecycleNode):
                 self._failure = str(error)
                 self.get_logger().error(self._failure, throttle_duration_sec=5.0)
             except BaseException as error:
+                if stop.is_set():  # the node ended under it: what it needs is gone
+                    return
                 traceback.print_exc()
                 _failures.append(error)
                 os.kill(os.getpid(), signal.SIGTERM)
