@@ -13,6 +13,7 @@ pytest.importorskip("rclpy")
 import rclpy  # noqa: E402
 from control_msgs.action import GripperCommand  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from domains import free_domain  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.context import Context  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
@@ -37,7 +38,7 @@ class Listener:
     """Hears /diagnostics; spins only while it waits."""
 
     def __init__(self) -> None:
-        domain_id = 1 + os.getpid() % 9
+        domain_id = free_domain()
         os.environ["ROS_DOMAIN_ID"] = str(domain_id)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
         self.context = Context()

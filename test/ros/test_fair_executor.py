@@ -1,6 +1,5 @@
 """The threads beside an executor come to run, and it waits without spinning."""
 
-import os
 import threading
 import time
 
@@ -9,6 +8,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
+from domains import free_domain  # noqa: E402
 from driver_node import ros, spinning  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 from rclpy.executors import MultiThreadedExecutor  # noqa: E402
@@ -36,7 +36,7 @@ def test_nodes_that_hear_little_use_little_and_miss_nothing() -> None:
             )
         return node
 
-    with ros(30 + os.getpid() % 10):
+    with ros(free_domain()):
         nodes = [make("first"), make("second")]
         publishers = [
             node.create_publisher(Float64, f"~/number_{k}", 10) for node in nodes for k in range(4)
@@ -82,7 +82,7 @@ def test_an_entity_destroyed_while_all_are_gathered_does_not_end_the_executor(
             raise answer
         return answer
 
-    with ros(30 + os.getpid() % 10):
+    with ros(free_domain()):
         executor = FairExecutor()
         try:
             monkeypatch.setattr(MultiThreadedExecutor, "wait_for_ready_callbacks", gather)

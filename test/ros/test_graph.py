@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("rclpy")
 
 from action_msgs.msg import GoalStatus  # noqa: E402
-from cancels import Canceller, Joints  # noqa: E402
+from canceller import Canceller, Joints  # noqa: E402
+from domains import free_domain  # noqa: E402
 from equigrasp_interfaces.action import (  # noqa: E402
     CollectExperience,
     ExecuteGrasp,
@@ -37,7 +38,7 @@ NUM_CANCELS = 12
 
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    graph = Graph(tmp_path_factory.mktemp("graph"), domain_id=30 + os.getpid() % 60)
+    graph = Graph(tmp_path_factory.mktemp("graph"), domain_id=free_domain())
     yield graph
     graph.close()
 

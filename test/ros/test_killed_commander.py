@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from control_msgs.action import FollowJointTrajectory  # noqa: E402
+from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
 
@@ -60,7 +61,7 @@ Motion(cell, threading.Event()).follow(
 
 
 def test_the_arm_stops_when_its_commander_is_killed(tmp_path: Path) -> None:
-    domain = 50 + os.getpid() % 10
+    domain = free_domain()
     script = tmp_path / "commander.py"
     script.write_text(COMMANDER)
     cell = load_config(CellConfig, "cells", "ur5")

@@ -18,6 +18,7 @@ import yaml
 pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
+from domains import free_domain  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp, MoveHome  # noqa: E402
 from equigrasp_interfaces.srv import GetObjects, SpawnObjects  # noqa: E402
 from graph import wait_for  # noqa: E402
@@ -100,7 +101,7 @@ class Cell:
 
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
-    folder, domain = tmp_path_factory.mktemp("lbr"), 10 + os.getpid() % 10
+    folder, domain = tmp_path_factory.mktemp("lbr"), free_domain()
     environment = os.environ | {
         "ROS_DOMAIN_ID": str(domain),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",

@@ -15,6 +15,7 @@ pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
 from control_msgs.action import GripperCommand  # noqa: E402
+from domains import free_domain  # noqa: E402
 from driver_node import ros, spinning  # noqa: E402
 from equigrasp_interfaces.action import MoveHome  # noqa: E402
 from graph import wait_for  # noqa: E402
@@ -30,7 +31,6 @@ from equigrasp.ros.runtime.calls import Caller, PendingGoal  # noqa: E402
 from equigrasp.ros.runtime.ros_clock import RosClock  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
-DOMAIN = 60 + os.getpid() % 10
 BOUND = 6.0  # [s] from the moment when a restarted server is there again; tests share their cores
 
 # Offers actions that take for ever, and a service that answers after DELAY [s].
@@ -77,7 +77,7 @@ class Server:
     """That script as a process."""
 
     def __init__(self, script: Path, delay: float = 0.0) -> None:
-        environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
+        environment = dict(os.environ)
         command = [sys.executable, "-W", "ignore", str(script), str(delay)]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, preexec_fn=_heed_ctrl_c
@@ -91,7 +91,7 @@ class Server:
 
 @pytest.fixture
 def node() -> Iterator[Node]:
-    with ros(DOMAIN):
+    with ros(free_domain()):
         node = rclpy.create_node("client")
         with spinning(node):
             yield node

@@ -2,7 +2,6 @@
 
 import array
 import math
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from domains import free_domain
 from equigrasp_interfaces.msg import Experience  # noqa: E402
 from equigrasp_interfaces.srv import PlanGrasp  # noqa: E402
 from rclpy.node import Node  # noqa: E402
@@ -76,7 +76,7 @@ class OtherDriver:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path, domain_id=80 + os.getpid() % 5)
+    made = Bench(tmp_path, domain_id=free_domain())
     yield made
     made.close()
 

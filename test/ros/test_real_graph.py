@@ -1,6 +1,5 @@
 """The graph of a real UR5 cell, against virtual hardware on its real protocols."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,8 @@ import pytest
 pytest.importorskip("rclpy")
 
 from action_msgs.msg import GoalStatus  # noqa: E402
-from cancels import AT_REST, Joints  # noqa: E402
+from canceller import AT_REST, Joints  # noqa: E402
+from domains import free_domain  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp, PickObject  # noqa: E402
 from equigrasp_interfaces.msg import Experience  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
@@ -39,7 +39,7 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualRobot]:
 def graph(robot: VirtualRobot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
     folder = tmp_path_factory.mktemp("graph")
     cell = patient_cell(tmp_path_factory.mktemp("cell"))
-    graph = Graph(folder, 30 + os.getpid() % 60, "ur5", cell=cell, **robot.arguments)
+    graph = Graph(folder, free_domain(), "ur5", cell=cell, **robot.arguments)
     yield graph
     ours = [p.process.pid for p in graph.processes.values()]
     theirs = [child for pid in ours for child in children(pid)]
