@@ -20,6 +20,7 @@ AT_REST = 0.02  # [rad/s]
 _LIFTED = 0.02  # [m] an object that rose by more may hang in the fingers
 _CARRIED = 0.1  # [m] an object that is higher by more when the arm is at home does hang in them
 _LONGEST = 4.5  # [s] an attempt takes at most about this long
+_ENOUGH = 20  # joint states that tell whether the arm rests
 _OBSERVED = 0.4  # [s] after a cancel in which the joints are watched
 
 
@@ -40,6 +41,15 @@ class Joints:
             sent = 1e-9 * info["source_timestamp"]
             self.speeds.append((sent, max(map(abs, message.velocity))))
 
+    def stay_at_rest(self, since: float) -> bool:
+        """Return whether no joint moves in what the driver sends after `since` [s]."""
+
+        def sent() -> list[float]:
+            return [speed for t, speed in self.speeds if t > since]
+
+        wait_for(lambda: len(sent()) > _ENOUGH, 10.0, "joint states")
+        return max(sent()) < AT_REST
+
     def time_to_rest(self, since: float) -> float:
         """Return how long after `since` the arm last moved [s], and forget what was heard."""
         assert self.speeds and self.speeds[-1][0] > since, "no joint states since the cancel"
@@ -59,6 +69,7 @@ class Cancel:
         time_to_accept: From sending the next goal to its acceptance [s].
         is_canceled: Whether the goal ended CANCELED; else it had succeeded already.
         says_held: What the result says of the fingers.
+        rested: Whether no joint moved any more once the result was there.
         is_lifted: Whether an object truly was higher then than before the grasp, and rose on with
             the hand when it went home.
     """
@@ -69,6 +80,7 @@ class Cancel:
     time_to_accept: float
     is_canceled: bool
     says_held: bool
+    rested: bool
     is_lifted: bool
 
 
@@ -98,7 +110,8 @@ class Canceller:
         handle.cancel_goal_async()
         answer = self._graph.result(handle, 5.0)
         answered = time.time()
-        time.sleep(max(0.0, asked + _OBSERVED - answered))
+        rested = self._joints.stay_at_rest(answered)
+        time.sleep(max(0.0, asked + _OBSERVED - time.time()))
         time_to_rest = self._joints.time_to_rest(asked)
         after = self._heights()
         sent = time.monotonic()
@@ -121,6 +134,7 @@ class Canceller:
             time_to_accept=accepted - sent,
             is_canceled=answer.status == GoalStatus.STATUS_CANCELED,
             says_held=bool(answer.result.is_object_held),
+            rested=rested,
             is_lifted=is_lifted,
         )
 

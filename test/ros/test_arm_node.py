@@ -27,7 +27,7 @@ from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.ros, pytest.mark.real_time]
 
 
 @dataclass

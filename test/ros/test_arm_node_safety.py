@@ -38,7 +38,7 @@ from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
 from equigrasp.ros.messages.trajectories import from_trajectory_result, to_trajectory_msg  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 CELL = load_config(CellConfig, "cells", "ur5")
 Answer = tuple[int, FollowJointTrajectory.Result]
 

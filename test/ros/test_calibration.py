@@ -23,7 +23,7 @@ from equigrasp.ros.bringup.launch_parts import describe  # noqa: E402
 from equigrasp.ros.bringup.supervisor import ManagedProcess  # noqa: E402
 from equigrasp.ros.remote.remote_calibration import remote_setup  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.ros
 
 
 @contextlib.contextmanager

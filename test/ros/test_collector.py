@@ -28,7 +28,7 @@ from equigrasp.ros import (
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.training.collector_node import CollectorNode  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 
 
 class Partners:

@@ -18,11 +18,12 @@ from std_msgs.msg import Float64  # noqa: E402
 
 from equigrasp.ros.runtime.fair_executor import FairExecutor  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 _MOST = 0.5  # share of a core; 0.1 measured, and 0.8 to 1.0 with rclpy's own executor
 _DURATION = 4.0  # [s]
 
 
+@pytest.mark.timing
 def test_nodes_that_hear_little_use_little_and_miss_nothing() -> None:
     heard: list[float] = []
     num_sent = 0

@@ -28,7 +28,7 @@ from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq  # noqa: E402
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 
 
 @dataclass

@@ -34,7 +34,7 @@ from equigrasp.primitives.outcome import Phase  # noqa: E402
 from equigrasp.ros import names  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.ros
 
 _ACTION = f"/lbr/{names.FOLLOW_JOINT_TRAJECTORY}"
 _JOINT_STATES = ["-r", "joint_states:=/lbr/joint_states"]

@@ -28,7 +28,7 @@ from sensor_msgs.msg import JointState  # noqa: E402
 
 from equigrasp.ros.messages.joints import from_joint_state_msg
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.ros
 
 
 class Bench:

@@ -33,7 +33,7 @@ from equigrasp.ros.remote.remote_gripper import RemoteGripper
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.ros.runtime.ros_clock import RosClock  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 
 
 class SlowController(Node):

@@ -31,7 +31,7 @@ from equigrasp.ros.executor.executor_node import ExecutorNode  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.ros.runtime.fair_executor import FairExecutor  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.ros
 CODES = ExecuteGrasp.Result
 
 
