@@ -43,7 +43,7 @@ def spinning(*nodes: Node) -> Iterator[None]:
     thread.start()
     yield
     executor.shutdown(timeout_sec=5.0)
-    thread.join(5.0)
+    thread.join(60.0)
     assert not thread.is_alive()
     for node in nodes:
         destroy(node)

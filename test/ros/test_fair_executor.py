@@ -90,3 +90,15 @@ def test_an_entity_destroyed_while_all_are_gathered_does_not_end_the_executor(
             assert executor.wait_for_ready_callbacks() == "the next callback"
         finally:
             executor.shutdown()
+
+
+def test_spinning_ends_though_nothing_wakes_it() -> None:
+    with ros(free_domain()):
+        executor = FairExecutor(2)
+        executor.add_node(rclpy.create_node("idle"))
+        thread = threading.Thread(target=executor.spin, daemon=True)
+        thread.start()
+        time.sleep(0.5)  # it waits by then; if it does not, it ends all the sooner
+        executor._is_shutdown = True  # as shutdown() does, whose waking call was lost
+        thread.join(60.0)
+        assert not thread.is_alive()
