@@ -9,13 +9,14 @@ STAMPS := $(VENV)/.stamps
 INTERFACES := $(shell find ros2_ws/src ros2_ws/compat -type f -not -path '*/build/*')
 PREFIX = $(abspath $(VENV))
 ARGS ?=
+EVERYWHERE := not timing and not gpu and not hardware
 
 # A sourced ROS of another Python version would shadow what .venv holds.
 unexport PYTHONPATH LD_LIBRARY_PATH COLCON_PREFIX_PATH
 # Two pips at once would spoil .venv; compiling is parallel all the same.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test test-fast lint format build bench clean check-machine
+.PHONY: help setup sim test test-fast test-timing test-mutations lint format build bench clean check-machine
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -25,11 +26,19 @@ setup: $(STAMPS)/interfaces $(STAMPS)/no-deps  ## make .venv with everything; a 
 sim: setup  ## learn to grasp in simulation over ROS 2 (options: make sim ARGS="--attempts 100")
 	@$(BIN)/equigrasp up sim $(ARGS)
 
+# Last, and one after the other: vendors' libraries keep a clock of their own.
 test: test-fast  ## every test that needs neither GPU nor hardware
-	$(BIN)/python -m pytest -m "(ros or slow or real_time) and not gpu and not hardware"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "(ros or slow) and not real_time and $(EVERYWHERE)"
+	$(BIN)/python -m pytest -m "real_time and $(EVERYWHERE)"
 
 test-fast: setup  ## the tests that need neither ROS nor patience nor a core to themselves, on all cores
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not hardware and not ros and not slow and not real_time"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not ros and not slow and not real_time and $(EVERYWHERE)"
+
+test-timing: setup  ## bounds on wall-clock time, on a quiet machine; not in CI
+	$(BIN)/python -m pytest --timing -m "(timing or timed) and not gpu and not hardware"
+
+test-mutations: setup  ## put faults in, one at a time, and see the tests turn red; not in CI
+	$(BIN)/python campaigns/mutations.py
 
 lint: setup  ## style, static types and import rules
 	$(BIN)/ruff check .

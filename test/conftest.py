@@ -1,4 +1,8 @@
-"""Fixtures that several folders share, and second tries on machines that stood still."""
+"""Fixtures that several folders share, the tier of wall-clock bounds, and second tries for ROS."""
+
+import contextlib
+import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,16 +16,50 @@ from equigrasp.geometry.workspace import Workspace
 _stolen_time = StolenTime()
 
 
+class WallClock:
+    """Holds a test to bounds on wall-clock time where it is run for them (`make test-timing`).
+
+    Elsewhere the same test only judges what happens, in which order and by which clock of the robot.
+    """
+
+    def __init__(self, is_held: bool) -> None:
+        self._is_held = is_held
+
+    def hold(self, duration: float, bound: float, what: str = "it") -> None:
+        """Fail where the bounds count and `duration` [s] is not below `bound` [s]."""
+        if self._is_held and not duration < bound:
+            pytest.fail(f"{what} took {duration:.3f} s; {bound} s are allowed")
+
+    @contextlib.contextmanager
+    def within(self, bound: float, what: str = "it") -> Iterator[None]:
+        """Hold what is done inside to `bound` [s]."""
+        began = time.monotonic()
+        yield
+        self.hold(time.monotonic() - began, bound, what)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the tier of wall-clock bounds."""
+    parser.addoption("--timing", action="store_true", help="hold tests to wall-clock bounds")
+
+
 def pytest_configure() -> None:
     """Begin to look out for a machine that stands still."""
     _stolen_time.watch()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have a test run again that failed while the machine stood still (`stolen_time`)."""
+    """Mark what has wall-clock bounds; give ROS tests second tries on a machine that stood still.
+
+    Processes of the graph keep DDS's leases and heartbeats by the wall clock (`stolen_time`).
+    """
     again = pytest.mark.flaky(reruns=2, reruns_delay=5, condition=_stolen_time.was_too_much)
     for item in items:
-        item.add_marker(again)
+        if "wall_clock" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timed)
+        if item.get_closest_marker("ros"):
+            item.add_marker(again)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,6 +71,12 @@ def pytest_runtest_setup() -> None:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def wall_clock(request: pytest.FixtureRequest) -> WallClock:
+    """Bounds on wall-clock time, which count in `make test-timing` only."""
+    return WallClock(request.config.getoption("--timing"))
 
 
 @pytest.fixture

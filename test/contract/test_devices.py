@@ -5,6 +5,8 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -21,6 +23,8 @@ from equigrasp.devices.motion import JointTrajectory, MotionState
 from equigrasp.errors import CommandRejectedError, NotConnectedError
 from equigrasp.hardware.realsense.camera import RealSenseCamera
 from equigrasp.hardware.realsense.config import RealSenseConfig
+from equigrasp.hardware.robotiq import gripper as gripper_module
+from equigrasp.hardware.robotiq import protocol
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
 from equigrasp.hardware.robotiq.make import make_link
 from equigrasp.hardware.ur.ur_arm import UrArm
@@ -64,34 +68,21 @@ def _rtde() -> Iterator[Devices]:
         arm.disconnect()
 
 
-class _SteadyClock:
-    """Wall clock that a test can sleep on; `rate` times real time."""
-
-    def __init__(self, rate: float = 1.0) -> None:
-        self._rate = rate
-
-    def now(self) -> float:
-        return time.monotonic() * self._rate
-
-    stamp = now
-
-    def sleep(self, duration: float) -> None:
-        time.sleep(duration / self._rate)
-
-    def pause(self) -> None:
-        self.sleep(0.004)
-
-
 def _robotiq(transport: str) -> Iterator[Devices]:
-    """Drive a virtual gripper over its real protocol, its fingers at eight times real time."""
+    """Drive a virtual gripper over its real protocol; time passes for driver and fingers alike."""
     if transport == "modbus":
         pytest.importorskip("minimalmodbus")
-    clock = _SteadyClock()
+    clock = ManualClock()
+    steady = SimpleNamespace(monotonic=clock.now, sleep=clock.sleep)
     description = load_config(GripperConfig, "grippers", "robotiq_2f_85")
-    fingers = FakeGripper(description, _SteadyClock(8.0))
+    fingers = FakeGripper(description, clock)
     fingers.connect()
     kind = VirtualUrcapServer if transport == "urcap" else VirtualModbusSlave
-    with kind(VirtualRobotiq(fingers)) as server:
+    with (
+        mock.patch.object(gripper_module, "time", steady),
+        mock.patch.object(protocol, "time", steady),
+        kind(VirtualRobotiq(fingers)) as server,
+    ):
         config = server.driver_config()
         gripper = RobotiqGripper(description, config, make_link(config), clock)
         arm = FakeArm(load_config(ArmConfig, "arms", "ur5"), clock)

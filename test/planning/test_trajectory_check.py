@@ -192,6 +192,7 @@ def test_a_first_point_that_comes_later_is_reached_within_the_limits(
     check.check(JointTrajectory(np.array([1.5]), far[None], np.zeros((1, 6))), at_rest(HOME))
 
 
+@pytest.mark.timing
 def test_a_check_takes_little_time(check: TrajectoryCheck, planner: OmplPlanner) -> None:
     start = planner.kinematics.solutions(Transform.top_down(0.45, 0.3, 0.25, 0.0), HOME)[0]
     motion = planner.plan_pose(start, Transform.top_down(0.45, -0.3, 0.25, 1.0))

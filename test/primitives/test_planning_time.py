@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from equigrasp.primitives.pick_planner import PickPlan
 
 Bench = Any  # test/primitives/conftest.py
 
 
+@pytest.mark.timing
 def test_a_whole_attempt_is_planned_in_bounded_computing_time(bench: Bench) -> None:
     start = bench.arm.joint_state().positions
 

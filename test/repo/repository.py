@@ -24,9 +24,19 @@ def python_files(*folders: str) -> list[Path]:
 
 def text_files() -> list[Path]:
     """Return the text files that people wrote, without what a build or a run leaves."""
-    folders = (".ci", "config", "docs", "equigrasp", "launch", "models", "requirements", "test")
+    folders = (
+        ".ci",
+        "campaigns",
+        "config",
+        "docs",
+        "equigrasp",
+        "launch",
+        "models",
+        "requirements",
+        "test",
+    )
     files = [p for folder in (*folders, "urdf", "ros2_ws") for p in _below(ROOT / folder)]
-    files += [p for p in ROOT.iterdir() if p.is_file()]
+    files += [p for p in ROOT.iterdir() if p.is_file() and p.name != ".git"]
     return sorted(p for p in files if _is_text(p))
 
 

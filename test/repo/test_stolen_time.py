@@ -45,7 +45,12 @@ def test_what_was_stolen_before_does_not_count() -> None:
     assert not machine.watch.was_too_much()
 
 
-def test_every_test_is_tried_again_only_then(request: pytest.FixtureRequest) -> None:
+def test_tests_without_ros_are_tried_once(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("flaky") is None
+
+
+@pytest.mark.ros
+def test_a_ros_test_is_tried_again_only_then(request: pytest.FixtureRequest) -> None:
     marker = request.node.get_closest_marker("flaky")
     assert marker.kwargs["reruns"] == 2
     assert marker.kwargs["condition"].__name__ == "was_too_much"

@@ -21,6 +21,7 @@ from equigrasp.ros.runtime.managed_node import ManagedNode
 @contextlib.contextmanager
 def ros(domain_id: int, **parameters: object) -> Iterator[None]:
     """Join a domain of this machine alone, with parameters for its nodes; before any node is made."""
+    os.environ["ROS_DOMAIN_ID"] = str(domain_id)  # for processes that a test starts
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     pairs = (("-p", f"{k}:={str(v).lower()}") for k, v in parameters.items())
     rclpy.init(
@@ -42,7 +43,7 @@ def spinning(*nodes: Node) -> Iterator[None]:
     thread.start()
     yield
     executor.shutdown(timeout_sec=5.0)
-    thread.join(5.0)
+    thread.join(60.0)
     assert not thread.is_alive()
     for node in nodes:
         destroy(node)

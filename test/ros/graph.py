@@ -19,6 +19,8 @@ from equigrasp.ros.bringup.supervisor import ManagedProcess
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.fair_executor import FairExecutor
 
+_PATIENCE = 60.0  # [s] bounds a hang and nothing else
+
 
 class Graph:
     """All processes of `equigrasp up MODE`, watched over, and a client node beside them."""
@@ -100,10 +102,17 @@ class Graph:
 
 
 def wait_for(is_true: Callable[[], bool], timeout: float, what: str) -> None:
-    """Wait until something is true; fail with `what` after `timeout` [s]."""
-    deadline = time.monotonic() + timeout
+    """Wait until something is true; fail with `what` if it never comes.
+
+    Args:
+        is_true: Whether it has come.
+        timeout: In which it comes on a quiet machine [s]; a busy one is given `_PATIENCE` at least.
+        what: What is waited for.
+    """
+    patience = max(timeout, _PATIENCE)
+    deadline = time.monotonic() + patience
     while not is_true():
-        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
+        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
         time.sleep(0.005)
 
 

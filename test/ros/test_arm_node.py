@@ -1,6 +1,5 @@
 """The arm node in front of the UR5 driver and a virtual controller."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from action_msgs.msg import GoalStatus  # noqa: E402
 from builtin_interfaces.msg import Duration  # noqa: E402
 from control_msgs.action import FollowJointTrajectory  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
@@ -27,7 +27,7 @@ from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.ros, pytest.mark.real_time]
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Bench:
 def bench(arm_config: ArmConfig) -> Iterator[Bench]:
     joint_states: list[JointState] = []
     levels: list[bytes] = []
-    with ros(80 + os.getpid() % 5), virtual_ur5() as robot:
+    with ros(free_domain()), virtual_ur5() as robot:
         node = ArmNode(UrArm(arm_config, robot.config), load_config(CellConfig, "cells", "ur5"))
         action = FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY
         with active(node, *action, joint_states, levels) as client:

@@ -1,7 +1,6 @@
 """What the arm node refuses, stops and waits for, over DDS, in front of a fake arm."""
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ pytest.importorskip("rclpy")
 
 from action_msgs.msg import GoalStatus  # noqa: E402
 from control_msgs.action import FollowJointTrajectory  # noqa: E402
+from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.node import Node  # noqa: E402
@@ -38,7 +38,7 @@ from equigrasp.ros.messages.times import to_time  # noqa: E402
 from equigrasp.ros.messages.trajectories import from_trajectory_result, to_trajectory_msg  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 CELL = load_config(CellConfig, "cells", "ur5")
 Answer = tuple[int, FollowJointTrajectory.Result]
 
@@ -92,7 +92,7 @@ class Bench:
 
 @contextlib.contextmanager
 def make_bench(**parameters: object) -> Iterator[Bench]:
-    with ros(40 + os.getpid() % 10, **parameters):
+    with ros(free_domain(), **parameters):
         arm = FakeArm(CELL.load_arm(), WallClock())
         node = ArmNode(arm, CELL)
         states: list[JointState] = []

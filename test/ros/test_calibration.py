@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from domains import free_domain  # noqa: E402
+
 from equigrasp.calibration.simulated.displaced_cell import displace  # noqa: E402
 from equigrasp.calibration.table_command import run_table  # noqa: E402
 from equigrasp.cli.main import main  # noqa: E402
@@ -21,7 +23,7 @@ from equigrasp.ros.bringup.launch_parts import describe  # noqa: E402
 from equigrasp.ros.bringup.supervisor import ManagedProcess  # noqa: E402
 from equigrasp.ros.remote.remote_calibration import remote_setup  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.ros
 
 
 @contextlib.contextmanager
@@ -48,7 +50,7 @@ def test_the_table_is_measured_over_ros(
 ) -> None:
     path, lines = tmp_path / "ur5.yaml", list[str]()
     with (
-        bridge(tmp_path, 64, monkeypatch),
+        bridge(tmp_path, free_domain(), monkeypatch),
         remote_setup("ur5", "table", path, "", use_sim_time=True) as setup,
     ):
         result = run_table(setup, apply="floor", say=lines.append)
@@ -66,7 +68,13 @@ def test_the_camera_is_found_over_ros(
     path, seed = tmp_path / "ur5.yaml", 1
     options = ["--cell", "ur5", "--poses", "10", "--yes", "--use-sim-time", "--out", str(path)]
     with bridge(
-        tmp_path, 65, monkeypatch, holds_board=True, seed=seed, real_time_factor=1.0, rate=2.0
+        tmp_path,
+        free_domain(),
+        monkeypatch,
+        holds_board=True,
+        seed=seed,
+        real_time_factor=1.0,
+        rate=2.0,
     ):
         assert main(["calibrate", "hand-eye", *options]) == 0, capsys.readouterr()
     found = from_mapping(Calibration, read_yaml(path), str(path)).camera

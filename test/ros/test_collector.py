@@ -1,7 +1,6 @@
 """The collector between an executor and a policy that a test plays."""
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome  # noqa: E402
 from equigrasp_interfaces.msg import Experience, LearnerStatus  # noqa: E402
@@ -28,7 +28,7 @@ from equigrasp.ros import (
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.training.collector_node import CollectorNode  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 
 
 class Partners:
@@ -134,7 +134,7 @@ class Partners:
 @contextlib.contextmanager
 def collecting(**parameters: object) -> Iterator[tuple[Partners, object]]:
     """Yield the partners and a function that has attempts made and returns the result."""
-    with ros(30 + os.getpid() % 10, **parameters):
+    with ros(free_domain(), **parameters):
         node = CollectorNode()
         action = CollectExperience, names.COLLECT_EXPERIENCE
         with active(node, *action, [], []) as client:

@@ -1,6 +1,5 @@
 """The gripper node in front of the real driver and a virtual 2F-85."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ pytest.importorskip("rclpy")
 from action_msgs.msg import GoalStatus  # noqa: E402
 from control_msgs.action import GripperCommand  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
@@ -28,7 +28,7 @@ from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq  # noqa: E402
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 
 
 @dataclass
@@ -62,7 +62,7 @@ def bench(gripper_config: GripperConfig) -> Iterator[Bench]:
     levels: list[bytes] = []
     firmware = VirtualRobotiq(fingers)
     server = VirtualUrcapServer(firmware)
-    with ros(90 + os.getpid() % 5), server:
+    with ros(free_domain()), server:
         config = server.driver_config()
         gripper = RobotiqGripper(gripper_config, config, make_link(config))
         node = GripperNode(gripper, load_config(CellConfig, "cells", "ur5").load_gripper())

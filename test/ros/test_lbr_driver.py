@@ -18,6 +18,7 @@ import yaml
 pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
+from domains import free_domain  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp, MoveHome  # noqa: E402
 from equigrasp_interfaces.srv import GetObjects, SpawnObjects  # noqa: E402
 from graph import wait_for  # noqa: E402
@@ -33,7 +34,7 @@ from equigrasp.primitives.outcome import Phase  # noqa: E402
 from equigrasp.ros import names  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.ros
 
 _ACTION = f"/lbr/{names.FOLLOW_JOINT_TRAJECTORY}"
 _JOINT_STATES = ["-r", "joint_states:=/lbr/joint_states"]
@@ -100,7 +101,7 @@ class Cell:
 
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
-    folder, domain = tmp_path_factory.mktemp("lbr"), 10 + os.getpid() % 10
+    folder, domain = tmp_path_factory.mktemp("lbr"), free_domain()
     environment = os.environ | {
         "ROS_DOMAIN_ID": str(domain),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",

@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
+from domains import free_domain  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp  # noqa: E402
 from graph import destroy, wait_for  # noqa: E402
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
@@ -27,7 +28,7 @@ from sensor_msgs.msg import JointState  # noqa: E402
 
 from equigrasp.ros.messages.joints import from_joint_state_msg
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.ros
 
 
 class Bench:
@@ -101,7 +102,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path, domain_id=95 + os.getpid() % 5)
+    made = Bench(tmp_path, domain_id=free_domain())
     yield made
     made.close()
 

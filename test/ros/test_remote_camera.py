@@ -32,7 +32,7 @@ from equigrasp.ros.messages.images import (
 from equigrasp.ros.messages.transforms import to_transform_msg
 from equigrasp.ros.remote.remote_camera import RemoteCamera  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 
 FRAME = "overhead_optical_frame"
 MODEL = CameraModel(320, 240, 300.0, 300.0, 160.0, 120.0)

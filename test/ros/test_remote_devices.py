@@ -1,7 +1,6 @@
 """The executor's side of a controller that answers late."""
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from control_msgs.action import FollowJointTrajectory, GripperCommand  # noqa: E402
+from domains import free_domain  # noqa: E402
 from driver_node import ros, spinning  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.action import ActionServer, CancelResponse, GoalResponse  # noqa: E402
@@ -33,7 +33,7 @@ from equigrasp.ros.remote.remote_gripper import RemoteGripper
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.ros.runtime.ros_clock import RosClock  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.ros
 
 
 class SlowController(Node):
@@ -78,7 +78,7 @@ class SlowController(Node):
 
 @pytest.fixture
 def controller(arm_config: ArmConfig) -> Iterator[SlowController]:
-    with ros(85 + os.getpid() % 5):
+    with ros(free_domain()):
         node = SlowController(arm_config.joint_names)
         with spinning(node):
             yield node

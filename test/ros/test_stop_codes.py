@@ -1,6 +1,5 @@
 """A stop that the robot makes itself is named all the way: arm, driver, executor, ROS action."""
 
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
+from domains import free_domain  # noqa: E402
 from driver_node import ros  # noqa: E402
 from equigrasp_interfaces.action import (
     ExecuteGrasp,  # noqa: E402
@@ -31,7 +31,7 @@ from equigrasp.ros.executor.executor_node import ExecutorNode  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.ros.runtime.fair_executor import FairExecutor  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.ros
 CODES = ExecuteGrasp.Result
 
 
@@ -84,7 +84,7 @@ def make() -> Iterator[Any]:
     contexts: list[Any] = []
 
     def start(**parameters: object) -> Bench:
-        context = ros(60 + os.getpid() % 10, **parameters)
+        context = ros(free_domain(), **parameters)
         context.__enter__()
         contexts.append(context)
         cell = load_config(CellConfig, "cells", "ur5")

@@ -7,6 +7,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
 _PAUSE = 1e-4  # [s] in which a thread of the pool takes the callback that was handed to it
+_LONGEST_WAIT = 1.0  # [s] for a callback, before it is asked whether there is an end
 _NUM_TRIES = 10  # a node that is cleaned up destroys several entities
 _GONE = (rclpy_implementation.RCLError, rclpy_implementation.InvalidHandle)
 
@@ -21,8 +22,12 @@ class FairExecutor(MultiThreadedExecutor):
     """
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Hand one callback to the threads, and let one of them take it."""
-        super().spin_once(timeout_sec)
+        """Hand one callback to the threads, and let one of them take it.
+
+        Without a timeout it looks round now and then: `shutdown` of rclpy 7.1 destroys what wakes a
+        waiting thread as soon as it has triggered it, and who began to wait meanwhile would wait on.
+        """
+        super().spin_once(_LONGEST_WAIT if timeout_sec is None else timeout_sec)
         time.sleep(_PAUSE)
 
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:

@@ -83,7 +83,7 @@ class Rig:
 MakeRig = Callable[..., Rig]
 
 
-def wait_until(is_true: Callable[[], bool], what: str, timeout: float = 10.0) -> None:
+def wait_until(is_true: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
     """Poll until something holds; fail if it never does."""
     deadline = time.monotonic() + timeout
     while not is_true():

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,10 +56,13 @@ def test_a_wall_clock_that_is_set_back_brings_no_old_frame(
 ) -> None:
     wrong = SimpleNamespace(time=lambda: time.time() - 100.0, monotonic=time.monotonic)
     monkeypatch.setattr(camera_module, "time", wrong)
+    taken, capture = [], rig.scene.capture
+    monkeypatch.setattr(rig.scene, "capture", lambda: taken.append(time.time()) or capture())
     for _ in range(2):
-        time.sleep(0.3)  # several frames come that nobody asked for
-        asked = time.time()
-        assert rig.camera.capture().stamp > asked - 0.25
+        taken.clear()
+        wait_until(lambda: len(taken) > 15, "frames that nobody asked for")
+        under_way = taken[-6]  # at most so many were, when this one was asked for
+        assert rig.camera.capture().stamp > under_way
 
 
 def test_intrinsics_are_the_configured_ones_until_the_device_tells_its_own(
@@ -149,8 +153,9 @@ def test_a_frozen_camera_is_told_and_comes_back(make_rig: MakeRig) -> None:
     time.sleep(0.1)
     with pytest.raises(DeviceTimeoutError, match=r"it is frozen: frame \d+ came \d+ times again"):
         rig.camera.capture()
-    rig.server.is_frozen = False
-    assert rig.camera.capture().stamp > time.time() - 2.0
+    asked, rig.server.is_frozen = time.time(), False
+    wait_until(lambda: _trouble(rig) is None, "the camera")
+    assert rig.camera.capture().stamp >= asked
 
 
 def test_a_camera_that_stays_frozen_is_started_anew(
@@ -174,18 +179,21 @@ def test_a_blind_camera_gives_zeros(rig: Rig) -> None:
     wait_until(lambda: bool(rig.camera.capture().depth.all()), "a seeing frame")
 
 
-def test_an_unplugged_camera_is_named_and_comes_back_by_itself(make_rig: MakeRig) -> None:
+def test_an_unplugged_camera_is_named_and_comes_back_by_itself(
+    make_rig: MakeRig, wall_clock: Any
+) -> None:
     rig = make_rig(info=INFO, serial="f0001")
     rig.camera.connect()
     rig.camera.capture()
     rig.server.unplug()
     wait_until(lambda: _trouble(rig) is NotConnectedError, "the loss")
-    began = time.monotonic()
-    with pytest.raises(
-        NotConnectedError, match=r"'overhead', .*\(serial f0001\), is lost: .*server"
+    with (
+        wall_clock.within(1.0),
+        pytest.raises(
+            NotConnectedError, match=r"'overhead', .*\(serial f0001\), is lost: .*server"
+        ),
     ):
         rig.camera.capture()
-    assert time.monotonic() - began < 1.0
     rig.scene.depth = np.full_like(rig.scene.depth, 0.5)
     rig.server.plug()
     wait_until(lambda: _trouble(rig) is None, "the camera")

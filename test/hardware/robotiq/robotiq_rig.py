@@ -1,37 +1,20 @@
 """A driver, and the virtual gripper that it drives."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from equigrasp.devices.fakes import FakeGripper
+from equigrasp.devices.fakes import FakeGripper, ManualClock
 from equigrasp.devices.motion import MotionStatus
 from equigrasp.hardware.robotiq.gripper import RobotiqGripper
 from equigrasp.hardware.robotiq.registers import Activation, Command
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
 from equigrasp.virtual.robotiq.server import GripperServer
 
-RATE = 10.0  # times real time, at which the fingers of most tests move
 
+class SkippedClock(ManualClock):
+    """Time of driver and fingers: it passes while somebody waits, whatever the machine does."""
 
-class FastClock:
-    """The steady clock, sped up."""
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._skipped = 0.0  # [s]
-
-    def now(self) -> float:
-        return time.monotonic() * self._rate + self._skipped
-
-    stamp = now
-
-    def skip(self, duration: float) -> None:
-        """Let `duration` [s] pass at once."""
-        self._skipped += duration
-
-    def pause(self) -> None:
-        time.sleep(0.001)
+    skip = ManualClock.sleep
 
 
 @dataclass
@@ -42,7 +25,7 @@ class Rig:
     server: GripperServer
     firmware: VirtualRobotiq
     fingers: FakeGripper
-    clock: FastClock
+    clock: SkippedClock
 
     def activate(self) -> None:
         """Have the gripper activated before, as if by somebody else."""
@@ -50,12 +33,12 @@ class Rig:
         while self.firmware.read().activation is not Activation.COMPLETE:
             self.clock.skip(1.0)
 
-    def wait(self, timeout: float = 2.0) -> MotionStatus:
-        """Return how the motion ended."""
-        deadline = time.monotonic() + timeout
+    def wait(self, timeout: float = 20.0) -> MotionStatus:
+        """Let time pass until the motion ends; return how it did."""
+        deadline = self.clock.now() + timeout
         while (status := self.driver.motion_status()).is_active:
-            assert time.monotonic() < deadline, "the motion never ends"
-            time.sleep(0.002)
+            assert self.clock.now() < deadline, "the motion never ends"
+            self.clock.skip(0.02)
         return status
 
     def open_and_close_on(self, object_width: float) -> MotionStatus:

@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from robotiq_rig import MakeRig, Rig
@@ -87,27 +88,28 @@ def test_an_object_between_the_fingers_is_felt(rig: Rig) -> None:
 
 
 def test_the_measured_speed_is_that_of_the_fingers(make_rig: MakeRig) -> None:
-    rig = make_rig(rate=1.0)
+    rig = make_rig()
     rig.activate()
     rig.driver.connect()
     rig.driver.start_move(0.085, 0.02, 40.0)
-    deadline, speeds = time.monotonic() + 0.5, []
-    while time.monotonic() < deadline:
+    speeds = []
+    for _ in range(20):
+        rig.clock.skip(0.03)
         speeds.append(rig.driver.state().speed)
     assert statistics.median(speeds) == pytest.approx(0.02, rel=0.35)
     rig.clock.skip(10.0)
     rig.wait()
-    time.sleep(0.2)
+    rig.clock.skip(0.2)
     assert rig.driver.state().speed == 0.0
 
 
 def test_a_stop_holds_the_fingers_mid_stroke(make_rig: MakeRig) -> None:
-    rig = make_rig(rate=1.0)  # 4 s of stroke are left when the stop is sent
+    rig = make_rig()  # 4 s of stroke are left when the stop is sent
     rig.activate()
     rig.driver.connect()
     rig.driver.start_move(0.085, 0.02, 40.0)
     while rig.driver.state().width < 0.005:
-        time.sleep(0.002)
+        rig.clock.skip(0.01)
     rig.driver.stop()
     assert rig.driver.motion_status().state is MotionState.STOPPED
     held = rig.driver.state().width
@@ -125,7 +127,7 @@ def test_a_stop_keeps_a_grip_that_has_begun(rig: Rig) -> None:
     rig.wait()
     rig.fingers.object_width = 0.05
     rig.driver.start_move(0.0, 0.15, 40.0)
-    time.sleep(0.06)
+    rig.clock.skip(0.6)
     rig.driver.stop()
     assert rig.driver.motion_status().state is MotionState.SUCCEEDED
     assert rig.driver.state().is_stalled
@@ -141,7 +143,7 @@ def test_a_stop_before_connecting_or_without_a_motion_is_harmless(make_rig: Make
 
 def test_a_new_goal_replaces_the_running_one(rig: Rig) -> None:
     rig.driver.start_move(0.085, 0.02, 40.0)
-    time.sleep(0.02)
+    rig.clock.skip(0.2)
     rig.driver.start_move(0.01, 0.15, 40.0)
     assert rig.wait().state is MotionState.SUCCEEDED
     assert rig.driver.state().width == pytest.approx(0.01, abs=0.0002)
@@ -192,12 +194,13 @@ def test_one_spoilt_answer_is_asked_for_again(rig: Rig, mishap: Mishap) -> None:
 
 
 @pytest.mark.parametrize("mishap", [Mishap.SILENCE, Mishap.CUT, Mishap.NOISE])
-def test_answers_that_stay_spoilt_end_the_motion_in_bounded_time(rig: Rig, mishap: Mishap) -> None:
+def test_answers_that_stay_spoilt_end_the_motion_in_bounded_time(
+    rig: Rig, mishap: Mishap, wall_clock: Any
+) -> None:
     rig.driver.start_move(0.085, 0.02, 40.0)
     rig.server.line.spoil(mishap)
-    began = time.monotonic()
-    assert rig.driver.motion_status().state is MotionState.FAULT
-    assert time.monotonic() - began < 1.0
+    with wall_clock.within(1.0):
+        assert rig.driver.motion_status().state is MotionState.FAULT
     rig.server.line.spoil(mishap, times=0)
     rig.driver.start_move(0.02, 0.15, 40.0)
     assert rig.wait().state is MotionState.SUCCEEDED
@@ -291,7 +294,7 @@ def test_a_failed_connection_leaves_the_link_closed(make_rig: MakeRig) -> None:
     num_files = _num_open_files()
     with pytest.raises(DeviceError, match="0x08"):
         rig.driver.connect()
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + 60.0
     while _num_open_files() > num_files:  # the server lets go of its end a little later
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -17,7 +17,7 @@ from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.simulation.bullet_gripper import BulletGripper
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
-pytestmark = [pytest.mark.real_time, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.real_time
 
 _TOP = 0.06  # [m] of the block in the way
 _APPROACH_SPEED = 0.1  # [m/s]

@@ -39,12 +39,12 @@ def server(camera: _Camera) -> Iterator[FrameServer]:
 
 
 def _listen(server: FrameServer) -> FrameReader:
-    return FrameReader(socket.create_connection(("127.0.0.1", server.port), 1.0), 1.0)
+    return FrameReader(socket.create_connection(("127.0.0.1", server.port), 30.0), 30.0)
 
 
 def _read(reader: FrameReader, count: int) -> list[RawFrame]:
     frames: list[RawFrame] = []
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while len(frames) < count:
         assert time.monotonic() < deadline, f"{len(frames)} of {count} frames came"
         frame = reader.read()
@@ -53,17 +53,18 @@ def _read(reader: FrameReader, count: int) -> list[RawFrame]:
 
 
 def test_it_serves_what_the_camera_sees(server: FrameServer, camera: _Camera) -> None:
+    before = time.time()
     reader = _listen(server)
     assert reader.info.depth == reader.info.color == camera.model
-    before = time.time()
     frames = _read(reader, 5)
     assert (frames[0].depth == 1300).all() and frames[0].depth.shape == (48, 64)
     assert np.diff([f.number for f in frames]).tolist() == [1] * 4
     stamps = [f.stamp for f in frames]
-    assert before - 0.1 < stamps[0] and (np.diff(stamps) > 0).all() and stamps[-1] < time.time()
+    assert before <= stamps[0] and (np.diff(stamps) > 0).all() and stamps[-1] < time.time()
     reader.close()
 
 
+@pytest.mark.timing
 def test_it_keeps_its_rate(server: FrameServer) -> None:
     reader = _listen(server)
     stamps = [f.stamp for f in _read(reader, 30)]
@@ -76,11 +77,15 @@ def test_it_looks_only_while_somebody_listens(server: FrameServer, camera: _Came
     assert camera.num_looks == 0
     reader = _listen(server)
     _read(reader, 2)
+    assert camera.num_looks > 0
     reader.close()
-    time.sleep(0.1)
+    deadline = time.monotonic() + 60.0
+    while server._clients:
+        assert time.monotonic() < deadline, "the server still serves who has gone"
+        time.sleep(0.001)
     before = camera.num_looks
     time.sleep(0.1)
-    assert 0 < camera.num_looks <= before + 1
+    assert camera.num_looks <= before + 1  # one may have been under way
 
 
 def test_two_clients_see_the_same(server: FrameServer) -> None:
@@ -112,7 +117,7 @@ def test_late_frames_keep_their_time(server: FrameServer) -> None:
     server.delay = 0.2
     reader = _listen(server)
     frame = _read(reader, 1)[0]
-    assert 0.19 < time.time() - frame.stamp < 2.0
+    assert frame.stamp + 0.19 < time.time()
     reader.close()
 
 
@@ -169,9 +174,9 @@ def test_a_server_that_never_greets_is_told() -> None:
 def test_a_clock_that_is_set_shifts_the_stamps_alone(server: FrameServer) -> None:
     reader = _listen(server)
     for offset in (3600.0, -3600.0, 0.0):
-        server.clock_offset = offset
+        asked, server.clock_offset = time.time(), offset
         _read(reader, 3)  # that were on their way
-        assert _read(reader, 1)[0].stamp - time.time() == pytest.approx(offset, abs=1.0)
+        assert asked + offset - 60.0 < _read(reader, 1)[0].stamp <= time.time() + offset
     reader.close()
 
 

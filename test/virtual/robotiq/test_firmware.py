@@ -74,6 +74,7 @@ def test_positions_change_at_the_speed_that_was_asked_for(
     assert (status.position_request, status.current_counts) == (230, 0)
 
 
+@pytest.mark.timing
 def test_positions_change_at_that_speed_by_the_wall_clock(gripper_config: GripperConfig) -> None:
     fingers = FakeGripper(gripper_config, WallClock())
     fingers.connect()

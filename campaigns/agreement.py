@@ -1,6 +1,6 @@
 """Measure how often each success detector agrees with the simulated truth.
 
-    .venv/bin/python test/primitives/agreement.py --attempts 180 --seed 0 --out results/agreement
+    .venv/bin/python campaigns/agreement.py --attempts 180 --seed 0 --out results/agreement
 
 Half of the attempts are a script's that knows the objects, half random, so that both outcomes occur.
 All detectors judge the same attempts, the pictures without and with a stereo camera's noise. The

@@ -1,7 +1,7 @@
 """Learn on virtual hardware over the vendors' protocols, with or without faults, and measure it.
 
-.venv/bin/python test/ros/virtual_campaign.py --attempts 100 --out docs/results/virtual_ur5
-.venv/bin/python test/ros/virtual_campaign.py --attempts 100 --fault-every 4 --out results/faults
+.venv/bin/python campaigns/virtual_campaign.py --attempts 100 --out docs/results/virtual_ur5
+.venv/bin/python campaigns/virtual_campaign.py --attempts 100 --fault-every 4 --out results/faults
 """
 
 import argparse
@@ -20,10 +20,14 @@ import numpy as np
 from campaign_faults import FAULTS, Fault, Outcome
 from equigrasp_interfaces.action import CollectExperience
 from equigrasp_interfaces.msg import Experience, LearnerStatus
-from graph import Graph, wait_for
-from rogues import Rogue
 from std_srvs.srv import Trigger
 from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "test" / "ros"))
+
+from domains import free_domain
+from graph import Graph, wait_for
+from rogues import Rogue
 from virtual_robot import VirtualRobot, children, own_host, patient_cell
 
 from equigrasp.config import load_config
@@ -48,7 +52,7 @@ class Campaign:
         arguments = self.robot.arguments | {"method": options.method, "seed": str(options.seed)}
         if options.patient:
             arguments["cell"] = patient_cell(folder)
-        self.graph = Graph(folder, 20 + os.getpid() % 10, "ur5", **arguments)
+        self.graph = Graph(folder, free_domain(), "ur5", **arguments)
         joint_names = load_config(CellConfig, "cells", "ur5").load_arm().joint_names
         self._rogue = Rogue(self.graph.node, joint_names)
         self.status = LearnerStatus()

@@ -1,19 +1,10 @@
-"""Cancel grasps at random moments from another process, and measure what becomes of them.
+"""Cancel grasps at random moments from another process, and tell what becomes of them.
 
-The tests use it with a dozen cancels. The published figures come from
-
-    .venv/bin/python test/ros/cancels.py --count 300 --out docs/results/cancels
+The tests do it a dozen times, `campaigns/cancels.py` some hundred.
 """
 
-import argparse
-import csv
-import os
-import sys
-import tempfile
 import time
-from collections import Counter
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +13,6 @@ from equigrasp_interfaces.action import ExecuteGrasp, MoveHome
 from equigrasp_interfaces.srv import GetObjects
 from graph import Graph, wait_for
 from sensor_msgs.msg import JointState
-from tqdm import tqdm
 
 from equigrasp.primitives.outcome import Phase
 
@@ -30,6 +20,7 @@ AT_REST = 0.02  # [rad/s]
 _LIFTED = 0.02  # [m] an object that rose by more may hang in the fingers
 _CARRIED = 0.1  # [m] an object that is higher by more when the arm is at home does hang in them
 _LONGEST = 4.5  # [s] an attempt takes at most about this long
+_ENOUGH = 20  # joint states that tell whether the arm rests
 _OBSERVED = 0.4  # [s] after a cancel in which the joints are watched
 
 
@@ -50,6 +41,15 @@ class Joints:
             sent = 1e-9 * info["source_timestamp"]
             self.speeds.append((sent, max(map(abs, message.velocity))))
 
+    def stay_at_rest(self, since: float) -> bool:
+        """Return whether no joint moves in what the driver sends after `since` [s]."""
+
+        def sent() -> list[float]:
+            return [speed for t, speed in self.speeds if t > since]
+
+        wait_for(lambda: len(sent()) > _ENOUGH, 10.0, "joint states")
+        return max(sent()) < AT_REST
+
     def time_to_rest(self, since: float) -> float:
         """Return how long after `since` the arm last moved [s], and forget what was heard."""
         assert self.speeds and self.speeds[-1][0] > since, "no joint states since the cancel"
@@ -69,6 +69,7 @@ class Cancel:
         time_to_accept: From sending the next goal to its acceptance [s].
         is_canceled: Whether the goal ended CANCELED; else it had succeeded already.
         says_held: What the result says of the fingers.
+        rested: Whether no joint moved any more once the result was there.
         is_lifted: Whether an object truly was higher then than before the grasp, and rose on with
             the hand when it went home.
     """
@@ -79,6 +80,7 @@ class Cancel:
     time_to_accept: float
     is_canceled: bool
     says_held: bool
+    rested: bool
     is_lifted: bool
 
 
@@ -108,7 +110,8 @@ class Canceller:
         handle.cancel_goal_async()
         answer = self._graph.result(handle, 5.0)
         answered = time.time()
-        time.sleep(max(0.0, asked + _OBSERVED - answered))
+        rested = self._joints.stay_at_rest(answered)
+        time.sleep(max(0.0, asked + _OBSERVED - time.time()))
         time_to_rest = self._joints.time_to_rest(asked)
         after = self._heights()
         sent = time.monotonic()
@@ -131,6 +134,7 @@ class Canceller:
             time_to_accept=accepted - sent,
             is_canceled=answer.status == GoalStatus.STATUS_CANCELED,
             says_held=bool(answer.result.is_object_held),
+            rested=rested,
             is_lifted=is_lifted,
         )
 
@@ -168,76 +172,3 @@ class Canceller:
         position.x, position.y, position.z = target.x, target.y, 0.012
         goal.grasp.width, goal.grasp.theta = 0.085, float(self._rng.uniform(0.0, np.pi))
         return goal
-
-
-def summary(cancels: list[Cancel], failures: list[str]) -> str:
-    """Return the figures as a Markdown table."""
-    done = [c for c in cancels if c.is_canceled]
-    lines = [
-        f"{len(done)} goals ended CANCELED, {len(cancels) - len(done)} had succeeded before the "
-        "cancel came. Times from the client's call, on the wall clock; joint states by the time "
-        "at which the driver sent them.",
-        "",
-        "| | median | p99 | longest |",
-        "|---|---|---|---|",
-    ]
-    for name, label in (
-        ("time_to_rest", f"joint speeds below {AT_REST} rad/s"),
-        ("time_to_result", "result"),
-        ("time_to_accept", "next goal accepted"),
-    ):
-        times = 1000 * np.array([getattr(c, name) for c in done])
-        lines.append(
-            f"| {label} | {np.median(times):.0f} ms | {np.quantile(times, 0.99):.0f} ms "
-            f"| {times.max():.0f} ms |"
-        )
-    phases = Counter(c.phase for c in done)
-    lines += ["", "Phases: " + ", ".join(f"{k} {v}" for k, v in phases.most_common()) + "."]
-    both = Counter(
-        (c.says_held, c.is_lifted) for c in done if c.phase in ("lift", "verify", "place")
-    )
-    lines += [
-        f"Cancelled after the fingers closed, the result said that an object is held and one hung in "
-        f"the air: {both[True, True]}; said held, none in the air: {both[True, False]}; said empty, "
-        f"one in the air: {both[False, True]}; said empty, none in the air: {both[False, False]}.",
-    ]
-    lines += ["", "Otherwise than promised: " + ("; ".join(failures) or "none") + "."]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Run the campaign and write `cancels.csv` and `cancels.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=300, help="cancels [300]")
-    parser.add_argument("--out", type=Path, default=Path("results/cancels"), help="folder")
-    parser.add_argument("--seed", type=int, default=0, help="seed of grasps and moments")
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    cancels: list[Cancel] = []
-    failures: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        graph = Graph(Path(folder), domain_id=30 + os.getpid() % 60)
-        try:
-            canceller = Canceller(graph, Joints(graph), np.random.default_rng(options.seed))
-            for number in tqdm(range(options.count), unit="cancel"):
-                try:
-                    cancels.append(canceller.cancel_one())
-                except AssertionError as error:
-                    failures.append(f"cancel {number}: {error}")
-                    tqdm.write(failures[-1], file=sys.stderr)
-                    canceller.go_home()
-        finally:
-            graph.close()
-            if cancels:
-                (options.out / "cancels.md").write_text(
-                    summary(cancels, failures), encoding="utf-8"
-                )
-                with (options.out / "cancels.csv").open("w", newline="", encoding="utf-8") as file:
-                    writer = csv.DictWriter(file, asdict(cancels[0]))
-                    writer.writeheader()
-                    writer.writerows(asdict(c) for c in cancels)
-    sys.stdout.write(summary(cancels, failures))
-
-
-if __name__ == "__main__":
-    main()
