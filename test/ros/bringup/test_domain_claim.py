@@ -67,11 +67,14 @@ def test_a_second_graph_is_refused_naming_the_first(tmp_path: Path) -> None:
 
 
 def test_a_holder_that_stands_still_is_named_all_the_same(tmp_path: Path) -> None:
-    holder = _hold(str(tmp_path))
+    holder = _hold(str(tmp_path), "/still")
     holder.send_signal(signal.SIGSTOP)
     try:
+        status = Path(f"/proc/{holder.pid}/stat")
+        while status.read_text().rpartition(")")[2].split()[0] != "T":
+            assert holder.poll() is None
         with pytest.raises(ConfigError, match=f"process {holder.pid}\\."):
-            claim_domain("results/second")
+            claim_domain("results/second", "/still")
     finally:
         holder.send_signal(signal.SIGKILL)
         holder.communicate()
