@@ -180,6 +180,11 @@ class Trainer(Protocol):
         """Write what is needed to go on, whole or not at all."""
         ...
 
-    def close(self) -> None:
-        """Save a checkpoint and let go of the files; may be called twice."""
+    def close(self, *, is_sound: bool = True) -> None:
+        """Save a checkpoint and let go of the files; may be called twice.
+
+        Args:
+            is_sound: Whether the weights hold; after an SGD step that failed half-way, only what is on
+                disk does.
+        """
         ...

@@ -142,10 +142,11 @@ class LoggedTrainer(Generic[B]):
         metadata = {"seed": str(self._seed), "basis": BASIS}
         self._checkpoints.save(self.num_steps, tensors, metadata)
 
-    def close(self) -> None:
-        """Save a checkpoint and close the log; may be called twice."""
+    def close(self, *, is_sound: bool = True) -> None:
+        """See `Trainer.close`."""
         try:
-            self.save_checkpoint()
+            if is_sound:
+                self.save_checkpoint()
         except WeightsError as error:  # the log alone brings everything back
             _LOGGER.warning("No last checkpoint: %s", error)
         self.log.close()

@@ -45,6 +45,7 @@ _PATIENCE = 2.0  # periods for which the controller's next cycle is awaited
 _DELAY = 1.5  # periods from a measured state to the set-point that answers it
 _LATE = 0.03  # [s] without news after which the controller is taken to have run on
 _POLLS = 8  # looks for the controller's next cycle in a period
+_LONGEST_FAREWELL = 10  # [s] for the script to be stopped
 _VARIABLES = [
     "timestamp",
     "actual_q",
@@ -332,6 +333,7 @@ def _serve(pipe: Connection, robot: _Robot, servo: _Servo, publisher: _Publisher
             elif passed > _LATE:  # heard of this one only when others had begun
                 servo.note_delay(passed - robot.period)
         publisher.publish(servo.cycle(min(step, robot.period)))
+    signal.alarm(_LONGEST_FAREWELL)  # a driver that is gone cannot end us
     robot.stop_script()
 
 

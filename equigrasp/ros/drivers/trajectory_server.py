@@ -31,6 +31,7 @@ from equigrasp.ros.messages.trajectories import (
     to_trajectory_msg,
     to_trajectory_result,
 )
+from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.heartbeat import CommanderWatch, Heartbeats
 from equigrasp.ros.runtime.managed_node import ManagedNode
 from equigrasp.ros.runtime.parameters import parameter
@@ -85,7 +86,7 @@ class TrajectoryServer:
     ) -> None:
         self._node, self._arm, self._check, self._config = node, arm, check, config
         self._clock = clock
-        self._heartbeats = Heartbeats()
+        self._heartbeats, self._commanders = Heartbeats(), Commanders()
         self._confirmation = Confirmation()
         self._newest = 0  # number of the newest goal
         self._owner = 0  # number of the goal that the arm obeys
@@ -96,7 +97,7 @@ class TrajectoryServer:
             JointTrajectoryMsg, names.PLANNED_TRAJECTORY, qos.latched()
         )
         node.create_subscription(
-            UUID, names.HEARTBEAT, self._heartbeats.hear, qos.reliable(2), callback_group=group
+            UUID, names.HEARTBEAT, self._hear, qos.reliable(2), callback_group=group
         )
         node.create_service(Trigger, "~/confirm", self._confirmation.give, callback_group=group)
         self._server = ActionServer(
@@ -114,6 +115,10 @@ class TrajectoryServer:
         """Whether a trajectory waits for a person's consent."""
         return self._confirmation.is_awaited
 
+    def _hear(self, goal_id: UUID) -> None:
+        self._heartbeats.hear(goal_id)
+        self._commanders.hear(goal_id)
+
     def _accept(self, goal: FollowJointTrajectory.Goal) -> GoalResponse:
         if not self._node.is_active:
             self._node.get_logger().warning("Goal refused: the node is not active.")
@@ -128,6 +133,8 @@ class TrajectoryServer:
 
     def _execute(self, goal_handle: ServerGoalHandle) -> FollowJointTrajectory.Result:
         try:
+            if refusal := self._commanders.refusal(goal_handle.goal_id):
+                raise CommandRejectedError(refusal)
             trajectory, start = self._admit(goal_handle.request)
             commander = self._commander(goal_handle)
             number = self._begin(goal_handle, trajectory, start, commander)
