@@ -11,7 +11,7 @@ from equigrasp.devices.end_signals import end_signals
 from equigrasp.devices.owner import become_owner, owner_of_this_process
 from equigrasp.errors import EquigraspError
 
-_LONGEST_END = 25  # [s] of an orderly end without an owner, who would use force by then
+_LONGEST_END = 25  # [s] of an orderly end after a failure, or without an owner who would use force
 
 
 class ProcessEnd:
@@ -53,6 +53,7 @@ class ProcessEnd:
         """Say what went wrong, and end the process."""
         if not self._wanted.is_set():  # at the end, threads may find what they use gone
             self._has_failed = True
+            _end_for_sure()
             _say(error)
         self._wanted.set()
 
@@ -67,12 +68,17 @@ class ProcessEnd:
         self.fail(error)
 
     def _on_owner_gone(self) -> None:
-        signal.alarm(_LONGEST_END)  # the kernel ends what does not end by itself
+        _end_for_sure()
         with contextlib.suppress(Exception):
             rclpy.logging.get_logger("equigrasp").error(
                 "Whoever started this node is gone: ending."
             )
         self._wanted.set()
+
+
+def _end_for_sure() -> None:
+    """Have the kernel end what does not end by itself: a thread that failed may have kept a lock."""
+    signal.alarm(_LONGEST_END)
 
 
 def _say(error: BaseException) -> None:
