@@ -40,7 +40,7 @@ def losses(folder: Path, told: Told, status: Any) -> list[str]:
         status: The learner's last `LearnerStatus`.
     """
     log = ExperienceLog(folder / "experience.log", is_writing=False)
-    logged = {t.attempt: float(t.reward) for t, _ in log}
+    logged = {step.index: float(step.reward) for step, _ in log}
     is_ordered = [t.attempt for t, _ in log] == list(range(len(log)))
     num_rows = len(read_metrics(folder / "metrics.csv"))
     lost = sorted(set(told) - set(logged))

@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
 
 
 def _virtual(options: argparse.Namespace) -> int:
+    from equigrasp.devices.end_signals import end_signals, let_go_of_terminal
     from equigrasp.devices.real_time import take_real_time_priority
     from equigrasp.virtual.cell.virtual_cell import VirtualCell, VirtualCellConfig
 
@@ -54,15 +55,23 @@ def _virtual(options: argparse.Namespace) -> int:
         camera_rate=options.camera_rate,
     )
     is_over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: is_over.set())
+
+    def end(number: int, frame: object) -> None:
+        if number == signal.SIGHUP:
+            let_go_of_terminal()
+        is_over.set()
+
+    for number in end_signals():
+        signal.signal(number, end)
     cell = VirtualCell(config)
     take_real_time_priority()  # as a real controller has it
     with cell:
         print("\n".join(cell.addresses()), flush=True)
         if sys.stdin.isatty():
             print("Orders, one a line; help lists them. Ctrl-C ends.")
-            threading.Thread(target=_obey_terminal, args=[cell], daemon=True).start()
+            threading.Thread(
+                target=_obey_terminal, args=[cell], name="orders", daemon=True
+            ).start()
         is_over.wait()
     return 0
 

@@ -8,6 +8,9 @@ import numpy as np
 from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import CommandRejectedError, ConfigError
 
+_SLACK = 1e-4  # [rad] beyond a joint's range: rounding of messages
+_RETURN = 1e-3  # [rad] by which a joint that stands outside must end nearer
+
 
 @dataclass(frozen=True)
 class JointLimits:
@@ -42,8 +45,21 @@ class JointLimits:
         if not all(lo < up for lo, up in zip(self.lower, self.upper, strict=True)):
             raise ConfigError("JointLimits lower must be below upper for every joint.")
 
-    def check_positions(self, positions: np.ndarray, joint_names: tuple[str, ...]) -> None:
-        """Raise `CommandRejectedError` unless positions (..., n) [rad] are finite and inside."""
+    def check_positions(
+        self,
+        positions: np.ndarray,
+        joint_names: tuple[str, ...],
+        present: np.ndarray | None = None,
+    ) -> None:
+        """Raise `CommandRejectedError` unless positions are finite and inside.
+
+        A joint that stands outside may come back, but not go farther out, and must end nearer.
+
+        Args:
+            positions: Along a path, shape (T, n) or (n,) [rad].
+            joint_names: Names for the message, n.
+            present: Where the arm is, shape (n,) [rad]; None: inside.
+        """
         values = np.atleast_2d(positions)
         if values.shape[-1] != len(self.lower):
             raise CommandRejectedError(
@@ -51,15 +67,21 @@ class JointLimits:
             )
         if not np.isfinite(values).all():
             raise CommandRejectedError("Joint positions must be finite numbers.")
-        slack = 1e-4
-        for i, name in enumerate(joint_names):
-            low, high = float(values[:, i].min()), float(values[:, i].max())
-            if low < self.lower[i] - slack or high > self.upper[i] + slack:
-                worst = low if low < self.lower[i] - slack else high
-                raise CommandRejectedError(
-                    f"Joint '{name}' would go to {worst:.3f} rad; its range is "
-                    f"[{self.lower[i]:.3f}, {self.upper[i]:.3f}] rad."
-                )
+        lower, upper = np.asarray(self.lower), np.asarray(self.upper)
+        beyond = np.maximum(lower - values, values - upper)  # (T, n)
+        now = np.full(len(lower), -np.inf)
+        if present is not None:
+            now = np.maximum(lower - present, present - upper)
+        allowed = np.maximum(now, _SLACK)
+        excess = beyond - allowed
+        excess[-1] = beyond[-1] - np.maximum(now - _RETURN, _SLACK)
+        row, i = (int(k) for k in np.unravel_index(int(excess.argmax()), excess.shape))
+        if excess[row, i] > 0.0:
+            where = f" and it stands at {present[i]:.3f} rad" if now[i] > _SLACK else ""  # type: ignore[index]
+            raise CommandRejectedError(
+                f"Joint '{joint_names[i]}' would go to {values[row, i]:.3f} rad; its range is "
+                f"[{self.lower[i]:.3f}, {self.upper[i]:.3f}] rad{where}."
+            )
 
     def check_trajectory(
         self,
@@ -93,7 +115,7 @@ class JointLimits:
             raise CommandRejectedError("Trajectory times and velocities must be finite numbers.")
         if times[0] < 0 or (np.diff(times) <= 0).any():
             raise CommandRejectedError("Trajectory times must start at 0 or later and increase.")
-        self.check_positions(positions, joint_names)
+        self.check_positions(positions, joint_names, np.asarray(present_positions, dtype=float))
         self._check_speeds(times, positions, velocities, joint_names)
         offset = np.abs(positions[0] - present_positions)
         if times[0] == 0.0 and offset.max() > self.start_tolerance:

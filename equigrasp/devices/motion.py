@@ -59,6 +59,7 @@ class StopReason(enum.Enum):
     """Why a motion ended otherwise than by its command, or why none can begin."""
 
     NONE = "none"
+    TOO_LATE = "too late"  # the command was for a time that is over; nothing moved
     REFUSED = "refused"  # the command broke a limit; nothing moved
     BLOCKED = "blocked"  # the joints did not follow: something is in the way
     PROTECTIVE_STOP = "protective stop"  # by the robot's safety system, or an open safeguard

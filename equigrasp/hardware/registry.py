@@ -22,7 +22,7 @@ class Driver:
     Args:
         config: `module:class` of its settings.
         device: `module:function or class` that makes the device from the cell's description of it
-            and the settings.
+            and the settings; an arm also from the cell, whose box it holds.
         check: `module:function` that yields findings about the real device, from the same two;
             it moves nothing.
     """
@@ -71,7 +71,7 @@ def make_arm(cell: CellConfig, overrides: Mapping[str, Any]) -> Arm:
         ImportError: if a vendor's library is missing.
     """
     description = cell.load_arm()
-    device: Arm = _make("arm_drivers", cell, cell.arm_driver, overrides, description)
+    device: Arm = _make("arm_drivers", cell, cell.arm_driver, overrides, description, cell)
     return device
 
 
@@ -124,7 +124,12 @@ def load_driver(kind: str, name: str, overrides: Mapping[str, Any]) -> tuple[Dri
 
 
 def _make(
-    kind: str, cell: CellConfig, name: str, overrides: Mapping[str, Any], description: Any
+    kind: str,
+    cell: CellConfig,
+    name: str,
+    overrides: Mapping[str, Any],
+    description: Any,
+    *more: Any,
 ) -> Any:
     if not name:
         key = kind.removesuffix("s")
@@ -132,7 +137,7 @@ def _make(
             f"Cell '{cell.name}' names no {key}: add the name of a file in config/{kind}/."
         )
     driver, config = load_driver(kind, name, overrides)
-    return _load(driver.device)(description, config)
+    return _load(driver.device)(description, config, *more)
 
 
 def _load(name: str) -> Any:

@@ -1,16 +1,22 @@
 """What every method offers to actors and learners."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
 
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import GraspAction, PixelGrasp
+from equigrasp.learning.weight_store import WeightFile
 from equigrasp.perception.observation import Observation
+from equigrasp.replay.step import Step
+from equigrasp.replay.step_record import Extras
 
 Mode = Literal["random", "train", "greedy"]
+B_co = TypeVar("B_co", covariant=True)  # a minibatch, given out
+B_contra = TypeVar("B_contra", contravariant=True)  # a minibatch, taken in
 
 
 class EmptyWorkspaceError(PerceptionError):
@@ -61,33 +67,124 @@ class Policy(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class GraspBatch:
-    """A minibatch of attempts as tensors.
+class BatchSource(Protocol[B_co]):
+    """Keeps a run's steps and draws minibatches from them."""
 
-    Args:
-        heightmaps: Shape (B, 1, S, S), float32 [m].
-        rows: Heightmap rows of the grasps, shape (B,), int64.
-        cols: Heightmap columns, shape (B,), int64.
-        rotation_bins: Yaw indices, shape (B,), int64.
-        rewards: 0 or 1, shape (B,), float32.
-        num_views: The batch holds this many views of the same attempts, one after the other.
-    """
+    @property
+    def num_bytes(self) -> int:
+        """Memory of what is kept [bytes]."""
+        ...
 
-    heightmaps: torch.Tensor
-    rows: torch.Tensor
-    cols: torch.Tensor
-    rotation_bins: torch.Tensor
-    rewards: torch.Tensor
-    num_views: int = 1
+    def add(self, step: Step) -> None:
+        """Take in a step; those of a run come in order, without gaps."""
+        ...
+
+    def sample(self, newest: int, sgd_step: int) -> B_co:
+        """Draw a minibatch.
+
+        Args:
+            newest: Index of the newest step that it may hold.
+            sgd_step: Number of the SGD step that it is for. All randomness comes from this and the
+                run's seed: asked again, the answer is the same.
+        """
+        ...
 
 
-class Learner(Protocol):
+class Learner(Protocol[B_contra]):
     """Maps batches to weights."""
 
     modules: dict[str, torch.nn.Module]
     optimizer: torch.optim.Optimizer
 
-    def train_step(self, batch: GraspBatch, seed: int) -> dict[str, float]:
-        """Take one SGD step and return its losses; all its randomness comes from `seed`."""
+    def train_step(self, batch: B_contra, seed: int) -> Mapping[str, float]:
+        """Take one SGD step and return its metrics; all its randomness comes from `seed`."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one SGD step did.
+
+    Args:
+        step: Its number, from 0.
+        attempt: Index of the logged step that called for it.
+        losses: What the learner returned, by name.
+        sgd_time: Its duration [s, wall clock].
+    """
+
+    step: int
+    attempt: int
+    losses: Mapping[str, float]
+    sgd_time: float
+
+
+class Trainer(Protocol):
+    """Takes in steps, learns from them, and gives out weights; one for each run folder."""
+
+    @property
+    def num_attempts(self) -> int:
+        """Steps on disk; the next one has this index."""
+        ...
+
+    @property
+    def num_successes(self) -> int:
+        """Steps on disk with the largest reward of the method."""
+        ...
+
+    @property
+    def num_steps(self) -> int:
+        """SGD steps taken; the version of the weights."""
+        ...
+
+    @property
+    def num_pending_steps(self) -> int:
+        """SGD steps that the steps on disk still call for."""
+        ...
+
+    @property
+    def num_learned_attempts(self) -> int:
+        """Steps on disk that call for no SGD step which is not yet taken."""
+        ...
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory of the replay [bytes]."""
+        ...
+
+    def add(self, step: Step, extras: Extras) -> bool:
+        """Write a step to disk and take it in; False if it is there already.
+
+        Raises:
+            LogFullError: if the disk is full; nothing changed.
+            ReplayError: if a step before this one is missing, or this is not a step of the method.
+        """
+        ...
+
+    def follow(self) -> None:
+        """Take in the steps that another process has written since the last look."""
+        ...
+
+    def train_pending(self, max_steps: int) -> list[StepReport]:
+        """Take up to `max_steps` of the pending SGD steps and report on each."""
+        ...
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return the weights to act by."""
+        ...
+
+    def publish(self) -> WeightFile:
+        """Write `weights()` as a file of the version `num_steps`."""
+        ...
+
+    def save_checkpoint(self) -> None:
+        """Write what is needed to go on, whole or not at all."""
+        ...
+
+    def close(self, *, is_sound: bool = True) -> None:
+        """Save a checkpoint and let go of the files; may be called twice.
+
+        Args:
+            is_sound: Whether the weights hold; after an SGD step that failed half-way, only what is on
+                disk does.
+        """
         ...

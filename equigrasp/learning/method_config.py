@@ -86,67 +86,76 @@ class ActingConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How weights are learned.
+class TrainerConfig:
+    """How much is learned, and when: what a trainer of any method goes by.
+
+    Args:
+        steps_per_attempt: SGD steps that each logged step calls for (samples per insert).
+        max_lag: Logged steps by which the learner may lag behind: a computer that cannot take all SGD
+            steps while the arm moves leaves some out and learns from what is new; 0: it lags and takes
+            them all.
+        first_training_attempt: Logged steps on disk before the first SGD step.
+        average_decay: Of the moving average of the weights over SGD steps, which then acts in their place;
+            0: they act themselves.
+        num_threads: CPU threads of an SGD step; part of what makes runs repeatable.
+        checkpoint_every: SGD steps between checkpoints.
+        first_weights: Weights that a run begins with if it names none: a name below models, or a
+            safetensors file; empty: untrained.
+    """
+
+    steps_per_attempt: int = 1
+    max_lag: int = 0
+    first_training_attempt: int = 20
+    average_decay: float = 0.0
+    num_threads: int = 1
+    checkpoint_every: int = 10
+    first_weights: str = ""
+
+    def __post_init__(self) -> None:
+        counts = "steps_per_attempt", "first_training_attempt", "num_threads", "checkpoint_every"
+        check_bounds(self, at_least_1=counts, at_least_0=("max_lag",))
+        if not 0.0 <= self.average_decay < 1.0:
+            raise ConfigError(f"average_decay must be in [0, 1), found {self.average_decay}.")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(TrainerConfig):
+    """How weights are learned from single grasps.
 
     Args:
         learning_rate: Of Adam.
         weight_decay: Of Adam.
         batch_size: Attempts a minibatch.
-        steps_per_attempt: SGD steps that each attempt calls for (samples per insert).
-        max_lag: Attempts by which the learner may lag behind: a computer that cannot take all steps while
-            the arm moves leaves some out and learns from what is new; 0: it lags and takes them all.
-        first_training_attempt: Attempts on disk before the first SGD step.
         num_copies: Augmented copies of each attempt in the buffer; 0: none.
         num_views: Fresh augmentations of each sampled attempt; 0: none, 1: RAD, 2: DrQ, whose
             targets and losses are means over them (asr page, section 8).
         num_failure_slots: Batch slots given to the newest attempt if it failed.
         gradient_clip: Element-wise bound on gradients.
-        average_decay: Of the moving average of the weights over SGD steps, which then acts in their place;
-            0: they act themselves.
         buffer_capacity: Attempts in the replay buffer; 33 kB each.
-        num_threads: CPU threads of a step; part of what makes runs repeatable.
-        checkpoint_every: SGD steps between checkpoints.
-        first_weights: Weights that a run begins with if it names none: a name below models, or a
-            safetensors file; empty: it knows nothing.
-        prior_labels: Grasps labelled by a script, from which a part of each minibatch is drawn: a name
-            below models, or a file that ends in .labels.npz; empty: none.
+        prior_labels: Grasps labelled by a heuristic, from which a part of each minibatch is drawn: a
+            name below models, or a file that ends in .labels.npz; empty: none.
         num_prior_slots: Batch slots given to them.
     """
 
     learning_rate: float = 1e-4
     weight_decay: float = 1e-5
     batch_size: int = 8
-    steps_per_attempt: int = 1
-    max_lag: int = 0
-    first_training_attempt: int = 20
     num_copies: int = 8
     num_views: int = 0
     num_failure_slots: int = 4
     gradient_clip: float = 1.0
-    average_decay: float = 0.0
     buffer_capacity: int = 4000
-    num_threads: int = 1
-    checkpoint_every: int = 10
-    first_weights: str = ""
     prior_labels: str = ""
     num_prior_slots: int = 4
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_bounds(
             self,
             positive=("learning_rate", "gradient_clip"),
-            at_least_1=(
-                "batch_size",
-                "steps_per_attempt",
-                "first_training_attempt",
-                "num_threads",
-                "checkpoint_every",
-            ),
-            at_least_0=("num_copies", "num_views", "max_lag", "num_prior_slots"),
+            at_least_1=("batch_size", "buffer_capacity"),
+            at_least_0=("num_copies", "num_views", "num_prior_slots"),
         )
-        if not 0.0 <= self.average_decay < 1.0:
-            raise ConfigError(f"average_decay must be in [0, 1), found {self.average_decay}.")
         if not 0 <= self.num_failure_slots <= self.batch_size:
             raise ConfigError(
                 f"num_failure_slots must be in [0, batch_size {self.batch_size}], "

@@ -1,9 +1,8 @@
 """Weights from another run: refused, with the reason, where they do not fit this one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -95,7 +94,7 @@ def read_trained_weights(
 
 def check_trained_weights(
     path: Path,
-    package: ModuleType,
+    make_networks: Callable[[Any, int], dict[str, torch.nn.Module]],
     config: Any,
     workspaces: Sequence[Workspace] = (),
     gripper: str = "",
@@ -104,14 +103,14 @@ def check_trained_weights(
 
     Args:
         path: As the other arguments, see `read_trained_weights`.
-        package: The method's package.
+        make_networks: The method's; see `Method`.
         config: The method's configuration.
         workspaces: What the policy will look at.
         gripper: Its name.
     """
     tensors, metadata = read_trained_weights(path, config, workspaces, gripper)
     if "network" not in metadata:  # else it is the configuration's: nothing needs to be built
-        fill_parameters(package.make_networks(config, 0), tensors, str(path))
+        fill_parameters(make_networks(config, 0), tensors, str(path))
 
 
 def load_trained_weights(

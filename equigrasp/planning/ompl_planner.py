@@ -40,8 +40,9 @@ class OmplPlanner(JointSpacePlanner):
         space = ob.RealVectorStateSpace(count)
         bounds = ob.RealVectorBounds(count)
         for i in range(count):  # wide enough for a way round, no full turns
-            bounds.setLow(i, float(max(self._limits.lower[i], min(start[i], goal[i]) - 1.5)))
-            bounds.setHigh(i, float(min(self._limits.upper[i], max(start[i], goal[i]) + 1.5)))
+            low, high = self._limits.lower[i], self._limits.upper[i]
+            bounds.setLow(i, float(min(start[i], max(low, min(start[i], goal[i]) - 1.5))))
+            bounds.setHigh(i, float(max(start[i], min(high, max(start[i], goal[i]) + 1.5))))
         space.setBounds(bounds)
         setup = og.SimpleSetup(space)
         setup.setStateValidityChecker(

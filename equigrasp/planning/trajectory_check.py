@@ -5,13 +5,19 @@ import pinocchio as pin
 from scipy.interpolate import CubicHermiteSpline
 from scipy.spatial.transform import Rotation
 
+from equigrasp.devices.bridge import SHORTEST, make_bridge
 from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.motion import JointState, JointTrajectory
 from equigrasp.errors import CommandRejectedError
 from equigrasp.planning.kinematics import Kinematics
 
 _SLACK = 1.01  # of a speed or acceleration: rounding of messages
-_POSITION_SLACK = 1e-3  # [m]
+_POSITION_SLACK = 1e-3  # [m] beyond box and heights
+_RETURN = 1e-3  # [m] by which what stands farther outside must end nearer
+_END_SPEED = (
+    0.01  # [rad/s] of the last point: nothing stops an arm that a trajectory leaves moving
+)
+_HELD = 1e-3  # [rad] from the trajectory's start: an arm that is there already
 _TURN = (
     0.02  # [rad] that any joint turns at most between two samples: 19 mm at the UR5's full reach
 )
@@ -42,9 +48,11 @@ class TrajectoryCheck:
     def check(self, trajectory: JointTrajectory, present: JointState) -> None:
         """Raise `CommandRejectedError` unless the arm may follow a trajectory from where it is.
 
-        Checked are form, start, joint positions, speeds and accelerations of the spline, and, on
-        samples of it, speed and place of the TCP, places of fingertips, flange, elbow and wrists.
-        An arm that stands outside the box may come back, but not go farther out.
+        What is judged is what the arm would do: the spline through the points, joined from the
+        present state (`make_bridge`), whatever the form: one point or many, the first at time 0 or
+        later. Checked are form, start, joint positions, speeds and accelerations, and, on samples,
+        speed and place of the TCP, places of fingertips, flange, elbow and wrists. An arm that
+        stands outside may come back, but not go farther out, and must end nearer.
 
         Args:
             trajectory: What is to be followed.
@@ -54,9 +62,13 @@ class TrajectoryCheck:
         self._arm.limits.check_trajectory(trajectory, names, present.positions)
         times, positions, velocities = _from_present(trajectory, present)
         self._check_ends(velocities, present.velocities)
-        if times.size > 1:
-            self._check_spline(times, positions, velocities)
-            self._check_path(times, positions, velocities, present.positions)
+        self._check_spline(times, positions, velocities)
+        spline = CubicHermiteSpline(times, positions, velocities)
+        offset = present.positions - positions[0]
+        if np.abs(offset).max() < _HELD:
+            offset = np.zeros_like(offset)
+        bridge = make_bridge(offset, np.zeros_like(offset), self._arm.limits)
+        self._check_path(spline, bridge, present.positions)
 
     def places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where what must stay inside the limits is, for many joint positions at once.
@@ -73,10 +85,11 @@ class TrajectoryCheck:
         return tool, np.column_stack([origins[:, _ELBOW - 1 : -1, 2], tool[:, 3, 2]])
 
     def _check_ends(self, velocities: np.ndarray, present: np.ndarray) -> None:
-        allowed = _START_TIME * np.asarray(self._arm.limits.accelerations)
-        for what, change in (
-            ("begin", np.abs(velocities[0] - present)),
-            ("end", np.abs(velocities[-1])),
+        at_start = _START_TIME * np.asarray(self._arm.limits.accelerations)
+        at_end = np.full_like(at_start, _END_SPEED)
+        for what, change, allowed in (
+            ("begin", np.abs(velocities[0] - present), at_start),
+            ("end", np.abs(velocities[-1]), at_end),
         ):
             i = int((change / allowed).argmax())
             if change[i] > allowed[i]:
@@ -116,13 +129,22 @@ class TrajectoryCheck:
             )
 
     def _check_path(
-        self, times: np.ndarray, positions: np.ndarray, velocities: np.ndarray, start: np.ndarray
+        self, spline: CubicHermiteSpline, bridge: CubicHermiteSpline | None, start: np.ndarray
     ) -> None:
-        way = float(np.abs(velocities).max()) * (times[-1] - times[0])
-        way = max(way, float(np.abs(np.diff(positions, axis=0)).max(axis=1).sum()))
-        samples = np.linspace(times[0], times[-1], max(_MIN_SAMPLES, int(way / _TURN)) + 1)
-        joints = CubicHermiteSpline(times, positions, velocities)(samples)
-        self._arm.limits.check_positions(joints, self._arm.joint_names)
+        limits, names = self._arm.limits, self._arm.joint_names
+        rates = spline.derivative()
+        way = float(np.abs(rates(spline.x)).max()) * (spline.x[-1] - spline.x[0])
+        way = max(way, float(np.abs(np.diff(spline(spline.x), axis=0)).max(axis=1).sum()))
+        duration = float(spline.x[-1])
+        if bridge is not None:
+            duration = max(duration, float(bridge.x[-1]))
+            way += float(np.abs(start - spline(0.0)).max())
+        samples = np.linspace(0.0, duration, max(_MIN_SAMPLES, int(way / _TURN)) + 1)
+        joints = spline(np.minimum(samples, spline.x[-1]))
+        if bridge is not None:
+            joints = joints + _faded(bridge, samples)
+            self._check_joined(spline, bridge, samples)
+        limits.check_positions(joints, names, start)
         tool, heights = self.places(np.vstack([start, joints]))
         self._check_box(tool[:, :3], samples)
         self._check_height(heights, samples)
@@ -133,12 +155,23 @@ class TrajectoryCheck:
                 f"into the trajectory; its limit is {self._safety.tcp_speed} m/s."
             )
 
+    def _check_joined(
+        self, spline: CubicHermiteSpline, bridge: CubicHermiteSpline, samples: np.ndarray
+    ) -> None:
+        """Hold speeds and accelerations of a trajectory and of the way that joins it, together."""
+        inside = samples[samples <= spline.x[-1]]
+        for order, what, unit, most in (
+            (1, "turn at", "rad/s", self._arm.limits.velocities),
+            (2, "accelerate at", "rad/s²", self._arm.limits.accelerations),
+        ):
+            total = spline(inside, order) + _faded(bridge, inside, order)
+            self._compare(what, unit, np.abs(total), most)
+
     def _check_box(self, points: np.ndarray, samples: np.ndarray) -> None:
         box = self._safety.box
         lower, upper = np.asarray(box.lower), np.asarray(box.upper)
         outside = np.maximum(lower - points, points - upper)  # (1 + T, 3 points, xyz)
-        allowed = np.maximum(outside[0], 0.0) + _POSITION_SLACK
-        excess = outside[1:] - allowed
+        excess = _excess(outside)
         t, point, axis = np.unravel_index(int(excess.argmax()), excess.shape)
         if excess[t, point, axis] > 0.0:
             raise CommandRejectedError(
@@ -148,8 +181,7 @@ class TrajectoryCheck:
             )
 
     def _check_height(self, heights: np.ndarray, samples: np.ndarray) -> None:
-        below = self._safety.link_height - heights
-        excess = below[1:] - np.maximum(below[0], 0.0) - _POSITION_SLACK
+        excess = _excess(self._safety.link_height - heights)
         t, link = np.unravel_index(int(excess.argmax()), excess.shape)
         if excess[t, link] > 0.0:
             names = [*self._arm.joint_names[_ELBOW - 1 :], "the flange"]
@@ -189,6 +221,23 @@ class _Chain:
         return rotation @ self._tcp[0], np.stack(origins, axis=1)
 
 
+def _excess(outside: np.ndarray) -> np.ndarray:
+    """Return by how much a path is farther out than it may be, shape (T, ...) [m].
+
+    Args:
+        outside: How far out (negative: inside), where the arm is and along the path, (1 + T, ...).
+    """
+    excess = outside[1:] - np.maximum(outside[0], _POSITION_SLACK)
+    excess[-1] = outside[-1] - np.maximum(outside[0] - _RETURN, _POSITION_SLACK)
+    return np.asarray(excess)
+
+
+def _faded(bridge: CubicHermiteSpline, samples: np.ndarray, order: int = 0) -> np.ndarray:
+    """Return a bridge or a derivative of it, which is 0 behind its end, shape (T, n)."""
+    end = float(bridge.x[-1])
+    return np.where((samples <= end)[:, None], bridge(np.minimum(samples, end), order), 0.0)
+
+
 def _from_present(
     trajectory: JointTrajectory, present: JointState
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -200,4 +249,7 @@ def _from_present(
         times = np.concatenate([[0.0], times])
         positions = np.vstack([present.positions, positions])
         velocities = np.vstack([present.velocities, velocities])
+    elif times.size == 1:  # held from now on
+        times = np.array([0.0, SHORTEST])
+        positions, velocities = np.repeat(positions, 2, axis=0), np.repeat(velocities, 2, axis=0)
     return times, positions, velocities

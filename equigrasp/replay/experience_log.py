@@ -1,7 +1,6 @@
-"""Append-only log of attempts on disk, written before anything is learned from them."""
+"""Append-only log of steps on disk, written before anything is learned from them."""
 
 import fcntl
-import json
 import logging
 import os
 import struct
@@ -9,16 +8,12 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from equigrasp.errors import ReplayError
-from equigrasp.replay.transition import GraspTransition
+from equigrasp.replay.step import ExperienceSpec, Step
+from equigrasp.replay.step_record import MAGIC, OLD_MAGIC, Extras, pack_step, unpack_step
 
 _LOGGER = logging.getLogger(__name__)
-_MAGIC = b"EGX1"
 _FRAME = struct.Struct("<4sII")  # magic, payload length, CRC-32 of the payload
-_HEADER_LENGTH = struct.Struct("<I")
-Extras = dict[str, float | int | str]
 
 
 class LogFullError(ReplayError):
@@ -26,14 +21,18 @@ class LogFullError(ReplayError):
 
 
 class ExperienceLog:
-    """Records of (transition, extras), each with its length and checksum.
+    """Records of (step, extras), each with its length and checksum.
+
+    Records are EGX2; those of EGX1, single grasps of before, are read as steps, and a log that begins
+    with them goes on with EGX2.
 
     A record that a crash left half-written at the end is cut off when the log is opened to be written
     to, and left out by those who read only: it may be on its way. Nothing in it is ever executed: a
-    record is JSON and a zlib-packed array.
+    record is JSON and packed arrays.
 
     Args:
         path: The file.
+        spec: Tells how arrays are packed; None: of a log that is only read.
         is_writing: Whether records will be added: only one may do that at a time.
 
     Raises:
@@ -41,8 +40,10 @@ class ExperienceLog:
             process is writing to the log.
     """
 
-    def __init__(self, path: Path, is_writing: bool = True) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, spec: ExperienceSpec | None = None, is_writing: bool = True
+    ) -> None:
+        self.path, self._spec = path, spec
         self._fd = _open_alone(path) if is_writing else -1
         self._count = self._size = 0
         try:
@@ -54,14 +55,18 @@ class ExperienceLog:
     def __len__(self) -> int:
         return self._count
 
-    def append(self, transition: GraspTransition, extras: Extras) -> None:
+    def append(self, step: Step, extras: Extras) -> None:
         """Write one record and wait until it is on the disk.
 
         Raises:
+            ReplayError: if the step is not what the log's `spec` says; nothing is written.
             LogFullError: if the disk is full; the log is unchanged and may be tried again.
         """
-        payload = _pack(transition, extras)
-        record = _FRAME.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+        if self._spec is None:
+            raise ReplayError(f"{self.path}: nothing is written to a log without a spec.")
+        self._spec.check(step)
+        payload = pack_step(step, extras, self._spec)
+        record = _FRAME.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
         try:
             written = 0
             while written < len(record):
@@ -73,10 +78,10 @@ class ExperienceLog:
         self._size += len(record)
         self._count += 1
 
-    def __iter__(self) -> Iterator[tuple[GraspTransition, Extras]]:
+    def __iter__(self) -> Iterator[tuple[Step, Extras]]:
         return self._records(0)
 
-    def read_on(self) -> Iterator[tuple[GraspTransition, Extras]]:
+    def read_on(self) -> Iterator[tuple[Step, Extras]]:
         """Take in what another process has appended, and iterate over that.
 
         Raises:
@@ -86,14 +91,14 @@ class ExperienceLog:
         self._recover()
         return self._records(known)
 
-    def _records(self, offset: int) -> Iterator[tuple[GraspTransition, Extras]]:
+    def _records(self, offset: int) -> Iterator[tuple[Step, Extras]]:
         if offset == self._size:
             return  # there may be no file yet
         with self.path.open("rb") as file:
             file.seek(offset)
             while file.tell() < self._size:
-                _, length, _ = _FRAME.unpack(file.read(_FRAME.size))
-                yield _unpack(file.read(length))
+                magic, length, _ = _FRAME.unpack(file.read(_FRAME.size))
+                yield unpack_step(magic, file.read(length))
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -111,15 +116,16 @@ class ExperienceLog:
             while offset < total:
                 frame = file.read(_FRAME.size)
                 is_whole = len(frame) == _FRAME.size
-                magic, length, crc = _FRAME.unpack(frame) if is_whole else (_MAGIC, 0, 0)
+                magic, length, crc = _FRAME.unpack(frame) if is_whole else (MAGIC, 0, 0)
                 payload = file.read(length)
                 end = offset + _FRAME.size + length
-                if is_whole and magic == _MAGIC and len(payload) == length:
+                is_ours = magic in (MAGIC, OLD_MAGIC)
+                if is_whole and is_ours and len(payload) == length:
                     if zlib.crc32(payload) == crc:
                         offset = end
                         self._count += 1
                         continue
-                elif is_whole and magic == _MAGIC or not is_whole:
+                elif is_ours or not is_whole:
                     end = total  # the record runs past the end of the file
                 if end < total:
                     raise ReplayError(
@@ -146,35 +152,3 @@ def _open_alone(path: Path) -> int:
             f"{path}: another process is writing to this log. End it, or choose another folder."
         ) from None
     return fd
-
-
-def _pack(transition: GraspTransition, extras: Extras) -> bytes:
-    header = {
-        "attempt": transition.attempt,
-        "row": transition.row,
-        "col": transition.col,
-        "rotation_bin": transition.rotation_bin,
-        "reward": transition.reward,
-        "size_px": int(transition.heightmap.shape[0]),
-        "extras": extras,
-    }
-    text = json.dumps(header, sort_keys=True).encode()
-    pixels = zlib.compress(transition.heightmap.astype("<u2").tobytes(), 1)
-    return _HEADER_LENGTH.pack(len(text)) + text + pixels
-
-
-def _unpack(payload: bytes) -> tuple[GraspTransition, Extras]:
-    (length,) = _HEADER_LENGTH.unpack_from(payload)
-    start = _HEADER_LENGTH.size
-    header = json.loads(payload[start : start + length])
-    pixels = np.frombuffer(zlib.decompress(payload[start + length :]), dtype="<u2")
-    size = header["size_px"]
-    transition = GraspTransition(
-        pixels.reshape(size, size).astype(np.uint16),
-        header["row"],
-        header["col"],
-        header["rotation_bin"],
-        header["reward"],
-        header["attempt"],
-    )
-    return transition, header["extras"]

@@ -3,6 +3,7 @@
 # Nodes
 SIM_BRIDGE, ARM, GRIPPER, CAMERA = "sim_bridge", "arm", "gripper", "camera"
 POLICY, EXECUTOR, COLLECTOR, LEARNER = "policy", "executor", "collector", "learner"
+SUPERVISOR = "supervisor"  # `equigrasp up` itself
 
 # Robot side, as ros2_control and realsense2_camera name them
 FOLLOW_JOINT_TRAJECTORY = "joint_trajectory_controller/follow_joint_trajectory"

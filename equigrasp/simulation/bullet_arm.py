@@ -4,6 +4,7 @@ import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
 from equigrasp.devices.arm import Arm
+from equigrasp.devices.bridge import make_bridge
 from equigrasp.devices.cell import ArmConfig
 from equigrasp.devices.limits import JointLimits
 from equigrasp.devices.motion import (
@@ -20,6 +21,7 @@ from equigrasp.simulation.physics import TIME_STEP
 _TRACKING_TOLERANCE = 0.12  # [rad] beyond this the arm is blocked: it stops with a fault
 _SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
 _SETTLE_SPEED = 0.02  # [rad/s]
+_JUMP = 1e-3  # [rad] off the start of a trajectory: the reference goes there, it does not jump
 _FORCE_SMOOTHING = 0.4  # per step: a force sensor's filter of about 10 ms
 _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
 
@@ -43,6 +45,7 @@ class BulletArm(Arm):
         self._indices = [robot.joints[name] for name in config.joint_names]
         self._is_connected = False
         self._spline: CubicHermiteSpline | None = None
+        self._bridge: CubicHermiteSpline | None = None  # from where the arm was to its start
         self._start_time = 0.0
         self._reference = np.array(config.home_positions)
         self._reference_velocity = np.zeros(len(self._indices))
@@ -109,6 +112,10 @@ class BulletArm(Arm):
                 positions = np.repeat(positions, 2, axis=0)
                 velocities = np.repeat(velocities, 2, axis=0)
             self._spline = CubicHermiteSpline(times, positions, velocities)
+            offset = self._reference - positions[0]
+            is_off = bool(np.abs(offset).max() > _JUMP)
+            still = np.zeros_like(offset)
+            self._bridge = make_bridge(offset, still, self.limits) if is_off else None
             self._start_time = self._physics.now()
             self._status = MotionStatus(MotionState.MOVING)
 
@@ -171,13 +178,14 @@ class BulletArm(Arm):
     def _follow(self, now: float, measured: np.ndarray, velocities: np.ndarray) -> None:
         assert self._spline is not None
         end = float(self._spline.x[-1])
+        if self._bridge is not None:
+            end = max(end, float(self._bridge.x[-1]))
         t = min(now - self._start_time, end)
         error = np.abs(self._reference - measured)
         if error.max() > _TRACKING_TOLERANCE:
             self._fail(measured, error)
             return
-        self._reference = self._spline(t)
-        self._reference_velocity = self._spline(t, 1) if t < end else np.zeros_like(measured)
+        self._reference, self._reference_velocity = self._set_point(self._spline, t, t < end)
         if t < end:
             return
         if error.max() < _SETTLE_TOLERANCE and np.abs(velocities).max() < _SETTLE_SPEED:
@@ -185,6 +193,18 @@ class BulletArm(Arm):
             self._status = MotionStatus(MotionState.SUCCEEDED)
         elif now - self._start_time > end + _SETTLE_TIME:
             self._fail(measured, error)
+
+    def _set_point(
+        self, spline: CubicHermiteSpline, t: float, is_moving: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return reference and its speed, on the way that joins a start that was off, (n,) each."""
+        last, bridge = float(spline.x[-1]), self._bridge
+        positions, velocities = spline(min(t, last)), spline(min(t, last), 1)
+        if not is_moving or t >= last:
+            velocities = np.zeros_like(velocities)
+        if bridge is not None and t < bridge.x[-1]:
+            positions, velocities = positions + bridge(t), velocities + bridge(t, 1)
+        return positions, velocities
 
     def _fail(self, measured: np.ndarray, error: np.ndarray) -> None:
         joint = self.joint_names[int(error.argmax())]

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_async_learner import make_transition
+from test_logged_trainer import make_transition
 
 from equigrasp.config import override
-from equigrasp.learning.async_learner import AsyncLearner
-from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_batches import GraspBatch
+from equigrasp.learning.grasping.grasp_step import grasp_of
 from equigrasp.methods.registry import load_method
+
+WORKSPACE = Workspace("left", 0.45, 0.21)
 
 NUM_ATTEMPTS = 22  # call for three steps
 
@@ -24,7 +27,7 @@ def _batches(
     package, config = load_method("asr_tiny")
     training = {"num_views": num_views, "num_copies": 0} | training
     config = override(config, {f"training.{k}": str(v) for k, v in training.items()})
-    learner = AsyncLearner(folder, package, config, 3)
+    learner = package.make_trainer(config, folder, 3, WORKSPACE)
     batches: list[GraspBatch] = []
 
     def keep(batch: GraspBatch, seed: int) -> dict[str, float]:
@@ -43,7 +46,8 @@ def test_without_views_minibatches_hold_what_is_stored(
 ) -> None:
     batch = _batches(tmp_path, 0, monkeypatch)[0]
     stored = [make_transition(i) for i in range(NUM_ATTEMPTS)]
-    pixels = {(t.row, t.col, t.rotation_bin) for t in stored}
+    grasps = [grasp_of(step) for step in stored]
+    pixels = {(g.row, g.col, g.rotation_bin) for g in grasps}
     found = zip(
         batch.rows.tolist(), batch.cols.tolist(), batch.rotation_bins.tolist(), strict=True
     )

@@ -5,15 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_async_learner import make_transition
+from test_logged_trainer import make_transition
 
 from equigrasp.config import override
 from equigrasp.errors import ConfigError, ReplayError
-from equigrasp.learning.async_learner import AsyncLearner
-from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_batches import GraspBatch
+from equigrasp.learning.grasping.grasp_step import grasp_step
+from equigrasp.learning.grasping.labels import write_labels
+from equigrasp.learning.logged_trainer import LoggedTrainer
 from equigrasp.methods.registry import load_method
-from equigrasp.replay.labels import write_labels
-from equigrasp.replay.transition import GraspTransition
+
+WORKSPACE = Workspace("left", 0.45, 0.21)
 
 NUM_ATTEMPTS = 24
 SLOTS = {"num_prior_slots": "3", "num_failure_slots": "2", "num_copies": "0"}
@@ -23,18 +26,18 @@ SLOTS = {"num_prior_slots": "3", "num_failure_slots": "2", "num_copies": "0"}
 def labels(tmp_path: Path) -> Path:
     path = tmp_path / "script.labels.npz"
     heightmap = np.full((128, 128), 777, np.uint16)  # of no attempt
-    write_labels(path, [GraspTransition(heightmap, 64, 64, i, 1.0, i) for i in range(8)], 8)
+    write_labels(path, [grasp_step(heightmap, 64, 64, i, 1.0, i) for i in range(8)], 8)
     return path
 
 
-def open_learner(folder: Path, labels: Path | None, **training: str) -> AsyncLearner:
+def open_learner(folder: Path, labels: Path | None, **training: str) -> LoggedTrainer:
     package, config = load_method("asr_tiny")
     keys = SLOTS | training | ({"prior_labels": str(labels)} if labels else {})
     config = override(config, {f"training.{k}": v for k, v in keys.items()})
-    return AsyncLearner(folder, package, config, 3)
+    return package.make_trainer(config, folder, 3, WORKSPACE)
 
 
-def learn(learner: AsyncLearner) -> dict[str, torch.Tensor]:
+def learn(learner: LoggedTrainer) -> dict[str, torch.Tensor]:
     for attempt in range(NUM_ATTEMPTS):
         learner.add(make_transition(attempt), {})
     learner.train_pending(100)
@@ -60,7 +63,7 @@ def test_labels_have_their_slots_and_attempts_the_others(
         assert is_label.tolist() == [False] * 5 + [True] * 3
         newest = make_transition(19 + number)
         if newest.reward == 0.0:  # its own slots are the last of the attempts'
-            assert batch.rows[3:5].tolist() == [newest.row] * 2
+            assert batch.rows[3:5].tolist() == [int(newest.action["row"])] * 2
 
 
 def test_labels_change_what_is_learned_and_reopening_does_not(
@@ -87,6 +90,6 @@ def test_bad_labels_and_slots_are_refused(tmp_path: Path, labels: Path) -> None:
         open_learner(tmp_path / "c", labels, num_prior_slots="7")
     small = tmp_path / "small.labels.npz"
     heightmap = np.zeros((64, 64), np.uint16)
-    write_labels(small, [GraspTransition(heightmap, 30, 30, 0, 1.0, 0)], 8)
+    write_labels(small, [grasp_step(heightmap, 30, 30, 0, 1.0, 0)], 8)
     with pytest.raises(ReplayError, match="small.labels.npz: holds heightmaps of 64 px"):
         open_learner(tmp_path / "d", small)

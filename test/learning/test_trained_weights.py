@@ -4,7 +4,6 @@ import dataclasses
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,8 @@ from equigrasp.learning.trained_weights import (
     symmetry_error,
 )
 from equigrasp.learning.weight_store import load_weights, read_parameters, write_weights
-from equigrasp.methods import asr, fcn
+from equigrasp.methods.asr import METHOD as asr
+from equigrasp.methods.fcn import METHOD as fcn
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights, models_dir
 
@@ -114,7 +114,7 @@ def test_what_no_shape_tells_is_refused_too(path: Path) -> None:
     with pytest.raises(WeightsError, match="network.input_scale"):
         read_trained_weights(path, dataclasses.replace(CONFIG, network=other))
     with pytest.raises(WeightsError, match="of method 'asr', not 'fcn'"):
-        read_trained_weights(path, fcn.Config())
+        read_trained_weights(path, fcn.config())
 
 
 def test_what_the_policy_looks_at_and_grasps_with_must_fit(
@@ -163,12 +163,11 @@ def test_weights_that_a_run_wrote_are_checked_against_the_network(
     write_weights(path, tensors, {"method": "asr"})
     told = {"nan": "not finite", "type": "torch.float64, the network needs", "shape": "has shape"}
     match = f"run.safetensors: tensor '{re.escape(key)}' .*{told[fault]}"
-    package = SimpleNamespace(make_networks=lambda config, seed: policy._modules)
     before = read_parameters(policy._modules)
     with pytest.raises(WeightsError, match=match):
         load_trained_weights(policy, path, CONFIG)
     with pytest.raises(WeightsError, match=match):
-        check_trained_weights(path, package, CONFIG)  # type: ignore[arg-type]
+        check_trained_weights(path, lambda config, seed: policy._modules, CONFIG)
     after = read_parameters(policy._modules)
     assert all(torch.equal(before[k], after[k]) for k in before)
 

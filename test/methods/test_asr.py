@@ -7,7 +7,8 @@ import torch
 from equigrasp.config import override
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.interfaces import EmptyWorkspaceError, GraspBatch
+from equigrasp.learning.grasping.grasp_batches import GraspBatch
+from equigrasp.learning.interfaces import EmptyWorkspaceError
 from equigrasp.learning.trained_weights import PROBE, load_trained_weights
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.asr.losses import (
@@ -19,10 +20,15 @@ from equigrasp.methods.asr.losses import (
 )
 from equigrasp.methods.asr.networks import extract_patches
 from equigrasp.methods.asr.policy import AsrPolicy
-from equigrasp.methods.registry import load_method, method_package
+from equigrasp.methods.registry import find_method, load_method
 from equigrasp.networks.outputs import success_probability
 from equigrasp.paths import models_dir
 from equigrasp.perception.observation import Observation
+
+
+def _square(action_size_px: int) -> Workspace:
+    """Return a workspace whose grasps stay in a square of this side."""
+    return Workspace("square", 0.0, 0.0, action_size_px=action_size_px)
 
 
 def test_failures_aim_at_the_best_other_yaw_and_successes_at_one() -> None:
@@ -109,7 +115,7 @@ def test_a_step_uses_the_losses_that_are_switched_on(changes: dict, expected: tu
     batch = GraspBatch(
         torch.zeros(1, 1, 64, 64), pixel, pixel, torch.tensor([1]), torch.tensor([0.0])
     )
-    losses = package.make_learner(config, modules, 32).train_step(batch, 0)
+    losses = package.make_learner(config, modules, _square(32)).train_step(batch, 0)
     assert losses["loss_q2"] == pytest.approx(0.5 * 0.9**2)
     found = (losses["loss_q1_on_policy"], losses["loss_q1_off_policy"])
     assert found == pytest.approx(expected)
@@ -126,7 +132,7 @@ def test_a_step_in_bfloat16_comes_near_that_in_float32() -> None:
     found = {}
     for precision in ("float32", "bfloat16"):
         changed = override(config, {"training.precision": precision})
-        learner = package.make_learner(changed, package.make_networks(config, 1), 32)
+        learner = package.make_learner(changed, package.make_networks(config, 1), _square(32))
         found[precision] = learner.train_step(batch, 0)
         assert all(p.dtype == torch.float32 for p in learner._parameters)
     assert found["bfloat16"] == pytest.approx(found["float32"], rel=0.05, abs=1e-3)
@@ -164,7 +170,7 @@ def test_q2_sees_relative_heights_unless_it_is_told_not_to(
         torch.tensor([1]),
         torch.tensor([0.0]),
     )
-    losses = package.make_learner(config, modules, 96).train_step(batch, 0)
+    losses = package.make_learner(config, modules, _square(96)).train_step(batch, 0)
     assert losses["loss_q2"] == pytest.approx(0.5 * height**2)
 
 
@@ -178,7 +184,7 @@ def test_views_are_judged_by_the_mean_of_what_q2_says_of_them() -> None:
     batch = GraspBatch(
         torch.zeros(2, 1, 64, 64), pixels, pixels, tried, torch.zeros(2), num_views=2
     )
-    losses = package.make_learner(config, modules, 32).train_step(batch, 0)
+    losses = package.make_learner(config, modules, _square(32)).train_step(batch, 0)
     # The best other yaws are 0.4 and 0.3, so both views aim at 0.35; q2 at 0 from 0.9 and 0.8.
     assert losses["loss_q1_on_policy"] == pytest.approx(0.5 * 0.15**2)
     assert losses["loss_q2"] == pytest.approx(0.5 * (0.9**2 + 0.8**2) / 2)
@@ -305,7 +311,7 @@ def test_the_shipped_weights_grasp_a_bar_across(
 
 def test_an_unknown_method_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="Known methods: asr"):
-        method_package("qtopt")
+        find_method("qtopt")
 
 
 @pytest.mark.timeout(240)
@@ -313,7 +319,7 @@ def test_the_method_learns_which_grasps_fit(workspace: Workspace) -> None:
     """A toy world of bars: a grasp succeeds if it is on the bar and closes across it."""
     package, config = load_method("asr_tiny")
     config = override(config, {"training.learning_rate": "3e-3"})
-    learner = package.make_learner(config, package.make_networks(config, 0), 96)
+    learner = package.make_learner(config, package.make_networks(config, 0), _square(96))
     rng = np.random.default_rng(0)
 
     def draw(count: int) -> GraspBatch:

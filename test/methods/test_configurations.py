@@ -1,10 +1,11 @@
 """Every method's configuration: what it changes, how large it is, and that it learns."""
 
 import copy
+import dataclasses
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,16 @@ import torch
 from equigrasp.config import override, to_mapping
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.async_learner import AsyncLearner
+from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
+from equigrasp.learning.method import Method
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.registry import load_method
 from equigrasp.networks.escnn_modules import enn
 from equigrasp.paths import config_dir
 from equigrasp.perception.observation import Observation
-from equigrasp.replay.transition import GraspTransition, quantize
+from equigrasp.replay.step import Step
+
+WORKSPACE = Workspace("left", 0.45, 0.21)
 
 NAMES = sorted(p.stem for p in (config_dir() / "methods").glob("*.yaml"))
 
@@ -191,14 +195,14 @@ def test_compact_baselines_are_as_large_as_ours(name: str) -> None:
     assert sum(_counts(f"{name}_compact").values()) == pytest.approx(ours, rel=0.025)
 
 
-def _transition(attempt: int, reward: float) -> GraspTransition:
+def _transition(attempt: int, reward: float) -> Step:
     heightmap = np.zeros((128, 128))
     heightmap[50:70, 40:80] = 0.05
-    return GraspTransition(quantize(heightmap), 60, 50, attempt % 8, reward, attempt)
+    return grasp_step(quantize(heightmap), 60, 50, attempt % 8, reward, attempt)
 
 
 @functools.cache
-def _large_networks(package: ModuleType, network: Any) -> dict[str, torch.nn.Module]:
+def _large_networks(package: Method, network: Any) -> dict[str, torch.nn.Module]:
     """Return networks of a paper size, which take half a minute to build, with quickly drawn weights."""
 
     def draw(weights: torch.Tensor, *_: object, **__: object) -> None:
@@ -224,7 +228,7 @@ def test_one_training_step_moves_all_networks_and_the_policy_acts(
     package, config = load_method(name)
     if name.endswith("_paper"):
         modules = copy.deepcopy(_large_networks(package, config.network))
-        monkeypatch.setattr(package, "make_networks", lambda *_: modules)
+        package = dataclasses.replace(package, make_networks=lambda *_: modules)
     size = 1 if name.endswith("_paper") else 2
     own = size - 1 if config.training.prior_labels else size
     slots = min(own, config.training.num_failure_slots)
@@ -236,7 +240,7 @@ def test_one_training_step_moves_all_networks_and_the_policy_acts(
         "training.steps_per_attempt": "1",
     }
     config = override(config, small)
-    learner = AsyncLearner(tmp_path, package, config, 1)
+    learner = package.make_trainer(config, tmp_path, 1, WORKSPACE)
     before = read_parameters(learner.learner.modules)
     learner.add(_transition(0, 0.0), {})
     (report,) = learner.train_pending(5)

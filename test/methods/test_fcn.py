@@ -6,7 +6,7 @@ import torch
 
 from equigrasp.config import override
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.learning.grasping.grasp_batches import GraspBatch
 from equigrasp.methods.fcn.losses import grasp_loss
 from equigrasp.methods.fcn.networks import turn_maps
 from equigrasp.methods.registry import load_method
@@ -111,7 +111,9 @@ def test_the_policy_takes_the_best_pixel_and_yaw_near_objects(
 @pytest.mark.parametrize("name", KINDS)
 def test_values_at_the_tried_grasps_approach_the_rewards(name: str) -> None:
     package, config = load_method(name)
-    learner = package.make_learner(config, package.make_networks(config, 0), 96)
+    learner = package.make_learner(
+        config, package.make_networks(config, 0), Workspace("left", 0.45, 0.21)
+    )
     heightmaps = torch.zeros(2, 1, 64, 64)
     heightmaps[0, 0, 20:40, 28:34] = heightmaps[1, 0, 28:34, 20:40] = 0.05
     pixels = torch.tensor([30, 30])

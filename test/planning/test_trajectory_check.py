@@ -139,6 +139,30 @@ def test_an_arm_outside_the_box_may_come_back_but_not_go_on(
         check.check(outward, at_rest(outside))
 
 
+def test_a_joint_beyond_its_range_may_come_back_but_not_go_on() -> None:
+    """The iiwa's last joint, 1.7 mrad beyond: it came from somewhere, and must be able to go home."""
+    cell = load_config(CellConfig, "cells", "kuka")
+    arm, check = cell.load_arm(), TrajectoryCheck(cell)
+    home = np.array(arm.home_positions)
+    start = home.copy()
+    start[6] = 3.056  # its limit is 3.0543
+    assert start[6] > arm.limits.upper[6]
+    check.check(turn(start, home - start, 6.0), at_rest(start))
+    for change in (0.01, 0.0):  # farther, and to stay
+        match = r"'lbr_A7' would go to 3.0\d\d rad; .* and it stands at 3.056 rad"
+        with pytest.raises(CommandRejectedError, match=match):
+            check.check(turn(start, change * np.eye(7)[6], 1.0), at_rest(start))
+
+
+def test_an_arm_left_moving_at_the_end_is_refused(check: TrajectoryCheck) -> None:
+    """What follows the last point is nobody's plan."""
+    good = turn(HOME, joint(5, 0.3), 1.0)
+    velocities = good.velocities.copy()
+    velocities[-1, 5] = 0.3  # less than 50 ms of its acceleration
+    with pytest.raises(CommandRejectedError, match="would end with a jump of speed of 0.30 rad/s"):
+        check.check(JointTrajectory(good.times, good.positions, velocities), at_rest(HOME))
+
+
 def test_the_elbow_may_not_sink(check: TrajectoryCheck) -> None:
     # Level upper arm: the elbow is at the shoulder's 0.089 m; the forearm keeps the TCP up.
     low = np.array([0.0, -0.02, -1.2, -0.4, -1.57, 0.0])
@@ -147,8 +171,10 @@ def test_the_elbow_may_not_sink(check: TrajectoryCheck) -> None:
         check.check(turn(start, joint(1, 0.63), 2.0), at_rest(start))
 
 
-def test_the_tcp_has_a_speed_limit_of_its_own(check: TrajectoryCheck) -> None:
-    start = np.array([-0.5, -1.2, 1.9, -2.2708, -1.5708, 0.0])
+def test_the_tcp_has_a_speed_limit_of_its_own(
+    check: TrajectoryCheck, planner: OmplPlanner
+) -> None:
+    start = planner.kinematics.solutions(Transform.top_down(0.5, -0.25, 0.15, 0.0), HOME)[0]
     way, duration = joint(0, 1.0), 0.87  # within 3.14 rad/s and 8 rad/s²
     check.check(turn(start, way, duration), at_rest(start))
     slow = dataclasses.replace(CELL, safety=dataclasses.replace(CELL.safety, tcp_speed=0.5))

@@ -70,6 +70,17 @@ def test_only_the_command_line_prints() -> None:
     assert offenders(PACKAGE_FILES, check) == {}
 
 
+def test_every_thread_has_a_name() -> None:
+    """Whoever reads that a thread failed must find it; `test_thread_deaths.py` kills them by name."""
+
+    def check(path: Path) -> list:
+        calls = [n for n in ast.walk(parse(path)) if isinstance(n, ast.Call)]
+        threads = [c for c in calls if ast.unparse(c.func).endswith("Thread")]
+        return [c.lineno for c in threads if not any(k.arg == "name" for k in c.keywords)]
+
+    assert offenders(PACKAGE_FILES, check) == {}
+
+
 def test_names_in_all_exist() -> None:
     def check(path: Path) -> list:
         tree = parse(path)

@@ -23,6 +23,7 @@ from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Float64  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg  # noqa: E402
+from trajectory_msgs.msg import JointTrajectoryPoint  # noqa: E402
 from unique_identifier_msgs.msg import UUID  # noqa: E402
 
 from equigrasp.config import load_config  # noqa: E402
@@ -30,11 +31,10 @@ from equigrasp.devices.cell import CellConfig  # noqa: E402
 from equigrasp.devices.clock import WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeArm  # noqa: E402
 from equigrasp.devices.motion import JointTrajectory, StopReason
-from equigrasp.ros import (
-    names,  # noqa: E402
-    qos,  # noqa: E402
-)
+from equigrasp.planning.trajectory_check import TrajectoryCheck  # noqa: E402
+from equigrasp.ros import names, qos  # noqa: E402
 from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
+from equigrasp.ros.messages.times import to_time  # noqa: E402
 from equigrasp.ros.messages.trajectories import from_trajectory_result, to_trajectory_msg  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
@@ -53,8 +53,10 @@ class Bench:
     scalings: list[float] = field(default_factory=list)
     shown: list[JointTrajectoryMsg] = field(default_factory=list)
 
-    def send(self, change: float, duration: float = 1.0, joint: int = 5) -> Any:
-        """Turn one joint by `change` [rad]; return the accepted goal."""
+    def send(
+        self, change: float, duration: float = 1.0, joint: int = 5, ahead: float | None = None
+    ) -> Any:
+        """Turn one joint by `change` [rad], from `ahead` [s] on or at once; return the accepted goal."""
         start = self.arm.joint_state().positions
         way = change * np.eye(6)[joint]
         trajectory = JointTrajectory(
@@ -63,6 +65,8 @@ class Bench:
         goal = FollowJointTrajectory.Goal(
             trajectory=to_trajectory_msg(trajectory, self.arm.joint_names)
         )
+        if ahead is not None:
+            goal.trajectory.header.stamp = to_time(self.arm._clock.stamp() + ahead)
         handle = self._await(self.client.send_goal_async(goal))
         assert handle.accepted
         return handle
@@ -244,3 +248,81 @@ def test_a_dry_run_checks_and_shows_and_moves_nothing() -> None:
         _, refused = bench.result(bench.send(1.0, 0.4))
         assert refused.error_code == FollowJointTrajectory.Result.INVALID_GOAL
         assert bench.arm.num_commands == 0
+
+
+def test_a_stream_of_points_for_now_stays_in_the_box(bench: Bench) -> None:
+    """One point at time 0, a little ahead of where the arm is, again and again."""
+    check, safety = TrajectoryCheck(CELL), CELL.safety
+    outside, refused = [], 0
+    for _ in range(60):
+        here = bench.arm.joint_state().positions
+        ahead = here + 0.045 * np.array([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+        points = JointTrajectory(np.zeros(1), ahead[None], np.zeros((1, 6)))
+        goal = FollowJointTrajectory.Goal(
+            trajectory=to_trajectory_msg(points, bench.arm.joint_names)
+        )
+        _, result = bench.result(bench._await(bench.client.send_goal_async(goal)))
+        refused += result.error_code == FollowJointTrajectory.Result.INVALID_GOAL
+        tool, heights = check.places(bench.arm.joint_state().positions[None])
+        box = np.maximum(safety.box.lower - tool[:, :3], tool[:, :3] - safety.box.upper)
+        outside.append(max(box.max(), (safety.link_height - heights).max()))
+    assert refused > 5 and max(outside) < 1.5e-3
+
+
+@pytest.mark.parametrize(
+    ("ahead", "code", "message"),
+    [
+        (-1.7e9, FollowJointTrajectory.Result.OLD_HEADER_TIMESTAMP, "begun and ended"),
+        (-1.5, FollowJointTrajectory.Result.OLD_HEADER_TIMESTAMP, "begun 1.5 s ago"),
+        (3.0e8, FollowJointTrajectory.Result.INVALID_GOAL, "at most 60 s are waited"),
+    ],
+)
+def test_a_start_that_is_over_or_far_off_moves_nothing(
+    bench: Bench, ahead: float, code: int, message: str
+) -> None:
+    status, result = bench.result(bench.send(0.3, 4.0, ahead=ahead))
+    assert status == GoalStatus.STATUS_ABORTED and result.error_code == code
+    assert message in result.error_string
+    assert bench.arm.num_commands == 0
+
+
+def test_a_later_start_is_waited_for(bench: Bench) -> None:
+    began = bench.arm._clock.stamp()
+    assert bench.result(bench.send(0.1, 0.5, ahead=1.5))[0] == GoalStatus.STATUS_SUCCEEDED
+    assert bench.arm._clock.stamp() >= began + 1.5
+    waiting = bench.send(0.1, 0.5, ahead=50.0)
+    assert bench.result(bench.send(-0.1, 0.5))[0] == GoalStatus.STATUS_SUCCEEDED
+    status, result = bench.result(waiting)  # the newer one took its place
+    assert status == GoalStatus.STATUS_ABORTED and "newer trajectory" in result.error_string
+    assert bench.arm.num_commands == 2
+
+
+def test_cancelling_one_that_waits_leaves_the_running_one_alone(bench: Bench) -> None:
+    running = bench.send(0.5, 4.0)
+    wait_for(lambda: bench.turned() > 0.01, 5.0, "motion")
+    waiting = bench.send(0.1, 0.5, ahead=50.0)
+    waiting.cancel_goal_async()
+    assert bench.result(waiting)[0] == GoalStatus.STATUS_CANCELED
+    assert bench.result(running)[0] == GoalStatus.STATUS_SUCCEEDED
+    assert bench.turned() == pytest.approx(0.5)
+
+
+def test_what_waits_is_judged_again_when_it_begins(bench: Bench) -> None:
+    """The arm went elsewhere meanwhile."""
+    waiting = bench.send(0.1, 0.5, ahead=4.0)
+    bench.arm._positions = bench.arm._positions + 0.3
+    status, result = bench.result(waiting)
+    assert status == GoalStatus.STATUS_ABORTED and "starts 0.300 rad from" in result.error_string
+    assert bench.arm.num_commands == 0
+
+
+def test_too_many_points_are_refused_before_they_are_read(bench: Bench) -> None:
+    goal = FollowJointTrajectory.Goal(
+        trajectory=JointTrajectoryMsg(joint_names=["none of this arm"])
+    )
+    goal.trajectory.points = [JointTrajectoryPoint()] * 10_001
+    _, result = bench.result(bench._await(bench.client.send_goal_async(goal)))
+    assert "has 10001 points; at most 10000 are followed" in result.error_string
+    long = bench.send(0.1, 601.0)
+    assert "takes 601 s; at most 600 s" in bench.result(long)[1].error_string
+    assert bench.arm.num_commands == 0

@@ -74,7 +74,7 @@ def test_a_dozen_attempts_are_collected_logged_and_measured(graph: Graph, wall_c
     metrics = graph.folder / "run" / "metrics.csv"
     wait_for(lambda: len(read_metrics(metrics)) == 12, 10.0, "12 rows of metrics")
     log = ExperienceLog(graph.folder / "run" / "experience.log", is_writing=False)
-    assert [t.attempt for t, _ in log] == list(range(12))
+    assert [step.index for step, _ in log] == list(range(12))
 
 
 def test_the_lines_of_the_readme_pick_an_object(graph: Graph) -> None:
@@ -152,7 +152,7 @@ def test_a_killed_process_comes_back_and_the_run_goes_on(graph: Graph, victim: s
     handle.cancel_goal_async()
     graph.result(handle, 20.0)
     time.sleep(1.0)
-    attempts = [t.attempt for t, _ in ExperienceLog(log, is_writing=False)]
+    attempts = [step.index for step, _ in ExperienceLog(log, is_writing=False)]
     assert attempts == list(range(len(attempts)))  # nothing lost, nothing twice
 
 

@@ -7,20 +7,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from equigrasp.config import read_yaml
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.experiments.benchmarks.handover import Handover
 from equigrasp.experiments.benchmarks.plan import Piece
 from equigrasp.experiments.benchmarks.protocol import Conditions
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.metrics_file import seconds_per_attempt
 from equigrasp.experiments.runs.run_folder import RunFolder, commit
-from equigrasp.learning.async_learner import AsyncLearner, StepReport
-from equigrasp.learning.interfaces import Policy
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.interfaces import Policy, StepReport, Trainer
+from equigrasp.learning.method import Method
 from equigrasp.learning.trained_weights import first_weights
 from equigrasp.learning.weight_store import write_weights
 from equigrasp.methods.registry import load_method
+from equigrasp.replay.experience_log import ExperienceLog
 
 _LOGGER = logging.getLogger(__name__)
 _POLL = 0.1  # [s] between two looks for new attempts
@@ -42,8 +45,8 @@ class TrainingRun:
     """
 
     folder: RunFolder
-    package: ModuleType
-    method: Any
+    method: Method[Any]
+    config: Any
     seed: int
     first_weights: Path | None
     device: str
@@ -54,9 +57,9 @@ class TrainingRun:
     ) -> "TrainingRun":
         """Create the folder of a piece's run, or find it."""
         name = f"{piece.method}_{conditions.size}"
-        package, method = load_method(name)
-        threads = dataclasses.replace(method.training, num_threads=num_threads)
-        method = dataclasses.replace(method, training=threads)
+        method, config = load_method(name)
+        threads = dataclasses.replace(config.training, num_threads=num_threads)
+        config = dataclasses.replace(config, training=threads)
         arguments = {
             "cell": conditions.cell,
             "method": name,
@@ -67,36 +70,46 @@ class TrainingRun:
             "protocol": conditions.protocol,
         }
         folder = piece.run(out)
-        folder.begin(arguments, method, None)
-        return TrainingRun(folder, package, method, piece.seed, first_weights("", method), device)
+        folder.begin(arguments, config, None)
+        return TrainingRun(folder, method, config, piece.seed, first_weights("", config), device)
+
+    @property
+    def workspace(self) -> Workspace:
+        """What its policy looks at: the cell's first tray."""
+        cell = str(read_yaml(self.folder.config)["arguments"]["cell"])
+        return load_cell(cell).workspaces[0]
+
+    def open_log(self) -> ExperienceLog:
+        """Return the run's log, to be written by a process that only acts."""
+        return ExperienceLog(self.folder.log, self.method.make_spec(self.config, self.workspace))
 
     @property
     def num_random_attempts(self) -> int:
         """Attempts that ask no network."""
-        return 0 if self.first_weights else int(self.method.acting.num_random_attempts)
+        return 0 if self.first_weights else int(self.config.acting.num_random_attempts)
 
     def make_policy(self) -> Policy:
         """Return a policy with random weights."""
-        modules = self.package.make_networks(self.method, self.seed)
+        modules = self.method.make_networks(self.config, self.seed)
         on_device = {k: m.to(self.device) for k, m in modules.items()}
-        policy: Policy = self.package.make_policy(self.method, on_device)
+        policy: Policy = self.method.make_policy(self.config, on_device)
         return policy
 
-    def make_learner(self, is_writing: bool = True) -> AsyncLearner:
+    def make_learner(self, is_writing: bool = True) -> Trainer:
         """Return a learner of the run's log, which another process writes if `is_writing` is False."""
-        return AsyncLearner(
+        return self.method.make_trainer(
+            self.config,
             self.folder.path,
-            self.package,
-            self.method,
             self.seed,
-            self.first_weights,
+            self.workspace,
+            weights=self.first_weights,
             device=self.device,
             is_writing=is_writing,
         )
 
     def handover(self) -> Handover:
         """Return the way of the weights to a process that acts."""
-        return Handover(self.folder.path / "handover.safetensors", str(self.method.method))
+        return Handover(self.folder.path / "handover.safetensors", self.method.name)
 
 
 class Learning:
@@ -105,6 +118,7 @@ class Learning:
     Args:
         piece: What is being done.
         out: Results folder.
+        run: Its run.
         learner: Of its run.
         marks: Attempts after which weights are kept.
         on_step: Told of every SGD step.
@@ -114,11 +128,13 @@ class Learning:
         self,
         piece: Piece,
         out: Path,
-        learner: AsyncLearner,
+        run: TrainingRun,
+        learner: Trainer,
         marks: list[int],
         on_step: Callable[[StepReport], None] = lambda report: None,
     ) -> None:
         self._learner, self._on_step = learner, on_step
+        self._method, self._log = run.method.name, run.folder.log
         self._snapshots = {m: dataclasses.replace(piece, attempts=m).snapshot(out) for m in marks}
 
     def catch_up(self) -> None:
@@ -131,7 +147,8 @@ class Learning:
 
     def result(self, attempts: int, metrics: Path) -> dict[str, Any]:
         """Return the outcomes of the first `attempts`."""
-        rewards = [transition.reward for transition, _ in self._learner.log][:attempts]
+        log = ExperienceLog(self._log, is_writing=False)
+        rewards = [step.reward for step, _ in log][:attempts]
         return {
             "attempts": len(rewards),
             "outcomes": "".join("1" if r > 0.5 else "0" for r in rewards),
@@ -143,7 +160,7 @@ class Learning:
     def _keep(self) -> None:
         path = self._snapshots.get(self._learner.num_learned_attempts)
         if path is not None and not path.is_file():
-            metadata = {"method": self._learner.method, "version": str(self._learner.num_steps)}
+            metadata = {"method": self._method, "version": str(self._learner.num_steps)}
             write_weights(path, self._learner.weights(), metadata)
 
 
@@ -163,7 +180,7 @@ def learn_piece(
     run = TrainingRun.begin(piece, out, conditions, device, num_threads)
     handover = run.handover()
     with contextlib.closing(run.make_learner(is_writing=False)) as learner:
-        learning = Learning(piece, out, learner, marks)
+        learning = Learning(piece, out, run, learner, marks)
         given = -1
         while True:
             learner.follow()

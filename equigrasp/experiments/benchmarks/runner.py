@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from equigrasp.devices.owner import become_owner
 from equigrasp.experiments.benchmarks.curves import draw_curves
 from equigrasp.experiments.benchmarks.plan import Piece, chosen_pieces
 from equigrasp.experiments.benchmarks.protocol import Order
@@ -109,7 +110,9 @@ def _popen(task: Task, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+        env=os.environ
+        | become_owner().environment
+        | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
         start_new_session=True,  # Ctrl-C reaches this process only, which then asks them to stop
     )
 

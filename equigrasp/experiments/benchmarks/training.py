@@ -25,7 +25,6 @@ from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.metrics_file import MetricsFile, seconds_per_attempt
 from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
-from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ def train_piece(
     with contextlib.closing(run.make_learner()) as learner:
         policy = run.make_policy()
         metrics = MetricsFile(run.folder.metrics, learner.num_attempts)
-        learning = Learning(piece, out, learner, marks, metrics.add_step)
+        learning = Learning(piece, out, run, learner, marks, metrics.add_step)
 
         def learn() -> None:
             learning.catch_up()
@@ -91,7 +90,7 @@ def simulate_piece(
     """
     torch.set_num_threads(num_threads)
     run = TrainingRun.begin(piece, out, conditions, device, num_threads)
-    with contextlib.closing(ExperienceLog(run.folder.log)) as log:
+    with contextlib.closing(run.open_log()) as log:
         policy, handover = run.make_policy(), run.handover()
         metrics = MetricsFile(run.folder.metrics, len(log))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from equigrasp.devices.owner import owner_of_this_process
 from equigrasp.errors import CancelledError
 from equigrasp.experiments.benchmarks.plan import (
     Kind,
@@ -154,13 +155,15 @@ class _StopSignal:
 
     def __init__(self) -> None:
         self._parent = os.getppid()
+        self._owner = owner_of_this_process()  # who may be gone before we came so far
         self._is_set = False
         signal.signal(signal.SIGTERM, self._set)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and sends SIGTERM
 
     def check(self) -> None:
         """Raise `CancelledError` where work is to end."""
-        if self._is_set or os.getppid() != self._parent:
+        is_alone = os.getppid() != self._parent or (self._owner and self._owner.is_gone())
+        if self._is_set or is_alone:
             raise CancelledError("The worker was told to stop.")
 
     def _set(self, number: int, frame: FrameType | None) -> None:

@@ -7,18 +7,20 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
 from equigrasp.experiments.pretraining.scripted_labels import Label, ScriptedLabels
 from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 from equigrasp.experiments.runs.run_folder import LABELS, RunFolder
-from equigrasp.learning.async_learner import AsyncLearner
+from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
+from equigrasp.learning.interfaces import Trainer
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.experience_log import ExperienceLog
-from equigrasp.replay.transition import GraspTransition, quantize
+from equigrasp.replay.step import Step
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.stereo_noise import add_stereo_noise
 
@@ -39,24 +41,26 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
         num_scenes: Scenes in the run, those of before included.
         is_resume: See `RunFolder.begin`.
     """
-    package, method = load_method(arguments["method"])
+    method, config = load_method(arguments["method"])
     # Bad labels are no news, as failures are; and nothing is known before.
     training = dataclasses.replace(
-        method.training,
+        config.training,
         num_failure_slots=0,
         first_weights="",
         prior_labels="",
-        first_training_attempt=max(method.training.first_training_attempt, 20),
+        first_training_attempt=max(config.training.first_training_attempt, 20),
         steps_per_attempt=1,
         average_decay=_AVERAGE_DECAY,
     )
-    method = dataclasses.replace(method, training=training)
+    config = dataclasses.replace(config, training=training)
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
-    policy = package.make_policy(method, package.make_networks(method, seed))
-    run.begin(arguments | {LABELS: "script"}, method, is_resume)
-    learner = AsyncLearner(run.path, package, method, seed)
-    labels = ScriptedLabels(method, policy)
-    scenes = [int(extras[_SCENE]) for _, extras in learner.log]
+    policy = method.make_policy(config, method.make_networks(config, seed))
+    run.begin(arguments | {LABELS: "script"}, config, is_resume)
+    workspace = load_cell(arguments["cell"]).workspaces[0]
+    learner = method.make_trainer(config, run.path, seed, workspace)
+    labels = ScriptedLabels(config, policy)
+    logged = ExperienceLog(run.log, is_writing=False)
+    scenes = [int(extras[_SCENE]) for _, extras in logged]
     first = scenes[-1] + 1 if scenes else 0
     try:
         while learner.num_pending_steps:  # of a run that was killed
@@ -109,9 +113,9 @@ def seen_by_a_camera(
     return Observation(np.clip(heightmap + error, 0.0, None), workspace)
 
 
-def logged_labels(run: RunFolder) -> list[GraspTransition]:
+def logged_labels(run: RunFolder) -> list[Step]:
     """Return the labels of a run; a good one has reward 1."""
-    return [transition for transition, _ in ExperienceLog(run.log, is_writing=False)]
+    return [step for step, _ in ExperienceLog(run.log, is_writing=False)]
 
 
 class EmptyingTray:
@@ -151,12 +155,12 @@ class EmptyingTray:
         self._simulation.physics.sleep(_TIME_TO_SETTLE)
 
 
-def _learn(learner: AsyncLearner, seen: np.ndarray, labels: list[Label], scene: int) -> None:
+def _learn(learner: Trainer, seen: np.ndarray, labels: list[Label], scene: int) -> None:
     heightmap = quantize(seen)
     for label in labels:
         pixel = label.pixel
         learner.add(
-            GraspTransition(
+            grasp_step(
                 heightmap,
                 pixel.row,
                 pixel.col,

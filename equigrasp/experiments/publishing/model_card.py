@@ -15,7 +15,7 @@ from equigrasp.experiments.runs.pictures import lay_out, load_picture, save_pict
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.trained_weights import name_of_first_weights
 from equigrasp.paths import LABELS_SUFFIX
-from equigrasp.replay.transition import GraspTransition
+from equigrasp.replay.step import Step
 from equigrasp.simulation.object_sets.registry import make_object_set
 
 _TAIL = 100  # attempts of learning in the summary
@@ -69,7 +69,7 @@ class Model:
     rows: list[dict[str, str]]
     evaluations: list[Evaluation]
     note: str
-    labels: list[GraspTransition] = field(default_factory=list)
+    labels: list[Step] = field(default_factory=list)
 
     @property
     def num_attempts(self) -> int:

@@ -24,6 +24,7 @@ from equigrasp.experiments.runs.claims import read_json, write_whole
 from equigrasp.experiments.runs.metrics_file import read_metrics
 from equigrasp.experiments.runs.pictures import draw_learning_curve
 from equigrasp.experiments.runs.run_folder import RunFolder
+from equigrasp.learning.grasping.labels import write_labels
 from equigrasp.learning.trained_weights import (
     PROBE,
     describe_weights,
@@ -33,7 +34,6 @@ from equigrasp.learning.trained_weights import (
 from equigrasp.learning.weight_store import load_weights, tensor_digest, write_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import LABELS_SUFFIX, config_dir
-from equigrasp.replay.labels import write_labels
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SEED = "1000"  # of objects and choices, as `equigrasp evaluate` has it
@@ -137,7 +137,7 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
 def _configuration(values: dict[str, Any], acting: str, where: Path) -> Any:
     """Return the run's configuration; its network must be that of its name and of `acting`."""
     name = values["arguments"]["method"]
-    config = from_mapping(load_method(name)[0].Config, values["method"], str(where))
+    config = from_mapping(load_method(name)[0].config, values["method"], str(where))
     old = to_mapping(config.network)
     for of in dict.fromkeys((name, acting)):
         new = to_mapping(load_method(of)[1].network)

@@ -15,16 +15,16 @@ from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
 from equigrasp.experiments.runs.run_folder import RunFolder
-from equigrasp.learning.async_learner import AsyncLearner
-from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode, Policy
+from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
+from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode, Policy, Trainer
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.trained_weights import first_weights, load_trained_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import GraspOutcome
-from equigrasp.replay.experience_log import Extras
-from equigrasp.replay.transition import GraspTransition, quantize
+from equigrasp.replay.step import Step
+from equigrasp.replay.step_record import Extras
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 _MAX_REFUSALS = 100  # grasps in a row that the planner refuses, after which the cell is at fault
@@ -125,16 +125,15 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
         num_attempts: Attempts in the run, those of before included.
         is_resume: See `RunFolder.begin`.
     """
-    package, method = load_method(arguments["method"])
+    method, config = load_method(arguments["method"])
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
-    policy = package.make_policy(method, package.make_networks(method, seed))
-    weights = first_weights(arguments["weights"], method)
+    policy = method.make_policy(config, method.make_networks(config, seed))
+    weights, cell = first_weights(arguments["weights"], config), load_cell(arguments["cell"])
     if weights is not None:
-        cell = load_cell(arguments["cell"])
-        load_trained_weights(policy, weights, method, cell.workspaces, cell.gripper)
-    run.begin(arguments, method, is_resume)
-    num_random = 0 if weights else method.acting.num_random_attempts
-    learner = AsyncLearner(run.path, package, method, seed, weights)
+        load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
+    run.begin(arguments, config, is_resume)
+    num_random = 0 if weights else config.acting.num_random_attempts
+    learner = method.make_trainer(config, run.path, seed, cell.workspaces[0], weights=weights)
     metrics = MetricsFile(run.metrics, learner.num_attempts)
     if learner.num_steps or weights:
         policy.load(learner.weights(), learner.num_steps, "checkpoint")
@@ -161,7 +160,7 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
 
 
 def _learn(
-    learner: AsyncLearner, policy: Policy, metrics: MetricsFile, attempt: Attempt, number: int
+    learner: Trainer, policy: Policy, metrics: MetricsFile, attempt: Attempt, number: int
 ) -> None:
     row = store(learner.add, attempt, number)
     for report in learner.train_pending(learner.num_pending_steps):
@@ -171,9 +170,7 @@ def _learn(
         policy.load(learner.weights(), learner.num_steps, "learner")
 
 
-def store(
-    write: Callable[[GraspTransition, Extras], object], attempt: Attempt, number: int
-) -> AttemptRow:
+def store(write: Callable[[Step, Extras], object], attempt: Attempt, number: int) -> AttemptRow:
     """Have an attempt written to the experience log, and return its row of the metrics."""
     decision, outcome = attempt.decision, attempt.outcome
     row = AttemptRow(
@@ -187,7 +184,7 @@ def store(
     )
     pixel = decision.pixel
     write(
-        GraspTransition(
+        grasp_step(
             quantize(attempt.observation.heightmap),
             pixel.row,
             pixel.col,

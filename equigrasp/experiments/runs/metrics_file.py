@@ -2,12 +2,13 @@
 
 import csv
 import dataclasses
+import math
 import statistics
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from equigrasp.learning.async_learner import StepReport
+from equigrasp.learning.interfaces import StepReport
 
 WINDOW = 50  # attempts in running figures
 
@@ -97,7 +98,7 @@ class MetricsFile:
             "policy_version": row.policy_version,
             "idle_share": f"{sum(idle) / time:.4f}",
             "attempts_per_hour": f"{3600.0 * len(total) / time:.1f}",
-            "loss": "" if step is None else f"{step.losses['loss']:.6f}",
+            "loss": "" if step is None else f"{step.losses.get('loss', math.nan):.6f}",
             "decision_time": f"{row.decision_time:.4f}",
             "sgd_time": "" if step is None else f"{step.sgd_time:.4f}",
             "attempt_time": f"{row.attempt_time:.4f}",

@@ -11,12 +11,12 @@ from equigrasp.experiments.runs.metrics_file import read_metrics
 from equigrasp.experiments.runs.pictures import draw_decision, draw_learning_curve, save_picture
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_step import dequantize
 from equigrasp.learning.trained_weights import name_of_first_weights
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.experience_log import ExperienceLog
-from equigrasp.replay.transition import dequantize
 
 _NUM_PICTURES = 3
 _TAIL = 100  # attempts in the headline figure
@@ -59,14 +59,14 @@ def _draw_decisions(run: RunFolder, method_name: str) -> list[str]:
     log = ExperienceLog(run.log, is_writing=False)
     wanted = set(np.linspace(0, len(log) - 1, _NUM_PICTURES).astype(int).tolist())
     pictures = []
-    for transition, _ in log:
-        if transition.attempt not in wanted:
+    for step, _ in log:
+        if step.index not in wanted:
             continue
-        heightmap = dequantize(transition.heightmap)
+        heightmap = dequantize(step.observation["heightmap"])
         workspace = Workspace("logged", 0.0, 0.0, heightmap_size_px=heightmap.shape[0])
         observation = Observation(heightmap, workspace)
         decision = policy.choose(observation, np.random.default_rng(0), "greedy")
-        name = f"pictures/decision_{transition.attempt:05d}.png"
+        name = f"pictures/decision_{step.index:05d}.png"
         save_picture(run.path / name, draw_decision(observation, decision))
         pictures.append(name)
     log.close()

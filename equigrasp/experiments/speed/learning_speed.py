@@ -15,7 +15,8 @@ from equigrasp.experiments.speed.stopwatch import (
     count_multiplications,
     matrix_rates,
 )
-from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_batches import GraspBatch
 from equigrasp.learning.precision import is_half_precision
 from equigrasp.methods.registry import load_method
 from equigrasp.networks.logit_map import logit_map
@@ -61,7 +62,7 @@ class LearningSpeed:
         self.reference = ReferenceMethod(
             config, make_reference_networks(config.network, modules), ACTION_SIZE_PX
         )
-        self.learner = package.make_learner(config, modules, ACTION_SIZE_PX)
+        self.learner = package.make_learner(config, modules, Workspace("speed", 0.0, 0.0))
         self.acting = copy.deepcopy(modules)  # a policy keeps its filters expanded
         for module in self.acting.values():
             module.eval()

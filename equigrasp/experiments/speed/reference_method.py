@@ -7,7 +7,7 @@ sample: docs/methods/asr.md) is kept, so that both must give the same numbers.
 import torch
 from torch.nn.functional import binary_cross_entropy, smooth_l1_loss
 
-from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.learning.grasping.grasp_batches import GraspBatch
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.methods.asr.networks import extract_patches
 

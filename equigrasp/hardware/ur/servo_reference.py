@@ -3,13 +3,12 @@
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
+from equigrasp.devices.bridge import SHORTEST, make_bridge
 from equigrasp.devices.limits import JointLimits
 from equigrasp.devices.motion import JointTrajectory
 
-_SHORTEST = 0.01  # [s] shortest piece of a spline
 _STOP_SHARE = 0.88  # of the accelerations allowed: the joints answer with a little more
 _RELEASE_SPEED = 1.6  # [rad/s] at which a set-point gives its lead over the joints up, at most
-_SPARE = 0.12  # of the acceleration limits: what plans leave for joining a start that is off
 _COUNTER_SHARE = 0.5  # of the lead with which a modelled servo brakes; all of it, and others creep
 _COUNTER_TIME = 0.016  # [s] in which that lead is taken
 _RESUMPTION = 1.0  # [s] in which a trajectory comes from rest to its whole pace
@@ -73,12 +72,12 @@ class ServoReference:
             positions = np.vstack([self.positions, positions])
             velocities = np.vstack([self.velocities, velocities])
         if times.size == 1:
-            times = np.array([0.0, _SHORTEST])
+            times = np.array([0.0, SHORTEST])
             positions = np.repeat(positions, 2, axis=0)
             velocities = np.repeat(velocities, 2, axis=0)
         self._spline = CubicHermiteSpline(times, positions, velocities)
-        self._bridge = self._make_bridge(
-            self.positions - positions[0], self.velocities - velocities[0]
+        self._bridge = make_bridge(
+            self.positions - positions[0], self.velocities - velocities[0], self._limits
         )
         self._time = self._bridge_time = 0.0
         self._pace = 1.0
@@ -151,7 +150,7 @@ class ServoReference:
 
     def _slow_down(self, step: float) -> None:
         self._stop_time += step
-        left = max(0.0, 1.0 - self._stop_time / max(self._stop_duration, _SHORTEST))
+        left = max(0.0, 1.0 - self._stop_time / max(self._stop_duration, SHORTEST))
         slower = self._rates * left
         self._slowing = self._slowing + 0.5 * (self.velocities + slower) * step
         self.velocities = slower
@@ -164,19 +163,3 @@ class ServoReference:
         if left > 0.0:
             braking = min(1.0, self._stop_time / _COUNTER_TIME) * self._rates / self._stop_duration
             self.positions = self.positions - self._counter * braking
-
-    def _make_bridge(
-        self, offset: np.ndarray, difference: np.ndarray
-    ) -> CubicHermiteSpline | None:
-        if not (np.any(offset) or np.any(difference)):
-            return None
-        is_at_rest = not np.any(difference)
-        rate = _SPARE * self._accelerations if is_at_rest else self._brake
-        duration = _SHORTEST
-        # A cubic's acceleration is largest at one of its ends.
-        while (np.abs(6.0 * offset / duration**2 + 4.0 * difference / duration) > rate).any() or (
-            np.abs(6.0 * offset / duration**2 + 2.0 * difference / duration) > rate
-        ).any():
-            duration *= 1.2
-        still = np.zeros_like(offset)
-        return CubicHermiteSpline([0.0, duration], [offset, still], [difference, still])

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 
 from equigrasp.devices.arm import Arm
-from equigrasp.devices.cell import ArmConfig
+from equigrasp.devices.cell import ArmConfig, CellConfig
 from equigrasp.devices.limits import JointLimits
 from equigrasp.devices.motion import (
     JointState,
@@ -36,11 +36,13 @@ class UrArm(Arm):
     Args:
         config: Joints and limits.
         robot: Address, servo, payload.
+        cell: Whose box and heights the process that servos holds at every set-point; None: none.
     """
 
-    def __init__(self, config: ArmConfig, robot: UrConfig) -> None:
+    def __init__(self, config: ArmConfig, robot: UrConfig, cell: CellConfig | None = None) -> None:
         self._config = config
         self._robot = robot
+        self._cell = cell
         self._lock = threading.RLock()
         self._link: UrLink | None = None
         self._keeper: threading.Thread | None = None
@@ -159,7 +161,7 @@ class UrArm(Arm):
     def _open(self) -> UrLink:
         with UrDashboard(self._robot.host) as dashboard:
             dashboard.require_ready()
-        link = UrLink(UrSetup(self._robot, self.limits, self.joint_names))
+        link = UrLink(UrSetup(self._robot, self.limits, self.joint_names, self._cell))
         self._trouble = None
         return link
 

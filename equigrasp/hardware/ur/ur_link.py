@@ -8,6 +8,7 @@ from multiprocessing import Pipe
 
 import numpy as np
 
+from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.limits import JointLimits
 from equigrasp.devices.motion import JointState, JointTrajectory, MotionState, MotionStatus
 from equigrasp.errors import DeviceError, DeviceTimeoutError
@@ -24,6 +25,7 @@ class UrSetup:
     config: UrConfig
     limits: JointLimits
     joint_names: tuple[str, ...]
+    cell: CellConfig | None = None  # whose box is held; None: joints' limits alone
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,9 @@ sent that the robot acts on.
 """
 
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
 
@@ -36,6 +38,8 @@ def peek(host: str) -> dict[str, list[float]]:
 
 
 def main() -> None:
+    """Print the state; whoever asked may be gone before a constructor comes back."""
+    signal.alarm(math.ceil(_TIMEOUT))
     receive = load_library("rtde_receive").RTDEReceiveInterface(sys.argv[1])
     state = {"positions": receive.getActualQ(), "velocities": receive.getActualQd()}
     sys.stdout.write(json.dumps(state) + "\n")

@@ -18,7 +18,7 @@ import numpy as np
 
 from equigrasp.devices.motion import JointState, MotionState, MotionStatus, StopReason
 from equigrasp.devices.real_time import take_real_time_priority
-from equigrasp.errors import DeviceError
+from equigrasp.errors import CommandRejectedError, DeviceError
 from equigrasp.hardware.ur import ur_modes
 from equigrasp.hardware.ur.servo_reference import ServoReference
 from equigrasp.hardware.ur.ur_dashboard import load_library
@@ -31,6 +31,7 @@ from equigrasp.hardware.ur.ur_link import (
     UrReport,
     UrSetup,
 )
+from equigrasp.planning.cell_guard import CellGuard
 
 _SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
 _SETTLE_SPEED = 0.02  # [rad/s]
@@ -44,6 +45,7 @@ _PATIENCE = 2.0  # periods for which the controller's next cycle is awaited
 _DELAY = 1.5  # periods from a measured state to the set-point that answers it
 _LATE = 0.03  # [s] without news after which the controller is taken to have run on
 _POLLS = 8  # looks for the controller's next cycle in a period
+_LONGEST_FAREWELL = 10  # [s] for the script to be stopped
 _VARIABLES = [
     "timestamp",
     "actual_q",
@@ -167,13 +169,14 @@ def _fault(robot_mode: int, safety_mode: int, runtime_state: int) -> MotionStatu
 class _Servo:
     """Follows one order after the other."""
 
-    def __init__(self, setup: UrSetup, robot: _Robot) -> None:
+    def __init__(self, setup: UrSetup, robot: _Robot, guard: CellGuard | None) -> None:
         self._robot = robot
         self._tolerance = setup.config.tracking_tolerance
         self._lookahead_time = setup.config.servo_lookahead_time
         self._lag = self._lookahead_time + _LAG
         self._limits = setup.limits
         self._joint_names = setup.joint_names
+        self._guard = guard
         self._joints = robot.read().joints
         self._reference = self._new_reference()
         self._number = 0
@@ -225,6 +228,7 @@ class _Servo:
         else:
             self._reference.advance(step, state.speed_fraction)
             self._judge(joints, step)
+            self._hold_box()
             self._robot.servo(self._reference.positions)
         return UrReport(
             joints,
@@ -264,6 +268,16 @@ class _Servo:
                 self._status = MotionStatus(MotionState.SUCCEEDED)
             elif self._time_at_end > _SETTLE_TIME:
                 self._fail(joints, errors)
+
+    def _hold_box(self) -> None:
+        """Stop what would leave the cell's box; what leads back is followed."""
+        if self._guard is None or self._status.state is not MotionState.MOVING:
+            return
+        try:
+            self._guard.check(self._reference.positions, self._reference.velocities)
+        except CommandRejectedError as error:
+            self._release()
+            self._status = MotionStatus(MotionState.FAULT, str(error), StopReason.REFUSED)
 
     def _fail(self, joints: JointState, errors: np.ndarray) -> None:
         self._release()
@@ -319,6 +333,7 @@ def _serve(pipe: Connection, robot: _Robot, servo: _Servo, publisher: _Publisher
             elif passed > _LATE:  # heard of this one only when others had begun
                 servo.note_delay(passed - robot.period)
         publisher.publish(servo.cycle(min(step, robot.period)))
+    signal.alarm(_LONGEST_FAREWELL)  # a driver that is gone cannot end us
     robot.stop_script()
 
 
@@ -348,9 +363,10 @@ def main() -> None:
         # A constructor that hangs, in a process whose driver was killed, ends too.
         signal.alarm(math.ceil(setup.config.connect_timeout) + 1)
         take_real_time_priority()
+        guard = CellGuard(setup.cell) if setup.cell else None
         robot = _Robot(setup, lambda message: pipe.send(UrProgress(message)))
         signal.alarm(0)
-        _serve(pipe, robot, _Servo(setup, robot), publisher)
+        _serve(pipe, robot, _Servo(setup, robot, guard), publisher)
     except (DeviceError, ImportError, RuntimeError, ValueError) as error:
         publisher.fail(str(error))
     # Without the destructors of ur_rtde: they sleep, and may wait for a controller that is gone.

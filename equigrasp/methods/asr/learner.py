@@ -2,7 +2,8 @@
 
 import torch
 
-from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_batches import GraspBatch
 from equigrasp.learning.precision import is_half_precision
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.methods.asr.losses import (
@@ -120,7 +121,7 @@ class AsrLearner:
 
 
 def make_learner(
-    config: AsrConfig, modules: dict[str, torch.nn.Module], action_size_px: int
+    config: AsrConfig, modules: dict[str, torch.nn.Module], workspace: Workspace
 ) -> AsrLearner:
     """Return the learner of a configuration."""
-    return AsrLearner(config, modules, action_size_px)
+    return AsrLearner(config, modules, workspace.action_size_px)

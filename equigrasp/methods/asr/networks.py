@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 
-from equigrasp.learning.seeding import derive_seed
+from equigrasp.learning.seeding import Stream, derive_seed
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.networks.equivariant_encoder import EquivariantEncoder
 from equigrasp.networks.equivariant_unet import EquivariantUNet
@@ -28,7 +28,7 @@ def make_networks(config: AsrConfig, seed: int) -> dict[str, torch.nn.Module]:
     network = config.network
     unet, encoder = _KINDS[network.kind]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, 1))
+        torch.manual_seed(derive_seed(seed, Stream.NETWORKS))
         q1 = unet(
             network.q1_fields, network.is_stem_pooled, network.input_scale, network.num_logits
         )

@@ -4,7 +4,8 @@ from typing import cast
 
 import torch
 
-from equigrasp.learning.interfaces import GraspBatch
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_batches import GraspBatch
 from equigrasp.methods.fcn.config import FcnConfig
 from equigrasp.methods.fcn.losses import grasp_loss
 from equigrasp.methods.fcn.networks import ChannelFcn, TurningFcn
@@ -43,7 +44,7 @@ class FcnLearner:
 
 
 def make_learner(
-    config: FcnConfig, modules: dict[str, torch.nn.Module], action_size_px: int
+    config: FcnConfig, modules: dict[str, torch.nn.Module], workspace: Workspace
 ) -> FcnLearner:
     """Return the learner of a configuration; it draws no pixels in the action square."""
     return FcnLearner(config, modules)

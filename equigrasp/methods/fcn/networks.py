@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn.functional import affine_grid, grid_sample, pad
 
-from equigrasp.learning.seeding import derive_seed
+from equigrasp.learning.seeding import Stream, derive_seed
 from equigrasp.methods.fcn.config import FcnConfig
 from equigrasp.networks.plain_unet import PlainUNet
 
@@ -103,7 +103,7 @@ def make_networks(config: FcnConfig, seed: int) -> dict[str, torch.nn.Module]:
     network = config.network
     n, is_turning = network.num_rotations, network.yaws == "turned_inputs"
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, 1))
+        torch.manual_seed(derive_seed(seed, Stream.NETWORKS))
         unet = PlainUNet(
             network.channels,
             network.is_stem_pooled,

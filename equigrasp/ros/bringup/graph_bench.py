@@ -16,6 +16,7 @@ from equigrasp_interfaces.msg import Experience
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
 from rclpy.executors import ExternalShutdownException
 
+from equigrasp.devices.owner import become_owner, owner_of_this_process
 from equigrasp.errors import DeviceTimeoutError, EquigraspError
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.methods.registry import load_method
@@ -48,7 +49,8 @@ def bench_graph() -> list[str]:
 def _time_hops(node: Any) -> np.ndarray:
     """Send heightmaps to an echoing process and back; return half the round trips [s]."""
     echo = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "equigrasp.ros.bringup.graph_bench"]
+        [sys.executable, "-W", "ignore", "-m", "equigrasp.ros.bringup.graph_bench"],
+        env=os.environ | become_owner().environment,
     )
     arrived = threading.Event()
     try:
@@ -145,6 +147,9 @@ def _echo() -> None:
     node = rclpy.create_node("graph_bench_echo")
     publisher = node.create_publisher(HeightmapMsg, _BACK, qos.reliable())
     node.create_subscription(HeightmapMsg, _TO, publisher.publish, qos.reliable())
+    owner = owner_of_this_process()
+    if owner is not None:
+        owner.watch(rclpy.try_shutdown)
     try:
         rclpy.spin(node)
     except (ExternalShutdownException, KeyboardInterrupt):

@@ -2,8 +2,20 @@
 
 from typing import Any
 
+from equigrasp.devices.owner import become_owner
 from equigrasp.ros import names
-from equigrasp.ros.bringup.launch_parts import MODES, Argument, Parameters, describe
+from equigrasp.ros.bringup.domain_claim import check_graph, claim_domain
+from equigrasp.ros.bringup.launch_parts import (
+    MODES,
+    Argument,
+    NodeDescription,
+    Parameters,
+    describe,
+    whole_number,
+)
+from equigrasp.ros.bringup.restart_policy import RestartPolicy, why_given_up
+
+_NAMESPACE = "ros_namespace"  # where launch_ros's PushRosNamespace keeps it
 
 
 def launch_description(mode: str) -> Any:
@@ -34,33 +46,57 @@ def launch_description(mode: str) -> Any:
 
 
 def _make_nodes(context: Any, mode: str) -> list[Any]:
+    """Return the nodes, once nothing speaks against starting them.
+
+    Raises:
+        ConfigError: if an argument is wrong, or the ROS domain has a graph already.
+    """
     from launch.substitutions import LaunchConfiguration
-    from launch_ros.actions import Node
-    from launch_ros.parameter_descriptions import ParameterValue
 
     def value(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
 
-    def as_it_is(parameters: Parameters) -> dict[str, Any]:
-        # A serial number must not become an integer on its way.
-        return {
-            k: ParameterValue(v, value_type=str) if isinstance(v, str) else v
-            for k, v in parameters.items()
-        }
+    num_attempts: Parameters = {"num_attempts": whole_number("attempts", value("attempts"))}
+    nodes = describe(mode, {a.name: value(a.name) for a in MODES[mode].arguments})
+    namespace = context.launch_configurations.get(_NAMESPACE, "") or "/"
+    claim_domain(value("out"), namespace)
+    check_graph([node.name for node in nodes], namespace)
+    made: list[Any] = []
+    for node in nodes:
+        more = num_attempts if node.name == names.COLLECTOR else {}
+        made += _make_node(node, node.parameters | more)
+    return made
 
-    num_attempts: Parameters = {"num_attempts": int(value("attempts"))}
-    return [
-        Node(
-            package="equigrasp",
-            executable=node.name,
-            parameters=[
-                as_it_is(node.parameters | (num_attempts if node.name == names.COLLECTOR else {}))
-            ],
-            remappings=list(node.remappings.items()),
-            output="screen",
-            respawn=True,
-            respawn_delay=1.0,
-            sigterm_timeout="30.0",  # SIGINT saves everything first
-        )
-        for node in describe(mode, {a.name: value(a.name) for a in MODES[mode].arguments})
-    ]
+
+def _make_node(node: NodeDescription, parameters: Parameters) -> tuple[Any, Any]:
+    """Return a node's process, and what ends the graph when it dies again and again."""
+    from launch.actions import RegisterEventHandler, Shutdown
+    from launch.event_handlers import OnProcessExit
+    from launch_ros.actions import Node
+    from launch_ros.parameter_descriptions import ParameterValue
+
+    policy = RestartPolicy()
+
+    def on_exit(event: Any, context: Any) -> list[Any]:
+        if context.is_shutdown or not policy.gives_up():
+            return []
+        return [Shutdown(reason=why_given_up(node.name, event.returncode, "its output"))]
+
+    process = Node(
+        package="equigrasp",
+        executable=node.name,
+        # A serial number must not become an integer on its way.
+        parameters=[
+            {
+                k: ParameterValue(v, value_type=str) if isinstance(v, str) else v
+                for k, v in parameters.items()
+            }
+        ],
+        remappings=list(node.remappings.items()),
+        output="screen",
+        additional_env=become_owner().environment,  # it ends with `ros2 launch`
+        respawn=True,
+        respawn_delay=1.0,
+        sigterm_timeout="30.0",  # SIGINT saves everything first
+    )
+    return process, RegisterEventHandler(OnProcessExit(target_action=process, on_exit=on_exit))

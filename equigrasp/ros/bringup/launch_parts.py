@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
 from equigrasp.methods.registry import DEFAULT_METHOD, load_method
 from equigrasp.ros import names
 from equigrasp.ros.executor.planners import PLANNERS, check_planner
+from equigrasp.simulation.object_sets.registry import check_object_set
 
 Parameters = dict[str, str | int | float | bool]
 
@@ -155,11 +157,14 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
 
     Raises:
         ConfigError: if the mode or an argument is unknown, or a value is not a choice or number,
-            or what the planner needs is missing.
+            or names no cell or object set, or what the planner needs is missing.
         WeightsError: if the weights do not fit method and cell.
     """
     values = resolve(mode, arguments)
     check_planner(values["planner"])
+    load_cell(values["cell"])
+    if "objects" in values:
+        check_object_set(values["objects"])
     time: Parameters = {"use_sim_time": not MODES[mode].is_real}
     cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
     weights = _weights(values)
@@ -176,7 +181,7 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
         _node(names.POLICY, cell | seed | time | method),
         _node(names.EXECUTOR, cell | time | planning, joint_states | arm),
         _node(names.COLLECTOR, cell | seed | time | num_random),
-        _node(names.LEARNER, seed | time | method | {"out": values["out"]}),
+        _node(names.LEARNER, cell | seed | time | method | {"out": values["out"]}),
     ]
 
 
@@ -200,16 +205,14 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
 
 def _weights(values: dict[str, str]) -> str:
     """Return the path of the weights, once it is certain that the nodes will accept them."""
-    package, config = load_method(values["method"])
+    method, config = load_method(values["method"])
     from equigrasp.learning.trained_weights import check_trained_weights, first_weights
 
     path = first_weights(values["weights"], config)
     if path is None:
         return ""
-    from equigrasp.devices.calibrated_cell import load_cell
-
     cell = load_cell(values["cell"])
-    check_trained_weights(path, package, config, cell.workspaces, cell.gripper)
+    check_trained_weights(path, method.make_networks, config, cell.workspaces, cell.gripper)
     return str(path.resolve())
 
 
@@ -262,6 +265,13 @@ def _node(
 ) -> NodeDescription:
     module = f"equigrasp.ros.{_FOLDERS[name]}.{name}_node"
     return NodeDescription(name, module, parameters, remappings or {})
+
+
+def whole_number(name: str, text: str) -> int:
+    """Return a number that is not negative; raise `ConfigError` for anything else."""
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"{name} must be a whole number from 0, found '{text}'.")
+    return int(text)
 
 
 def _number(values: dict[str, str], name: str, kind: type) -> int | float:

@@ -1,12 +1,12 @@
 """`equigrasp up`: starts the graph, watches over it, and shows how learning goes."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,30 @@ from equigrasp_interfaces.action import CollectExperience
 from equigrasp_interfaces.msg import Experience, LearnerStatus
 from tqdm import tqdm
 
+from equigrasp.devices.end_signals import end_signals, let_go_of_terminal
+from equigrasp.devices.owner import become_owner
 from equigrasp.errors import EquigraspError
 from equigrasp.experiments.runs.report import write_report
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.methods.registry import load_method
 from equigrasp.ros import names, qos
+from equigrasp.ros.bringup.domain_claim import check_graph, claim_domain
 from equigrasp.ros.bringup.launch_parts import STOP_ORDER, NodeDescription, describe
+from equigrasp.ros.bringup.restart_policy import RestartPolicy, why_given_up
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.client_node import client_node
 
-_MAX_RESTARTS = 5  # of one node …
-_RESTART_WINDOW = 60.0  # [s] … within this time
 _STOP_TIMEOUT = 20.0  # [s] for a node to end after SIGINT
 _LEARNER_LAG_TIMEOUT = 120.0  # [s] for the learner to finish after the last attempt
 
 
 class ManagedProcess:
-    """A node's process, restarted with bounded retries when it dies."""
+    """A node's process, restarted with bounded retries when it dies; it ends with this process."""
 
     def __init__(self, description: NodeDescription, log_folder: Path) -> None:
         self.description = description
         self._log_path = log_folder / f"{description.name}.log"
-        self._deaths: deque[float] = deque(maxlen=_MAX_RESTARTS)
+        self._policy = RestartPolicy()
         self.num_restarts = 0
         self.process = self._start()
 
@@ -49,13 +51,9 @@ class ManagedProcess:
         code = self.process.poll()
         if code is None:
             return None
-        now, name = time.monotonic(), self.description.name
-        if len(self._deaths) == _MAX_RESTARTS and now - self._deaths[0] < _RESTART_WINDOW:
-            raise EquigraspError(
-                f"Node '{name}' died {_MAX_RESTARTS + 1} times within {_RESTART_WINDOW:.0f} s "
-                f"(last exit code {code}); see {self._log_path}."
-            )
-        self._deaths.append(now)
+        name = self.description.name
+        if self._policy.gives_up():
+            raise EquigraspError(why_given_up(name, code, str(self._log_path)))
         self.num_restarts += 1
         self.process = self._start()
         return f"node '{name}' ended with code {code}; restarted (pid {self.process.pid})"
@@ -87,6 +85,7 @@ class ManagedProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=os.environ | become_owner().environment,
                 start_new_session=True,  # Ctrl-C reaches the nodes through us, in order
             )
 
@@ -99,6 +98,9 @@ class Supervisor:
         arguments: All arguments, resolved.
         num_attempts: Attempts in the run, those of before included.
         is_resume: See `RunFolder.begin`.
+
+    Raises:
+        ConfigError: if an argument is wrong, or another graph is there; nothing was started.
     """
 
     def __init__(
@@ -107,6 +109,9 @@ class Supervisor:
         self._arguments = arguments
         self._num_attempts = num_attempts
         self._descriptions = describe(mode, arguments)
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        claim_domain(arguments["out"])
+        check_graph([d.name for d in self._descriptions])
         self._run = RunFolder(Path(arguments["out"]))
         self._run.begin(arguments, load_method(arguments["method"])[1], is_resume)
         self._stop = threading.Event()
@@ -116,24 +121,30 @@ class Supervisor:
 
     def run(self) -> int:
         """Start, watch, collect, stop, report; return an exit code."""
-        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._stop.set())
-        logs = self._run.path / "logs"
-        logs.mkdir(exist_ok=True)
-        self._processes = [ManagedProcess(d, logs) for d in self._descriptions]
+        for number in (*end_signals(), signal.SIGTSTP):  # a suspended one could not watch
+            signal.signal(number, self._on_signal)
         try:
-            with client_node("supervisor") as node:
+            with client_node(names.SUPERVISOR) as node:
                 node.create_subscription(
                     LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched()
                 )
                 client = ActionClient(node, CollectExperience, names.COLLECT_EXPERIENCE)
                 return self._run_graph(client)
         finally:
-            self._report()
+            if self._processes:
+                self._report()
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if number == signal.SIGHUP:
+            let_go_of_terminal()
+        self._stop.set()
 
     def _run_graph(self, client: ActionClient) -> int:
+        logs = self._run.path / "logs"
+        logs.mkdir(exist_ok=True)
         try:
+            for description in self._descriptions:
+                self._processes.append(ManagedProcess(description, logs))
             self._collect(client)
             return 0
         except EquigraspError as error:
@@ -244,13 +255,16 @@ class Supervisor:
 
     def _end(self) -> None:
         """Stop the robot first, the learner last."""
-        print("stopping …", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print("stopping …", file=sys.stderr)
         for process in sorted(self._processes, key=lambda p: STOP_ORDER.index(p.description.name)):
             process.interrupt()
             process.wait()
 
     def _report(self) -> None:
         try:
-            print(f"report: {write_report(self._run.path)}", file=sys.stderr)
+            line = f"report: {write_report(self._run.path)}"
         except EquigraspError as error:
-            print(f"no report: {error}", file=sys.stderr)
+            line = f"no report: {error}"
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr)

@@ -15,6 +15,7 @@ from equigrasp.errors import CommandRejectedError, DeviceError
 from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.real_devices import gripper_of
 from equigrasp.ros.messages.times import to_time
+from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import declare, parameter
 
@@ -49,6 +50,7 @@ class GripperNode(ManagedNode):
         self._gripper, self._description = gripper, description
         self._config = declare(self, GripperNodeConfig)
         self._owner = 0
+        self._commanders = Commanders()
         self._lock = threading.Lock()
 
     def set_up(self) -> None:
@@ -92,6 +94,10 @@ class GripperNode(ManagedNode):
         return CancelResponse.ACCEPT
 
     def _execute(self, goal_handle: ServerGoalHandle) -> GripperCommand.Result:
+        if refusal := self._commanders.refusal(goal_handle.goal_id):
+            self.get_logger().error(refusal, throttle_duration_sec=5.0)
+            goal_handle.abort()
+            return self._result(False)
         command = goal_handle.request.command
         force = command.max_effort or self._config.default_force
         with self._lock:

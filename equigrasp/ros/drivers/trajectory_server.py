@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from control_msgs.action import FollowJointTrajectory
@@ -24,11 +25,13 @@ from equigrasp.errors import (
 from equigrasp.planning.trajectory_check import TrajectoryCheck
 from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.confirmation import Confirmation
+from equigrasp.ros.drivers.start_time import StartTime, TooLateError
 from equigrasp.ros.messages.trajectories import (
     from_trajectory_msg,
     to_trajectory_msg,
     to_trajectory_result,
 )
+from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.heartbeat import CommanderWatch, Heartbeats
 from equigrasp.ros.runtime.managed_node import ManagedNode
 from equigrasp.ros.runtime.parameters import parameter
@@ -83,17 +86,18 @@ class TrajectoryServer:
     ) -> None:
         self._node, self._arm, self._check, self._config = node, arm, check, config
         self._clock = clock
-        self._heartbeats = Heartbeats()
+        self._heartbeats, self._commanders = Heartbeats(), Commanders()
         self._confirmation = Confirmation()
         self._newest = 0  # number of the newest goal
         self._owner = 0  # number of the goal that the arm obeys
+        self._owner_id = b""
         self._lock = threading.Lock()
         group = node.callbacks
         self._shown = node.create_publisher(
             JointTrajectoryMsg, names.PLANNED_TRAJECTORY, qos.latched()
         )
         node.create_subscription(
-            UUID, names.HEARTBEAT, self._heartbeats.hear, qos.reliable(2), callback_group=group
+            UUID, names.HEARTBEAT, self._hear, qos.reliable(2), callback_group=group
         )
         node.create_service(Trigger, "~/confirm", self._confirmation.give, callback_group=group)
         self._server = ActionServer(
@@ -111,6 +115,10 @@ class TrajectoryServer:
         """Whether a trajectory waits for a person's consent."""
         return self._confirmation.is_awaited
 
+    def _hear(self, goal_id: UUID) -> None:
+        self._heartbeats.hear(goal_id)
+        self._commanders.hear(goal_id)
+
     def _accept(self, goal: FollowJointTrajectory.Goal) -> GoalResponse:
         if not self._node.is_active:
             self._node.get_logger().warning("Goal refused: the node is not active.")
@@ -118,16 +126,19 @@ class TrajectoryServer:
         return GoalResponse.ACCEPT
 
     def _cancel(self, goal_handle: ServerGoalHandle) -> CancelResponse:
-        # The newest goal owns the arm; cancelling an older one that was replaced moves nothing.
-        if goal_handle.is_active:
+        # Cancelling a goal that was replaced, or that still waits, is no business of the running one.
+        if _id_of(goal_handle) == self._owner_id:
             self._arm.stop()
         return CancelResponse.ACCEPT
 
     def _execute(self, goal_handle: ServerGoalHandle) -> FollowJointTrajectory.Result:
         try:
-            trajectory = self._admit(goal_handle.request)
-            number = self._begin(goal_handle, trajectory)
-            status = self._watch(goal_handle, number, trajectory.duration)
+            if refusal := self._commanders.refusal(goal_handle.goal_id):
+                raise CommandRejectedError(refusal)
+            trajectory, start = self._admit(goal_handle.request)
+            commander = self._commander(goal_handle)
+            number = self._begin(goal_handle, trajectory, start, commander)
+            status = self._watch(goal_handle, number, trajectory.duration, commander)
         except CancelledError:
             status = MotionStatus(MotionState.STOPPED)
         except DeviceError as error:
@@ -141,9 +152,13 @@ class TrajectoryServer:
             goal_handle.abort()
         return to_trajectory_result(status)
 
-    def _admit(self, goal: FollowJointTrajectory.Goal) -> JointTrajectory:
-        """Return a goal's trajectory at the speed of this node, once it has passed every check."""
+    def _admit(self, goal: FollowJointTrajectory.Goal) -> tuple[JointTrajectory, StartTime]:
+        """Return a goal's trajectory at the speed of this node, and when it begins.
+
+        It has passed every check from where the arm is now.
+        """
         trajectory = from_trajectory_msg(goal.trajectory, self._arm.joint_names)
+        start = StartTime(goal.trajectory.header.stamp, trajectory.duration, self._clock.stamp)
         trajectory = trajectory.slowed(self._config.speed_scale)
         self._check.check(trajectory, self._arm.joint_state())
         if self._config.dry_run or self._config.confirm:
@@ -153,27 +168,57 @@ class TrajectoryServer:
                 "The trajectory passed every check and was shown; nothing moved.",
                 StopReason.DRY_RUN,
             )
-        return trajectory
+        return trajectory, start
 
-    def _begin(self, goal_handle: ServerGoalHandle, trajectory: JointTrajectory) -> int:
-        """Start a trajectory, after a person's consent where that is wanted; return its number."""
+    def _commander(self, goal_handle: ServerGoalHandle) -> CommanderWatch:
+        config = self._config
+        timeout, is_required = config.heartbeat_timeout, config.requires_heartbeat
+        return CommanderWatch(
+            self._heartbeats, _id_of(goal_handle), timeout, is_required, self._clock
+        )
+
+    def _begin(
+        self,
+        goal_handle: ServerGoalHandle,
+        trajectory: JointTrajectory,
+        start: StartTime,
+        commander: CommanderWatch,
+    ) -> int:
+        """Start a trajectory when its time has come, with a person's consent where that is wanted.
+
+        Returns:
+            Its number.
+        """
         with self._lock:
             self._newest += 1
             number = self._newest
+
+        def is_over() -> bool:
+            is_newest = number == self._newest
+            return goal_handle.is_cancel_requested or not (is_newest and self._node.is_active)
+
         if self._config.confirm:
-            self._await_consent(goal_handle, number, trajectory)
+            self._await_consent(is_over, trajectory)
+        start.wait(lambda: is_over() or commander.is_silent())
+        if start.is_waiting and not is_over():
+            raise ArmStoppedError(
+                "The commander fell silent before the trajectory's time came; nothing moved.",
+                StopReason.COMMANDER_SILENT,
+            )
         with self._lock:
             if goal_handle.is_cancel_requested:
                 raise CancelledError("The goal was cancelled before it began.")
-            if number != self._newest:
-                raise CommandRejectedError("A newer trajectory took this one's place.")
+            if is_over():
+                raise CommandRejectedError(
+                    "A newer trajectory took this one's place, or the node ended."
+                )
+            if start.was_awaited or self._config.confirm:  # the arm may be elsewhere by now
+                self._check.check(trajectory, self._arm.joint_state())
             self._arm.start_trajectory(trajectory)
-            self._owner = number
+            self._owner, self._owner_id = number, _id_of(goal_handle)
         return number
 
-    def _await_consent(
-        self, goal_handle: ServerGoalHandle, number: int, trajectory: JointTrajectory
-    ) -> None:
+    def _await_consent(self, is_over: Callable[[], bool], trajectory: JointTrajectory) -> None:
         way = trajectory.positions[-1] - self._arm.joint_state().positions
         parts = [
             f"{name} by {change:+.2f} rad"
@@ -184,24 +229,16 @@ class TrajectoryServer:
             f"Waiting for {self._node.get_name()}/confirm to turn {', '.join(parts) or 'nothing'} "
             f"in {trajectory.duration:.1f} s."
         )
-        self._confirmation.wait(
-            self._config.confirm_timeout,
-            lambda: (
-                goal_handle.is_cancel_requested
-                or number != self._newest
-                or not self._node.is_active
-            ),
-        )
+        self._confirmation.wait(self._config.confirm_timeout, is_over)
 
-    def _watch(self, goal_handle: ServerGoalHandle, number: int, duration: float) -> MotionStatus:
+    def _watch(
+        self,
+        goal_handle: ServerGoalHandle,
+        number: int,
+        duration: float,
+        commander: CommanderWatch,
+    ) -> MotionStatus:
         idle, deadline = threading.Event(), time.monotonic() + duration + _LONGEST
-        commander = CommanderWatch(
-            self._heartbeats,
-            bytes(goal_handle.goal_id.uuid),
-            self._config.heartbeat_timeout,
-            self._config.requires_heartbeat,
-            self._clock,
-        )
         is_silent = False
         while number == self._owner and self._node.is_active:
             is_silent = is_silent or commander.is_silent()
@@ -229,7 +266,13 @@ class TrajectoryServer:
         return MotionStatus(MotionState.FAULT, message, StopReason.COMMANDER_SILENT)
 
 
+def _id_of(goal_handle: ServerGoalHandle) -> bytes:
+    return bytes(goal_handle.goal_id.uuid)
+
+
 def _reason(error: DeviceError) -> StopReason:
     if isinstance(error, ArmStoppedError):
         return StopReason(error.reason)
+    if isinstance(error, TooLateError):
+        return StopReason.TOO_LATE
     return StopReason.LINK_LOST if isinstance(error, NotConnectedError) else StopReason.REFUSED

@@ -16,6 +16,7 @@ from equigrasp.ros.executor.goal_codes import GoalError, code_of
 from equigrasp.ros.executor.goal_slot import GoalSlot, was_cancelled
 from equigrasp.ros.remote.remote_arm import RemoteArm
 from equigrasp.ros.remote.remote_gripper import RemoteGripper
+from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode
 from equigrasp.ros.runtime.ros_clock import RosClock
 
@@ -63,6 +64,7 @@ class GoalServer:
         self._arm, self._gripper, self._held_width = arm, gripper, held_width
         self._clock = clock
         self._slot = GoalSlot()
+        self._commanders = Commanders()
         self._servers: list[ActionServer] = []
 
     def serve(self, action: Any, name: str, work: Callable[[Goal], None]) -> None:
@@ -92,6 +94,11 @@ class GoalServer:
 
     def _execute(self, handle: ServerGoalHandle, action: Any, work: Callable[[Goal], None]) -> Any:
         result = action.Result()
+        if refusal := self._commanders.refusal(handle.goal_id):
+            result.error_code, result.error_msg = _CODES.INVALID_GOAL, refusal
+            self._node.get_logger().error(refusal, throttle_duration_sec=5.0)
+            handle.abort()
+            return result
         began = self._clock.now()
 
         def on_phase(phase: Phase) -> None:

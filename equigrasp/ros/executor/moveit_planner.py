@@ -10,6 +10,7 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 
 from equigrasp.devices.cell import RobotCell
+from equigrasp.devices.end_signals import end_signals
 from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import PlanningError, UnreachableError
 from equigrasp.geometry.transform import Transform
@@ -149,7 +150,7 @@ class MoveItPlanner(JointSpacePlanner):
             node_name="moveit_py", config_dict=parameters, provide_planning_service=True
         )
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in end_signals():
                 signal.signal(number, signal.getsignal(number))
         return moveit
 

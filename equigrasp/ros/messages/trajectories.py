@@ -10,6 +10,9 @@ from equigrasp.devices.motion import JointTrajectory, MotionState, MotionStatus,
 from equigrasp.errors import CommandRejectedError
 from equigrasp.ros.messages.times import to_time
 
+MAX_POINTS = 10_000  # of a trajectory; planned ones have some hundreds
+MAX_DURATION = 600.0  # [s] of a trajectory at its own speed
+
 
 def to_trajectory_msg(
     trajectory: JointTrajectory, joint_names: tuple[str, ...]
@@ -31,11 +34,16 @@ def from_trajectory_msg(
 ) -> JointTrajectory:
     """Return a message as a trajectory with joints in our order.
 
-    Points without velocities get 0 at the ends and central differences between.
+    Points without velocities get 0 at the ends and central differences between. The message's stamp is
+    not looked at: see `StartTime`.
 
     Raises:
         CommandRejectedError: if joints are missing or unknown, or points are malformed.
     """
+    if len(message.points) > MAX_POINTS:  # before anything is made of them
+        raise CommandRejectedError(
+            f"The trajectory has {len(message.points)} points; at most {MAX_POINTS} are followed."
+        )
     if sorted(message.joint_names) != sorted(joint_names):
         raise CommandRejectedError(
             f"The trajectory names joints {list(message.joint_names)}; this arm has "
@@ -52,6 +60,10 @@ def from_trajectory_msg(
     times = np.array(
         [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points]
     )
+    if times[-1] > MAX_DURATION:
+        raise CommandRejectedError(
+            f"The trajectory takes {times[-1]:.0f} s; at most {MAX_DURATION:.0f} s are followed."
+        )
     positions = np.array([list(p.positions) for p in message.points])[:, order]
     if all(len(p.velocities) for p in message.points):
         velocities = np.array([list(p.velocities) for p in message.points])[:, order]
@@ -67,6 +79,7 @@ def from_trajectory_msg(
 _RESULT_CODES = {
     StopReason.NONE: FollowJointTrajectory.Result.SUCCESSFUL,
     StopReason.REFUSED: FollowJointTrajectory.Result.INVALID_GOAL,
+    StopReason.TOO_LATE: FollowJointTrajectory.Result.OLD_HEADER_TIMESTAMP,
     StopReason.BLOCKED: FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED,
     StopReason.PROTECTIVE_STOP: -101,
     StopReason.EMERGENCY_STOP: -102,
@@ -79,7 +92,6 @@ _RESULT_CODES = {
 _REASONS = {code: r for r, code in _RESULT_CODES.items() if r is not StopReason.NONE} | {
     FollowJointTrajectory.Result.GOAL_TOLERANCE_VIOLATED: StopReason.BLOCKED,
     FollowJointTrajectory.Result.INVALID_JOINTS: StopReason.REFUSED,
-    FollowJointTrajectory.Result.OLD_HEADER_TIMESTAMP: StopReason.REFUSED,
 }
 _CODE_NAMES = {
     getattr(FollowJointTrajectory.Result, name): name
@@ -96,7 +108,7 @@ _CODE_NAMES = {
 def to_trajectory_result(status: MotionStatus) -> FollowJointTrajectory.Result:
     """Return how a trajectory ended as a result; a cancelled one has code 0."""
     name = status.reason.name
-    is_named = status.reason not in (StopReason.NONE, StopReason.REFUSED, StopReason.BLOCKED)
+    is_named = _RESULT_CODES[status.reason] < -100
     return FollowJointTrajectory.Result(
         error_code=_RESULT_CODES[status.reason],
         error_string=f"{name}: {status.message}" if is_named else status.message,

@@ -1,7 +1,6 @@
 """A goal at an action server, seen from the client."""
 
 import threading
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from unique_identifier_msgs.msg import UUID
 from equigrasp.devices.motion import MotionState, MotionStatus, StopReason
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.awaited_result import AwaitedResult
+from equigrasp.ros.runtime.commanders import make_goal_id
 from equigrasp.ros.runtime.ros_clock import RosClock
 
 _ANSWER_TIMEOUT = 2.0  # [s] a controller answers a goal within this
@@ -38,7 +38,7 @@ class RemoteGoal:
         before: Callable[[UUID], None] = lambda goal_id: None,
     ) -> None:
         self._client = client
-        self.goal_id = UUID(uuid=list(uuid.uuid4().bytes))
+        self.goal_id = make_goal_id()
         self._on_result = on_result
         self._clock = clock
         self._handle: Any = None

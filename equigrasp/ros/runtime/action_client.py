@@ -7,6 +7,8 @@ from rclpy.action import ActionClient as RclpyActionClient
 from rclpy.action.client import ClientGoalHandle
 from unique_identifier_msgs.msg import UUID
 
+from equigrasp.ros.runtime.commanders import make_goal_id
+
 
 class ActionClient(RclpyActionClient):
     """Never loses an answer.
@@ -14,6 +16,8 @@ class ActionClient(RclpyActionClient):
     rclpy 7.1 sends a request first and enters it into its books afterwards: an answer that another
     thread takes in between is thrown away ("Ignoring unexpected goal response"), and the goal runs
     without anybody knowing. Here, answers wait until the request is in the books.
+
+    Goals bear the mark of this process's graph (`commanders`).
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -22,6 +26,7 @@ class ActionClient(RclpyActionClient):
 
     def send_goal_async(self, *arguments: Any, **options: Any) -> Any:
         """See rclpy."""
+        options.setdefault("goal_uuid", make_goal_id())
         with self._sending:
             return super().send_goal_async(*arguments, **options)
 

@@ -1,8 +1,8 @@
 """Base of every node: lifecycle, diagnostics, autostart, and an orderly end."""
 
+import contextlib
 import itertools
 import os
-import signal
 import sys
 import threading
 import time
@@ -14,17 +14,16 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
 from equigrasp.errors import DeviceError, EquigraspError
 from equigrasp.ros import names, qos
 from equigrasp.ros.runtime.fair_executor import FairExecutor
+from equigrasp.ros.runtime.process_end import ProcessEnd
 
 _DIAGNOSTICS_PERIOD = 1.0  # [s]
 _FIRST_RETRY, _LAST_RETRY = 1.0, 10.0  # [s] between attempts to start; doubles each time
-_failures: list[BaseException] = []  # what nobody foresaw; ends the process
 
 
 class ManagedNode(LifecycleNode):
@@ -82,7 +81,12 @@ class ManagedNode(LifecycleNode):
         the node. A `DeviceError` is told on `/diagnostics` until a call works again.
         """
         stop = threading.Event()
-        thread = threading.Thread(target=self._repeat, args=(1.0 / rate, work, stop), daemon=True)
+        thread = threading.Thread(
+            target=self._repeat,
+            args=(1.0 / rate, work, stop),
+            name=f"{self.get_name()} {work.__name__}",
+            daemon=True,
+        )
         self._repeats.append((stop, thread))
         thread.start()
 
@@ -164,11 +168,6 @@ class ManagedNode(LifecycleNode):
             except DeviceError as error:  # a lost link may come back
                 self._failure = str(error)
                 self.get_logger().error(self._failure, throttle_duration_sec=5.0)
-            except BaseException as error:
-                traceback.print_exc()
-                _failures.append(error)
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
 
     def _end_repeats(self) -> None:
         for stop, thread in self._repeats:
@@ -224,67 +223,59 @@ class ManagedNode(LifecycleNode):
 
 
 def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -> NoReturn:
-    """Spin nodes in one process until SIGINT or SIGTERM, end them in order, and leave the process.
+    """Spin nodes in one process until it is to end, end them in order, and leave the process.
 
+    It ends by SIGINT, SIGTERM, SIGHUP, with its owner, and when any of its threads fails (`ProcessEnd`).
     Each node has an executor of its own, of `num_threads`: one for all would go through the entities of
     all nodes at every event of any.
 
-    The exit code is 0 after an orderly end, and 1 if a node could not start or a callback failed in a
-    way that nobody foresaw: a dead process is restarted, a deaf one is not.
+    The exit code is 0 after an orderly end, and 1 if a node could not start, or a callback or a thread
+    failed in a way that nobody foresaw: a dead process is restarted, a deaf one is not.
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    process_end = ProcessEnd()
     executors: list[FairExecutor] = []
     nodes: Sequence[ManagedNode] = ()
-    exit_code = 0
-
-    def watched(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except (ExternalShutdownException, rclpy.executors.ShutdownException):
-            pass
-        except BaseException as error:
-            _tell(error)
-            _failures.append(error)
-            stop.set()
 
     def start() -> None:
         for node in nodes:
-            node.autostart(stop)
-
-    def in_thread(work: Callable[[], None]) -> None:
-        threading.Thread(target=watched, args=[work], daemon=True).start()
+            node.autostart(process_end.wanted)
 
     try:
-        nodes = make_nodes()
+        process_end.watch()
+        nodes = () if process_end.wanted.is_set() else make_nodes()
         for node in nodes:
             executors.append(FairExecutor(num_threads))
             executors[-1].add_node(node)
-            in_thread(executors[-1].spin)
-        in_thread(start)  # so that a signal ends the wait for a device at once
-        stop.wait()
-        exit_code = 1 if _failures else 0
+            threading.Thread(
+                target=_spin,
+                args=[executors[-1], process_end],
+                name=f"spin {node.get_name()}",
+                daemon=True,
+            ).start()
+        # In a thread, so that a signal ends the wait for a device at once.
+        threading.Thread(target=start, name="start", daemon=True).start()
+        process_end.wanted.wait()
     except BaseException as error:
-        _tell(error)
-        exit_code = 1
+        process_end.fail(error)
     finally:
         for node in reversed(nodes):
             node.end()
         for executor in executors:
             executor.shutdown(timeout_sec=0.5)
         rclpy.try_shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # whoever read them may be gone
+                stream.flush()
         # Everything is saved. Tearing the interpreter down under threads of DDS and PyTorch that are
         # still at work would abort, or take seconds.
-        os._exit(exit_code)
+        os._exit(process_end.exit_code)
 
 
-def _tell(error: BaseException) -> None:
-    """Log why a process ends: in words where it was foreseen, else as a traceback."""
-    if isinstance(error, EquigraspError):
-        rclpy.logging.get_logger("equigrasp").fatal(str(error))
-    else:
-        traceback.print_exception(error)
+def _spin(executor: FairExecutor, process_end: ProcessEnd) -> None:
+    """Run a node's callbacks; however that ends, the process ends with it."""
+    try:
+        executor.spin()
+        raise EquigraspError("A node's executor has ended.")
+    except BaseException as error:
+        process_end.fail(error)

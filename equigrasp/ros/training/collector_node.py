@@ -15,6 +15,7 @@ from equigrasp.errors import CancelledError, EquigraspError
 from equigrasp.ros import names, qos
 from equigrasp.ros.executor.goal_slot import GoalSlot, was_cancelled
 from equigrasp.ros.runtime.action_client import ActionClient
+from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import declare
 from equigrasp.ros.runtime.ros_clock import RosClock
@@ -32,6 +33,7 @@ class CollectorNode(ManagedNode):
         super().__init__(names.COLLECTOR)
         self._config = declare(self, CollectorNodeConfig)
         self._slot = GoalSlot()
+        self._commanders = Commanders()
         self._status: LearnerStatus | None = None
         self._robot_clock = RosClock(self)
 
@@ -100,6 +102,11 @@ class CollectorNode(ManagedNode):
 
     def _execute(self, handle: ServerGoalHandle) -> CollectExperience.Result:
         result = CollectExperience.Result()
+        if refusal := self._commanders.refusal(handle.goal_id):
+            result.error_code = CollectExperience.Result.INVALID_GOAL
+            result.error_msg = refusal
+            handle.abort()
+            return result
         with self._slot.occupy(handle) as cancel:
             try:
                 if cancel is None:

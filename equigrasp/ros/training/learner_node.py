@@ -6,22 +6,26 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from equigrasp_interfaces.msg import Experience, LearnerStatus, PolicyUpdate
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import EquigraspError, ReplayError, WeightsError
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
-from equigrasp.learning.async_learner import AsyncLearner, StepReport
+from equigrasp.learning.interfaces import StepReport, Trainer
 from equigrasp.methods.registry import DEFAULT_METHOD, load_method
 from equigrasp.paths import find_weights
 from equigrasp.replay.experience_log import LogFullError
-from equigrasp.replay.transition import GraspTransition, quantize
+from equigrasp.replay.step import Step
 from equigrasp.ros import names, qos
-from equigrasp.ros.messages.heightmaps import from_heightmap_msg
+from equigrasp.ros.messages.experiences import from_experience_msg
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import declare, parameter
 
 _NICENESS = 10  # the arm, the camera and the policy never wait for SGD
+_LARGEST = float(np.finfo(np.float32).max)
+_FARTHEST = 1000  # attempts that one may come before those that are missing before it
 _RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
 
 
@@ -29,6 +33,7 @@ _RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
 class LearnerNodeConfig:
     """Parameters of the node."""
 
+    cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
     method: str = parameter(DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file.")
     out: str = parameter("results/run", "Run folder; what lies in it is continued.")
     seed: int = parameter(0, "Seed of the run.", 0, 2**62)
@@ -43,21 +48,31 @@ class LearnerNode(ManagedNode):
     def __init__(self) -> None:
         super().__init__(names.LEARNER)
         self._config = declare(self, LearnerNodeConfig)
-        self._learner: AsyncLearner | None = None
-        self._inbox: dict[int, Experience] = {}
+        self._learner: Trainer | None = None
+        self._inbox: dict[int, tuple[Experience, Step]] = {}
         self._wake = threading.Condition()
         self._worker: threading.Thread | None = None
         self._is_stopping = False
         self._is_disk_full = False
         self._newest_report: StepReport | None = None
+        self._num_dropped, self._trouble = 0, ""  # trouble: why the newest attempt was dropped
+        self._hidden_metrics: set[str] = (
+            set()
+        )  # of the method, that LearnerStatus has no place for
         self.report_health_with(self._health)
 
     def set_up(self) -> None:
         """Open the run folder and announce the weights that lie in it."""
-        package, config = load_method(self._config.method)
+        method, config = load_method(self._config.method)
+        workspace = load_cell(self._config.cell).workspaces[0]
         folder = Path(self._config.out)
         weights = find_weights(self._config.weights) if self._config.weights else None
-        self._learner = AsyncLearner(folder, package, config, self._config.seed, weights)
+        self._method = method
+        self._learner = method.make_trainer(
+            config, folder, self._config.seed, workspace, weights=weights
+        )
+        self._spec = method.make_spec(config, workspace)
+        self._has_failed = False
         self._metrics = MetricsFile(folder / "metrics.csv", self._learner.num_attempts)
         self._updates = self.create_publisher(PolicyUpdate, names.POLICY_UPDATE, qos.latched())
         self._status = self.create_publisher(LearnerStatus, names.LEARNER_STATUS, qos.latched())
@@ -88,21 +103,54 @@ class LearnerNode(ManagedNode):
             self._worker = None
 
     def tear_down(self) -> None:
-        """Save everything."""
+        """Save everything; after a failed step, only what is on disk holds."""
         if self._learner is not None:
-            self._learner.close()
+            self._learner.close(is_sound=not self._has_failed)
             self._learner = None
 
     def _health(self) -> tuple[bool, str, dict[str, str]]:
         if self._is_disk_full:
             return False, "the disk is full: nothing is learned until there is room", {}
         pending = "-" if self._learner is None else str(self._learner.num_pending_steps)
-        return True, "", {"pending SGD steps": pending}
+        values = {"pending SGD steps": pending, "attempts dropped": str(self._num_dropped)}
+        if self._hidden_metrics:
+            values["metrics not in learner_status"] = ", ".join(sorted(self._hidden_metrics))
+        trouble = self._trouble or self._missing()
+        return not trouble, trouble, values
+
+    def _missing(self) -> str:
+        """Tell whether attempts wait for one that did not come, or was dropped."""
+        learner = self._learner
+        if learner is None:
+            return ""
+        with self._wake:
+            num_waiting = sum(attempt > learner.num_attempts for attempt in self._inbox)
+            is_there = learner.num_attempts in self._inbox
+        if is_there or not num_waiting:
+            return ""
+        return f"attempt {learner.num_attempts} is missing; {num_waiting} later ones wait for it"
 
     def _on_experience(self, message: Experience) -> None:
-        with self._wake:
-            self._inbox[message.attempt] = message
+        try:
+            step = from_experience_msg(message)
+            self._spec.check(step)
+            if self._learner is None or message.attempt > self._learner.num_attempts + _FARTHEST:
+                raise ReplayError("its number is none that can come next.")
+        except EquigraspError as error:
+            self._drop(message, error)
+            return
+        self._trouble = ""
+        with self._wake:  # the first sound one of a number counts
+            self._inbox.setdefault(int(message.attempt), (message, step))
             self._wake.notify_all()
+
+    def _drop(self, message: Experience, error: EquigraspError) -> None:
+        """Leave out an attempt that cannot be learned from, and say so once for each reason."""
+        self._num_dropped += 1
+        self._trouble = f"attempt {message.attempt} was dropped: {error}"
+        self.get_logger().error(
+            f"{self._trouble} ({self._num_dropped} so far)", throttle_duration_sec=60.0
+        )
 
     def _work(self) -> None:
         learner = self._learner
@@ -111,9 +159,11 @@ class LearnerNode(ManagedNode):
             try:
                 is_new = self._take_in(learner)
                 reports = learner.train_pending(1)
-            except EquigraspError as error:
-                self.get_logger().fatal(f"Learning stopped: {error}")
-                return
+            except (
+                BaseException
+            ):  # a step that failed half-way; the log brings back the state before
+                self._has_failed = True
+                raise
             if reports:
                 self._newest_report = reports[0]
                 self._metrics.add_step(reports[0])
@@ -124,18 +174,18 @@ class LearnerNode(ManagedNode):
                 with self._wake:
                     self._wake.wait(_RETRY_PERIOD if self._is_disk_full else 0.2)
 
-    def _take_in(self, learner: AsyncLearner) -> bool:
+    def _take_in(self, learner: Trainer) -> bool:
         """Write the attempts that have come, in order; True if something changed."""
         is_new = False
         while True:
             with self._wake:
                 for attempt in [a for a in self._inbox if a < learner.num_attempts]:
                     del self._inbox[attempt]
-                message = self._inbox.get(learner.num_attempts)
-            if message is None:
+                attempt = self._inbox.get(learner.num_attempts)
+            if attempt is None:
                 return is_new
             try:
-                self._store(learner, message)
+                self._store(learner, *attempt)
                 is_new, self._is_disk_full = True, False
             except LogFullError as error:
                 if not self._is_disk_full:
@@ -143,30 +193,18 @@ class LearnerNode(ManagedNode):
                     self._is_disk_full = True
                     self._publish_status()
                 return is_new
-            except ReplayError as error:
-                raise ReplayError(f"Attempt {message.attempt}: {error}") from error
 
-    def _store(self, learner: AsyncLearner, message: Experience) -> None:
-        observation = from_heightmap_msg(message.heightmap)
-        grasp = message.grasp
-        transition = GraspTransition(
-            quantize(observation.heightmap),
-            grasp.row,
-            grasp.col,
-            grasp.rotation_bin,
-            float(message.reward),
-            int(message.attempt),
-        )
+    def _store(self, learner: Trainer, message: Experience, step: Step) -> None:
         row = AttemptRow(
             time=time.time(),
             attempt=int(message.attempt),
             success=int(message.reward),
-            policy_version=int(grasp.policy_version),
+            policy_version=int(message.grasp.policy_version),
             attempt_time=float(message.attempt_time),
             idle_time=float(message.idle_time),
             decision_time=float(message.decision_time),
         )
-        learner.add(transition, row.extras() | {"mode": int(message.mode)})
+        learner.add(step, row.extras() | {"mode": int(message.mode)})
         self._metrics.add_attempt(row)
 
     def _publish_weights(self) -> None:
@@ -180,7 +218,7 @@ class LearnerNode(ManagedNode):
             version=file.version,
             file=str(file.path.resolve()),
             sha256=file.sha256,
-            method=self._learner.method,
+            method=self._method.name,
         )
         update.header.stamp = self.get_clock().now().to_msg()
         self._updates.publish(update)
@@ -194,16 +232,24 @@ class LearnerNode(ManagedNode):
             num_successes=learner.num_successes,
             num_sgd_steps=learner.num_steps,
             num_pending_steps=learner.num_pending_steps,
-            replay_bytes=learner.buffer.num_bytes,
+            replay_bytes=learner.num_bytes,
             policy_version=learner.num_steps,
         )
         report = self._newest_report
         if report is not None:
             status.sgd_time = report.sgd_time
-            for key, value in report.losses.items():
-                setattr(status, key, value)
+            self._fill_metrics_in_place(status, report.losses)
         status.header.stamp = self.get_clock().now().to_msg()
         self._status.publish(status)
+
+    def _fill_metrics_in_place(self, status: LearnerStatus, metrics: dict[str, float]) -> None:
+        """Show the metrics that the message has a place for; the others are named once."""
+        for name, value in metrics.items():
+            if name.startswith("loss") and name in status.get_fields_and_field_types():
+                setattr(status, name, float(np.clip(value, -_LARGEST, _LARGEST)))
+            elif name not in self._hidden_metrics:
+                self._hidden_metrics.add(name)
+                self.get_logger().warning(f"learner_status has no place for metric '{name}'.")
 
 
 def main() -> None:

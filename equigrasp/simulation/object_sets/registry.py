@@ -5,6 +5,8 @@ from pathlib import Path
 from equigrasp.errors import ConfigError
 from equigrasp.simulation.object_sets.object_set import ObjectSet
 
+_NAMES = ("household", "random_urdfs")
+
 
 def make_object_set(name: str) -> ObjectSet:
     """Return `household`, `random_urdfs`, the set of meshes in a folder, or several, joined by +.
@@ -12,6 +14,7 @@ def make_object_set(name: str) -> ObjectSet:
     Raises:
         ConfigError: if the name is neither a known set nor a folder with meshes.
     """
+    check_object_set(name)
     from equigrasp.simulation.object_sets.household import HouseholdSet
     from equigrasp.simulation.object_sets.mesh_folder import MeshFolderSet
     from equigrasp.simulation.object_sets.mixed import MixedSet
@@ -23,9 +26,21 @@ def make_object_set(name: str) -> ObjectSet:
         return RandomUrdfSet()
     if Path(name).is_dir():
         return MeshFolderSet(Path(name))
-    if "+" in name:
-        return MixedSet([make_object_set(part) for part in name.split("+")])
-    raise ConfigError(
-        f"Unknown object set '{name}'. Known: household, random_urdfs, a folder of meshes, or "
-        "several of these, joined by +."
-    )
+    return MixedSet([make_object_set(part) for part in name.split("+")])
+
+
+def check_object_set(name: str) -> None:
+    """Tell whether there is such a set, without making it.
+
+    Raises:
+        ConfigError: if the name is neither a known set nor a folder.
+    """
+    if name in _NAMES or Path(name).is_dir():
+        return
+    if "+" not in name:
+        raise ConfigError(
+            f"Unknown object set '{name}'. Known: {', '.join(_NAMES)}, a folder of meshes, or "
+            "several of these, joined by +."
+        )
+    for part in name.split("+"):
+        check_object_set(part)

@@ -200,7 +200,7 @@ Logged = list[tuple[int, int, int, float]]
 
 def _logged(run: Path) -> Logged:
     log = ExperienceLog(run / "experience.log", is_writing=False)
-    return [(t.attempt, t.row, t.col, t.reward) for t, _ in log]
+    return [(s.index, *(int(s.action[k]) for k in ("row", "col")), s.reward) for s, _ in log]
 
 
 def _learned(run: Path) -> str:

@@ -148,7 +148,8 @@ def test_scenes_are_labelled_learned_and_carried_on(tmp_path: Path) -> None:
     after = list(ExperienceLog(run.log, is_writing=False))
     assert len(after) > count
     for old, (new, _) in zip(before, after, strict=False):
-        assert np.array_equal(old.heightmap, new.heightmap) and old.reward == new.reward
+        a, b = old.observation["heightmap"], new.observation["heightmap"]
+        assert np.array_equal(a, b) and old.reward == new.reward
     assert sorted({extras["scene"] for _, extras in after}) == [0, 1, 2, 3, 4]
     package, method = load_method("asr_tiny")
     policy = package.make_policy(method, package.make_networks(method, 0))

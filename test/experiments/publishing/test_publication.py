@@ -1,5 +1,6 @@
 """Weights, card and pictures from a run folder."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -23,6 +24,9 @@ from equigrasp.experiments.publishing.publication import Order, publish
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
 from equigrasp.experiments.runs.pictures import load_picture, save_picture
 from equigrasp.experiments.runs.run_folder import RunFolder
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_step import grasp_spec, grasp_step
+from equigrasp.learning.grasping.labels import read_labels
 from equigrasp.learning.trained_weights import read_trained_weights
 from equigrasp.learning.weight_store import (
     load_weights,
@@ -30,11 +34,9 @@ from equigrasp.learning.weight_store import (
     tensor_digest,
     write_weights,
 )
-from equigrasp.methods import asr
+from equigrasp.methods.asr import METHOD as asr
 from equigrasp.methods.registry import load_method
 from equigrasp.replay.experience_log import ExperienceLog
-from equigrasp.replay.labels import read_labels
-from equigrasp.replay.transition import GraspTransition
 
 CONFIG = load_method("asr_tiny")[1]
 ARGUMENTS = {"cell": "ur5", "method": "asr_tiny", "objects": "household", "split": "train"}
@@ -50,7 +52,8 @@ def networks() -> Any:
 @pytest.fixture
 def tensors(networks: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Their weights."""
-    monkeypatch.setattr(asr, "make_networks", lambda config, seed: networks)
+    unbuilt = dataclasses.replace(asr, make_networks=lambda config, seed: networks)
+    monkeypatch.setattr("equigrasp.methods.asr.METHOD", unbuilt)
     return read_parameters(networks)
 
 
@@ -156,9 +159,12 @@ def test_a_card_of_pretrained_weights_says_that_nothing_was_grasped(
     config["arguments"] |= {"labels": "script", "objects": "random_urdfs"}
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     (run / "metrics.csv").unlink()
-    log, heightmap = ExperienceLog(run / "experience.log"), np.zeros((128, 128), np.uint16)
+    log, heightmap = (
+        ExperienceLog(run / "experience.log", grasp_spec(Workspace("left", 0.45, 0.21), 8)),
+        np.zeros((128, 128), np.uint16),
+    )
     for number in range(10):
-        log.append(GraspTransition(heightmap, 64, 64, 0, float(number < 4), number), {"scene": 0})
+        log.append(grasp_step(heightmap, 64, 64, 0, float(number < 4), number), {"scene": 0})
     log.close()
     _evaluate(run, tensors, "test", "1101")
     with pytest.raises(ConfigError, match="no evaluation"):  # of the run's own objects

@@ -11,7 +11,7 @@ from equigrasp.errors import ConfigError
 from equigrasp.experiments.rollouts.simulated_run import wilson_interval
 from equigrasp.experiments.runs.metrics_file import COLUMNS, AttemptRow, MetricsFile, read_metrics
 from equigrasp.experiments.runs.run_folder import RunFolder
-from equigrasp.learning.async_learner import StepReport
+from equigrasp.learning.logged_trainer import StepReport
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.ros.bringup.launch_parts import describe, resolve
 

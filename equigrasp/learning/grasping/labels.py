@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from equigrasp.errors import ReplayError
-from equigrasp.replay.transition import GraspTransition
+from equigrasp.learning.grasping.grasp_step import grasp_of, grasp_step
+from equigrasp.replay.step import Step
 
 
-def write_labels(path: Path, labels: Iterable[GraspTransition], num_rotations: int) -> None:
+def write_labels(path: Path, labels: Iterable[Step], num_rotations: int) -> None:
     """Write labels, each scene's heightmap once.
 
     Args:
@@ -21,9 +22,10 @@ def write_labels(path: Path, labels: Iterable[GraspTransition], num_rotations: i
     scenes: list[np.ndarray] = []
     rows: list[tuple[int, int, int, int, int]] = []
     for label in labels:
-        if not scenes or not np.array_equal(scenes[-1], label.heightmap):
-            scenes.append(label.heightmap)
-        place = label.row, label.col, label.rotation_bin
+        grasp = grasp_of(label)
+        if not scenes or not np.array_equal(scenes[-1], grasp.heightmap):
+            scenes.append(grasp.heightmap)
+        place = grasp.row, grasp.col, grasp.rotation_bin
         rows.append((len(scenes) - 1, *place, int(label.reward)))
     trial = path.with_name(f"{path.name}.part")
     with trial.open("wb") as file:
@@ -36,7 +38,7 @@ def write_labels(path: Path, labels: Iterable[GraspTransition], num_rotations: i
     trial.replace(path)
 
 
-def read_labels(path: Path, num_rotations: int) -> list[GraspTransition]:
+def read_labels(path: Path, num_rotations: int) -> list[Step]:
     """Return the labels of a file, numbered from 0; those of a scene share its heightmap.
 
     Args:
@@ -55,7 +57,7 @@ def read_labels(path: Path, num_rotations: int) -> list[GraspTransition]:
                 f"{path}: has labels for {found} yaws in [0, pi); this method has {num_rotations}."
             )
         return [
-            GraspTransition(heightmaps[scene], row, col, rotation_bin, float(reward), number)
+            grasp_step(heightmaps[scene], row, col, rotation_bin, float(reward), number)
             for number, (scene, row, col, rotation_bin, reward) in enumerate(rows.tolist())
         ]
     except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:

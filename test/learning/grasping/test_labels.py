@@ -7,22 +7,23 @@ import numpy as np
 import pytest
 
 from equigrasp.errors import ConfigError, ReplayError
+from equigrasp.learning.grasping.grasp_step import grasp_of, grasp_step
+from equigrasp.learning.grasping.labels import read_labels, write_labels
 from equigrasp.paths import find_labels
-from equigrasp.replay.labels import read_labels, write_labels
-from equigrasp.replay.transition import GraspTransition
+from equigrasp.replay.step import Step
 
 YAWS = 8
 
 
-def make_labels(num_scenes: int = 3, num_labels: int = 4) -> list[GraspTransition]:
+def make_labels(num_scenes: int = 3, num_labels: int = 4) -> list[Step]:
     """Return labels of scenes that differ, as a script would give them."""
-    labels: list[GraspTransition] = []
+    labels: list[Step] = []
     for scene in range(num_scenes):
         heightmap = np.zeros((128, 128), np.uint16)
         heightmap[40 + scene : 60, 50:70] = 300 + scene
         for i in range(num_labels):
             place = 41 + scene, 52 + i, (scene + i) % YAWS
-            labels.append(GraspTransition(heightmap, *place, float(i % 2), len(labels)))
+            labels.append(grasp_step(heightmap, *place, float(i % 2), len(labels)))
     return labels
 
 
@@ -32,11 +33,11 @@ def test_labels_come_back_as_they_were_and_scenes_are_kept_once(tmp_path: Path) 
     found = read_labels(path, YAWS)
     assert len(found) == 12
     for old, new in zip(labels, found, strict=True):
-        assert (old.row, old.col, old.rotation_bin, old.reward, old.attempt) == (
-            (new.row, new.col, new.rotation_bin, new.reward, new.attempt)
-        )
-        assert np.array_equal(old.heightmap, new.heightmap)
-    maps = {id(label.heightmap.base) for label in found}
+        a, b = grasp_of(old), grasp_of(new)
+        assert (a.row, a.col, a.rotation_bin) == (b.row, b.col, b.rotation_bin)
+        assert (old.reward, old.index) == (new.reward, new.index)
+        assert np.array_equal(a.heightmap, b.heightmap)
+    maps = {id(label.observation["heightmap"].base) for label in found}
     assert len(maps) == 1  # all scenes in one array, of which the labels hold views
     with np.load(path) as arrays:
         assert arrays["heightmaps"].shape == (3, 128, 128)

@@ -1,24 +1,19 @@
-"""Augmentation, buffer and log."""
-
-import contextlib
-import errno
-import os
-from pathlib import Path
+"""Augmentation and buffer of grasps."""
 
 import numpy as np
 import pytest
 
 from equigrasp.errors import ReplayError
-from equigrasp.replay.augment import GridTransform, apply_transform, draw_transform
-from equigrasp.replay.experience_log import ExperienceLog, LogFullError
-from equigrasp.replay.transition import GraspTransition, dequantize, quantize
-from equigrasp.replay.uniform_buffer import UniformBuffer
+from equigrasp.learning.grasping.augment import GridTransform, apply_transform, draw_transform
+from equigrasp.learning.grasping.grasp_buffer import GraspBuffer
+from equigrasp.learning.grasping.grasp_step import dequantize, grasp_of, grasp_step, quantize
+from equigrasp.replay.step import Step
 
 
-def make_transition(attempt: int, reward: float = 0.0) -> GraspTransition:
+def make_transition(attempt: int, reward: float = 0.0) -> Step:
     rng = np.random.default_rng(attempt)
     heightmap = quantize(rng.uniform(0, 0.1, (128, 128)))
-    return GraspTransition(heightmap, 40 + attempt % 40, 64, attempt % 8, reward, attempt)
+    return grasp_step(heightmap, 40 + attempt % 40, 64, attempt % 8, reward, attempt)
 
 
 def test_quantizing_keeps_a_twentieth_of_a_millimetre(rng: np.random.Generator) -> None:
@@ -29,7 +24,7 @@ def test_quantizing_keeps_a_twentieth_of_a_millimetre(rng: np.random.Generator) 
 
 
 def test_a_quarter_turn_equals_rot90() -> None:
-    t = make_transition(3)
+    t = grasp_of(make_transition(3))
     turned = apply_transform(t.heightmap, t.row, t.col, 1, 8, GridTransform(4, 0.0, 0.0, False))
     assert np.array_equal(turned.heightmap, np.rot90(t.heightmap))
     assert (turned.row, turned.col) == (127 - t.col, t.row)
@@ -37,7 +32,7 @@ def test_a_quarter_turn_equals_rot90() -> None:
 
 
 def test_a_flip_mirrors_rows_and_yaw() -> None:
-    t = make_transition(3)
+    t = grasp_of(make_transition(3))
     flipped = apply_transform(t.heightmap, t.row, t.col, 3, 8, GridTransform(0, 0.0, 0.0, True))
     assert np.array_equal(flipped.heightmap, t.heightmap[::-1])
     assert (flipped.row, flipped.col, flipped.rotation_bin) == (127 - t.row, t.col, 5)
@@ -72,8 +67,8 @@ def test_drawn_transforms_keep_the_grasp_in_the_action_square() -> None:
         assert 16 <= moved.row < 112 and 16 <= moved.col < 112
 
 
-def _buffer(num_copies: int = 8, capacity: int = 10) -> UniformBuffer:
-    return UniformBuffer(capacity, num_copies, 8, 96, seed=5)
+def _buffer(num_copies: int = 8, capacity: int = 10) -> GraspBuffer:
+    return GraspBuffer(capacity, num_copies, 8, 96, seed=5)
 
 
 def test_copies_are_fixed_and_differ() -> None:
@@ -87,9 +82,9 @@ def test_copies_are_fixed_and_differ() -> None:
 
 def test_without_copies_the_attempt_is_read_as_it_was() -> None:
     buffer = _buffer(num_copies=0)
-    t = make_transition(0)
-    buffer.add(t)
-    assert np.array_equal(buffer.read(0, 3).heightmap, t.heightmap)
+    step = make_transition(0)
+    buffer.add(step)
+    assert np.array_equal(buffer.read(0, 3).heightmap, step.observation["heightmap"])
 
 
 def test_a_fresh_view_is_one_more_transform_of_the_copy() -> None:
@@ -149,97 +144,3 @@ def test_memory_stays_below_150_kb_an_attempt_and_within_capacity() -> None:
     assert len(buffer) == 4 and buffer.num_bytes / 4 == 32768
     with pytest.raises(ReplayError, match="Attempt 2"):
         buffer.get(2)
-
-
-def test_the_log_returns_what_was_written(tmp_path: Path) -> None:
-    log = ExperienceLog(tmp_path / "a.log")
-    for i in range(3):
-        log.append(make_transition(i, float(i == 1)), {"time": 0.5 * i})
-    log.close()
-    again = ExperienceLog(tmp_path / "a.log")
-    entries = list(again)
-    assert len(again) == 3 and [t.attempt for t, _ in entries] == [0, 1, 2]
-    assert np.array_equal(entries[2][0].heightmap, make_transition(2).heightmap)
-    assert entries[1][0].reward == 1.0 and entries[2][1] == {"time": 1.0}
-
-
-def test_a_half_written_last_record_is_cut_off_at_every_length(tmp_path: Path) -> None:
-    log = ExperienceLog(tmp_path / "a.log")
-    log.append(make_transition(0), {})
-    whole = (tmp_path / "a.log").stat().st_size
-    log.append(make_transition(1), {})
-    log.close()
-    data = (tmp_path / "a.log").read_bytes()
-    for length in (whole + 1, whole + 11, whole + 13, len(data) - 1):
-        (tmp_path / "b.log").write_bytes(data[:length])
-        again = ExperienceLog(tmp_path / "b.log")
-        assert len(again) == 1 and (tmp_path / "b.log").stat().st_size == whole
-        again.append(make_transition(1), {})
-        assert [t.attempt for t, _ in again] == [0, 1]
-        again.close()
-
-
-def test_damage_before_the_last_record_is_an_error_that_names_the_offset(tmp_path: Path) -> None:
-    log = ExperienceLog(tmp_path / "a.log")
-    for i in range(3):
-        log.append(make_transition(i), {})
-    log.close()
-    data = bytearray((tmp_path / "a.log").read_bytes())
-    data[100] ^= 0xFF
-    (tmp_path / "a.log").write_bytes(bytes(data))
-    with pytest.raises(ReplayError, match="byte 0"):
-        ExperienceLog(tmp_path / "a.log")
-
-
-def test_a_full_disk_leaves_the_log_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = ExperienceLog(tmp_path / "a.log")
-    log.append(make_transition(0), {})
-    write, calls = os.write, []
-
-    def full(fd: int, data: bytes) -> int:
-        calls.append(len(data))
-        if len(calls) == 1:
-            return write(fd, data[:50])  # the disk takes a little, then nothing
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
-        with pytest.raises(LogFullError, match="No space left"):
-            log.append(make_transition(1), {})
-    assert len(log) == 1
-    log.append(make_transition(1), {})
-    again = ExperienceLog(tmp_path / "a.log", is_writing=False)
-    assert [t.attempt for t, _ in again] == [0, 1]
-
-
-def test_a_reader_takes_in_what_another_process_appends(tmp_path: Path) -> None:
-    path = tmp_path / "experience.log"
-    reader = ExperienceLog(path, is_writing=False)  # before there is a file
-    assert len(reader) == 0 and list(reader.read_on()) == list(reader) == []
-    with contextlib.closing(ExperienceLog(path)) as writer:
-        writer.append(make_transition(0), {})
-        writer.append(make_transition(1), {"a": 1})
-        assert [t.attempt for t, _ in reader.read_on()] == [0, 1] and len(reader) == 2
-        assert list(reader.read_on()) == []
-        writer.append(make_transition(2), {})
-    whole = path.read_bytes()
-    with path.open("ab") as file:
-        file.write(whole[:40])  # the next record is on its way
-    assert [t.attempt for t, _ in reader.read_on()] == [2]
-    assert [t.attempt for t, _ in reader] == [0, 1, 2] and len(reader) == 3
-
-
-def test_a_log_has_one_writer_and_readers_leave_what_is_on_its_way(tmp_path: Path) -> None:
-    path = tmp_path / "a.log"
-    log = ExperienceLog(path)
-    log.append(make_transition(0), {})
-    with pytest.raises(ReplayError, match="another process is writing to this log"):
-        ExperienceLog(path)
-    with path.open("ab") as file:
-        file.write(b"EGX1 and no more of it yet")
-    size = path.stat().st_size
-    assert len(ExperienceLog(path, is_writing=False)) == 1 and path.stat().st_size == size
-    log.close()
-    assert len(ExperienceLog(path)) == 1 and path.stat().st_size < size

@@ -3,11 +3,12 @@
 import numpy as np
 
 from equigrasp.errors import ReplayError
-from equigrasp.replay.augment import AugmentedGrasp, augment
-from equigrasp.replay.transition import GraspTransition
+from equigrasp.learning.grasping.augment import AugmentedGrasp, augment
+from equigrasp.learning.grasping.grasp_step import grasp_of
+from equigrasp.replay.step import Step
 
 
-class UniformBuffer:
+class GraspBuffer:
     """The newest `capacity` attempts, each read as one of `num_copies` fixed SE(2) copies.
 
     Memory is 2 bytes a cell: 33 kB an attempt of 128 × 128, where the published code holds 8
@@ -32,33 +33,32 @@ class UniformBuffer:
         self._num_rotations = num_rotations
         self._action_size_px = action_size_px
         self._seed = seed
-        self._transitions: dict[int, GraspTransition] = {}
+        self._steps: dict[int, Step] = {}
 
     def __len__(self) -> int:
-        return len(self._transitions)
+        return len(self._steps)
 
     @property
     def num_bytes(self) -> int:
         """Memory of the stored heightmaps [bytes]."""
-        return sum(t.heightmap.nbytes for t in self._transitions.values())
+        return sum(s.observation["heightmap"].nbytes for s in self._steps.values())
 
-    def add(self, transition: GraspTransition) -> None:
+    def add(self, step: Step) -> None:
         """Store an attempt; the attempts of a run come in order, without gaps."""
-        self._transitions[transition.attempt] = transition
-        self._transitions.pop(transition.attempt - self.capacity, None)
+        self._steps[step.index] = step
+        self._steps.pop(step.index - self.capacity, None)
 
-    def get(self, attempt: int) -> GraspTransition:
+    def get(self, attempt: int) -> Step:
         """Return a stored attempt; raise `ReplayError` if it is not in the buffer."""
-        if attempt not in self._transitions:
+        if attempt not in self._steps:
             raise ReplayError(f"Attempt {attempt} is not in the replay buffer.")
-        return self._transitions[attempt]
+        return self._steps[attempt]
 
     def read(
         self, attempt: int, copy: int, rng: np.random.Generator | None = None
     ) -> AugmentedGrasp:
         """Return one of the fixed copies of an attempt, augmented once more by `rng` if given."""
-        t = self.get(attempt)
-        grasp = AugmentedGrasp(t.heightmap, t.row, t.col, t.rotation_bin)
+        grasp = grasp_of(self.get(attempt))
         if self.num_copies > 0:
             grasp = self._augment(grasp, np.random.default_rng([self._seed, attempt, copy]))
         return grasp if rng is None else self._augment(grasp, rng)

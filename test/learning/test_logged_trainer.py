@@ -13,31 +13,36 @@ import torch
 
 from equigrasp.config import override
 from equigrasp.errors import ConfigError, ReplayError, WeightsError
-from equigrasp.learning.async_learner import AsyncLearner
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
+from equigrasp.learning.logged_trainer import LoggedTrainer
 from equigrasp.learning.weight_store import load_weights, read_parameters
 from equigrasp.methods.registry import load_method
-from equigrasp.replay.transition import GraspTransition, quantize
+from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.replay.step import Step
 
+WORKSPACE = Workspace("left", 0.45, 0.21)
+DATA = Path(__file__).parent / "data"
 NUM_ATTEMPTS = 34  # of which 15 call for an SGD step each
 
 
-def make_transition(attempt: int) -> GraspTransition:
+def make_transition(attempt: int) -> Step:
     rng = np.random.default_rng([9, attempt])
     heightmap = np.zeros((128, 128))
     row, col = (int(v) for v in rng.integers(30, 90, 2))
     heightmap[row - 6 : row + 6, col - 6 : col + 6] = 0.05
-    return GraspTransition(
+    return grasp_step(
         quantize(heightmap), row, col, attempt % 8, float(rng.random() < 0.5), attempt
     )
 
 
-def open_learner(folder: Path, seed: int = 3, kind: str = "equivariant") -> AsyncLearner:
+def open_learner(folder: Path, seed: int = 3, kind: str = "equivariant") -> LoggedTrainer:
     package, config = load_method("asr_tiny")
     config = override(config, {"network.kind": kind})
-    return AsyncLearner(folder, package, config, seed)
+    return package.make_trainer(config, folder, seed, WORKSPACE)
 
 
-def weight_hash(learner: AsyncLearner) -> str:
+def weight_hash(learner: LoggedTrainer) -> str:
     digest = hashlib.sha256()
     for key, tensor in sorted(read_parameters(learner.learner.modules).items()):
         digest.update(key.encode() + tensor.numpy().tobytes())
@@ -89,7 +94,7 @@ def test_a_learner_that_cannot_keep_up_leaves_steps_out_and_its_log_says_which(
     package, config = load_method("asr_tiny")
     training = dataclasses.replace(config.training, steps_per_attempt=4, max_lag=2)
     config = dataclasses.replace(config, training=training)
-    learner = AsyncLearner(tmp_path, package, config, 3)
+    learner = package.make_trainer(config, tmp_path, 3, WORKSPACE)
     attempts = []
     for attempt in range(19 + 6):
         learner.add(make_transition(attempt), {})
@@ -104,7 +109,7 @@ def test_a_learner_that_cannot_keep_up_leaves_steps_out_and_its_log_says_which(
     learner.log.close()
     for checkpoint in (tmp_path / "checkpoints").iterdir():
         checkpoint.unlink()
-    again = AsyncLearner(tmp_path, package, config, 3)
+    again = package.make_trainer(config, tmp_path, 3, WORKSPACE)
     assert again.num_pending_steps == 13
     again.train_pending(100)
     assert weight_hash(again) == learned
@@ -114,7 +119,7 @@ def test_an_attempt_that_comes_twice_counts_once(tmp_path: Path) -> None:
     learner = open_learner(tmp_path)
     assert learner.add(make_transition(0), {}) and not learner.add(make_transition(0), {})
     assert learner.num_attempts == 1
-    with pytest.raises(ReplayError, match="Attempt 5 came before attempt 1"):
+    with pytest.raises(ReplayError, match="Step 5 came before step 1"):
         learner.add(make_transition(5), {})
 
 
@@ -135,7 +140,7 @@ def test_a_checkpoint_of_another_basis_is_refused_and_its_log_learned_anew(
     for attempt in range(NUM_ATTEMPTS):
         learner.add(make_transition(attempt), {})
     learner.train_pending(1)
-    monkeypatch.setattr("equigrasp.learning.async_learner.BASIS", "")
+    monkeypatch.setattr("equigrasp.learning.logged_trainer.BASIS", "")
     learner.close()
     monkeypatch.undo()
     with pytest.raises(WeightsError, match="Delete the run's folder checkpoints/"):
@@ -156,10 +161,14 @@ def test_a_new_run_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> N
         teacher.add(make_transition(attempt), {})
     teacher.train_pending(10)
     package, config = load_method("asr_tiny")
-    pupil = AsyncLearner(tmp_path / "pupil", package, config, 5, teacher.publish().path)
+    pupil = package.make_trainer(
+        config, tmp_path / "pupil", 5, WORKSPACE, weights=teacher.publish().path
+    )
     assert pupil.num_steps == 0 and weight_hash(pupil) == weight_hash(teacher)
     with pytest.raises(WeightsError, match="nowhere"):
-        AsyncLearner(tmp_path / "none", package, config, 5, tmp_path / "nowhere.safetensors")
+        package.make_trainer(
+            config, tmp_path / "none", 5, WORKSPACE, weights=tmp_path / "nowhere.safetensors"
+        )
 
 
 NUM_KILLS = 50
@@ -170,7 +179,7 @@ import os, signal, sys, time
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import numpy as np
-from test_async_learner import KILLED_KIND, LONGEST_LIFE, NUM_KILLS, make_transition, open_learner
+from test_logged_trainer import KILLED_KIND, LONGEST_LIFE, NUM_KILLS, make_transition, open_learner
 
 def live(folder, told):
     learner = open_learner(folder, kind=KILLED_KIND)
@@ -200,7 +209,7 @@ for kill in range(NUM_KILLS):
     assert os.waitpid(child, 0)[1] == signal.SIGKILL, "the learner ended by itself"
     if kill % 10 == 9:
         with (folder / "experience.log").open("ab") as log:  # a record that was being written
-            log.write(b"EGX1" + bytes(rng.integers(0, 255, 40, dtype=np.uint8)))
+            log.write(b"EGX2" + bytes(rng.integers(0, 255, 40, dtype=np.uint8)))
 """
 
 
@@ -222,10 +231,12 @@ FILLED_LEARNER = """
 import resource, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_async_learner import make_transition, open_learner
+from test_logged_trainer import make_transition, open_learner
 from equigrasp.replay.experience_log import LogFullError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the kernel then fails the write instead
+
+
 learner = open_learner(Path(sys.argv[1]))
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 size = learner.log.path.stat
@@ -257,10 +268,10 @@ def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
     assert weight_hash(survivor) == undisturbed_hash(tmp_path, 30)
 
 
-def averaging(folder: Path, decay: float) -> AsyncLearner:
+def averaging(folder: Path, decay: float) -> LoggedTrainer:
     package, config = load_method("asr_tiny")
     config = override(config, {"training.average_decay": str(decay)})
-    return AsyncLearner(folder, package, config, 3)
+    return package.make_trainer(config, folder, 3, WORKSPACE)
 
 
 def test_an_average_acts_in_the_place_of_the_weights_and_survives_reopening(
@@ -289,3 +300,28 @@ def test_an_average_acts_in_the_place_of_the_weights_and_survives_reopening(
     assert all(torch.equal(again[k], v) and torch.equal(published[k], v) for k, v in found.items())
     with pytest.raises(ConfigError, match=r"average_decay must be in \[0, 1\), found 1"):
         averaging(tmp_path / "b", 1.0)
+
+
+def test_a_run_of_before_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Its log (EGX1) and its checkpoint were written by version 0.1, from this seed."""
+    shutil.copy(DATA / "egx1_experience.log", tmp_path / "experience.log")
+    (tmp_path / "checkpoints").mkdir()
+    checkpoint = tmp_path / "checkpoints" / "checkpoint_00000015.safetensors"
+    shutil.copy(DATA / "egx1_checkpoint_00000015.safetensors", checkpoint)
+    learner = open_learner(tmp_path)
+    assert (learner.num_attempts, learner.num_steps, learner.num_pending_steps) == (34, 15, 0)
+    learner.add(make_transition(34), {})
+    assert len(learner.train_pending(5)) == 1
+    learner.close()
+    assert [step.index for step, _ in ExperienceLog(learner.log.path, is_writing=False)] == [
+        *range(35)
+    ]
+
+
+def test_a_log_of_before_teaches_the_same(tmp_path: Path) -> None:
+    shutil.copy(DATA / "egx1_experience.log", tmp_path / "experience.log")
+    learner = open_learner(tmp_path)
+    learner.train_pending(100)
+    wanted, _ = load_weights(DATA / "egx1_checkpoint_00000015.safetensors")
+    for name, found in read_parameters(learner.learner.modules).items():
+        assert torch.allclose(found, wanted[name], atol=1e-6), name

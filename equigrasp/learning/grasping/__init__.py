@@ -1,0 +1,1 @@
+"""Experience of single grasps on heightmaps, for all methods that learn from it."""

@@ -1,0 +1,213 @@
+"""A trainer whose weights are a pure function of the experience log, seed and configuration."""
+
+import bisect
+import logging
+import time
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import torch
+
+from equigrasp.errors import ReplayError, WeightsError
+from equigrasp.learning.checkpoint import load_optimizer_state, optimizer_tensors
+from equigrasp.learning.interfaces import BatchSource, Learner, StepReport
+from equigrasp.learning.method_config import TrainerConfig
+from equigrasp.learning.seeding import Stream, derive_seed
+from equigrasp.learning.weight_store import (
+    WeightFile,
+    WeightStore,
+    fill_parameters,
+    read_parameters,
+)
+from equigrasp.networks.clebsch_gordan import BASIS
+from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.replay.step import ExperienceSpec, Step
+from equigrasp.replay.step_record import Extras
+
+_LOGGER = logging.getLogger(__name__)
+_AVERAGE = "average."  # prefix in a checkpoint
+_STEPS_DUE = "steps_due"  # in the log, where a learner may lag only so far
+B = TypeVar("B")  # a minibatch
+
+
+class LoggedTrainer(Generic[B]):
+    """Writes steps to disk, then learns from them at a fixed number of SGD steps for each.
+
+    SGD step s belongs to one logged step and draws only from those up to it, with randomness seeded
+    by s alone. So it does not matter when steps arrive, how far the learner lags behind, or how often
+    it is killed: the same log gives the same weights, bit for bit, on the same machine. A learner
+    that may lag only so far (`max_lag`) writes into the log how many SGD steps each step has called
+    for. What a step holds is the method's affair (`spec`, `batches`, `learner`).
+
+    Args:
+        folder: Run folder; continues what lies in it.
+        method: Name of the method, which goes into weight files.
+        spec: What the method's steps hold.
+        learner: Takes the SGD steps; its modules already hold the weights to begin with.
+        batches: Keeps the steps and draws minibatches; empty.
+        config: How much is learned, and when.
+        seed: Seed of the run.
+        is_writing: Whether steps come by `add`; else another process writes them, and `follow`
+            reads them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        method: str,
+        spec: ExperienceSpec,
+        learner: Learner[B],
+        batches: BatchSource[B],
+        config: TrainerConfig,
+        seed: int,
+        is_writing: bool = True,
+    ) -> None:
+        torch.set_num_threads(config.num_threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        self.method = method
+        self.learner = learner
+        self.num_steps = 0
+        self.num_successes = 0
+        self._spec, self._batches = spec, batches
+        self._config, self._seed = config, seed
+        self._average = read_parameters(learner.modules) if config.average_decay else {}
+        self._steps_due: list[int] = []  # by the logged steps up to each
+        self._weights = WeightStore(folder / "weights")
+        self._checkpoints = WeightStore(folder / "checkpoints", "checkpoint", num_kept=2)
+        self.log = ExperienceLog(folder / "experience.log", spec, is_writing)
+        try:
+            for step, extras in self.log:
+                self._remember(step, extras)
+            self._restore()
+        except BaseException:
+            self.log.close()  # another trainer may write to it
+            raise
+
+    @property
+    def num_attempts(self) -> int:
+        """See `Trainer.num_attempts`."""
+        return len(self.log)
+
+    @property
+    def num_pending_steps(self) -> int:
+        """See `Trainer.num_pending_steps`."""
+        return max(0, self._num_due - self.num_steps)
+
+    @property
+    def num_learned_attempts(self) -> int:
+        """See `Trainer.num_learned_attempts`."""
+        return bisect.bisect_right(self._steps_due, self.num_steps)
+
+    @property
+    def num_bytes(self) -> int:
+        """See `Trainer.num_bytes`."""
+        return self._batches.num_bytes
+
+    def add(self, step: Step, extras: Extras) -> bool:
+        """See `Trainer.add`."""
+        if step.index < self.num_attempts:
+            return False
+        if step.index > self.num_attempts:
+            raise ReplayError(f"Step {step.index} came before step {self.num_attempts}.")
+        if lag := self._config.max_lag:
+            most = self.num_steps + lag * self._config.steps_per_attempt
+            extras = extras | {_STEPS_DUE: max(self._num_due, min(self._next_due(), most))}
+        self.log.append(step, extras)
+        self._remember(step, extras)
+        return True
+
+    def follow(self) -> None:
+        """See `Trainer.follow`."""
+        for step, extras in self.log.read_on():
+            self._remember(step, extras)
+
+    def train_pending(self, max_steps: int) -> list[StepReport]:
+        """See `Trainer.train_pending`."""
+        return [self._step() for _ in range(min(max_steps, self.num_pending_steps))]
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return the weights to act by: their moving average where the configuration says so."""
+        average = {name: tensor.clone() for name, tensor in self._average.items()}
+        return average or read_parameters(self.learner.modules)
+
+    def publish(self) -> WeightFile:
+        """See `Trainer.publish`."""
+        return self._weights.save(self.num_steps, self.weights(), {"method": self.method})
+
+    def save_checkpoint(self) -> None:
+        """Write weights and optimiser state, whole or not at all."""
+        tensors = read_parameters(self.learner.modules)
+        tensors |= optimizer_tensors(self.learner)
+        tensors |= {f"{_AVERAGE}{name}": tensor for name, tensor in self._average.items()}
+        metadata = {"seed": str(self._seed), "basis": BASIS}
+        self._checkpoints.save(self.num_steps, tensors, metadata)
+
+    def close(self, *, is_sound: bool = True) -> None:
+        """See `Trainer.close`."""
+        try:
+            if is_sound:
+                self.save_checkpoint()
+        except WeightsError as error:  # the log alone brings everything back
+            _LOGGER.warning("No last checkpoint: %s", error)
+        self.log.close()
+
+    @property
+    def _num_due(self) -> int:
+        return self._steps_due[-1] if self._steps_due else 0
+
+    def _next_due(self) -> int:
+        """Return how many SGD steps the log and one step more call for, if none is left out."""
+        if len(self._steps_due) + 1 < self._config.first_training_attempt:
+            return 0
+        return self._num_due + self._config.steps_per_attempt
+
+    def _remember(self, step: Step, extras: Extras) -> None:
+        self._steps_due.append(int(extras.get(_STEPS_DUE, self._next_due())))
+        self._batches.add(step)
+        self.num_successes += int(step.reward >= self._spec.reward_range[1])
+
+    def _restore(self) -> None:
+        newest = self._checkpoints.newest()
+        if newest is None:
+            return
+        tensors, metadata = newest
+        step = int(metadata["version"])
+        if metadata.get("seed") != str(self._seed) or step > self._num_due:
+            raise WeightsError(
+                f"The checkpoint of step {step} does not belong to this log and seed "
+                f"{self._seed}. Resume with the run's own seed, or choose a new folder."
+            )
+        if metadata.get("basis") != BASIS:
+            raise WeightsError(
+                f"The checkpoint of step {step} is of an older version, whose weights mean something else "
+                "on another machine. Delete the run's folder checkpoints/, and all its attempts are "
+                "learned anew from its log."
+            )
+        parameters = {k: v for k, v in tensors.items() if not k.startswith(("adam.", _AVERAGE))}
+        fill_parameters(self.learner.modules, parameters, "checkpoint")
+        load_optimizer_state(self.learner, tensors)
+        self._average = {
+            name: tensors[f"{_AVERAGE}{name}"].to(tensor.device, copy=True)
+            for name, tensor in self._average.items()
+        }
+        self.num_steps = step
+        _LOGGER.info("Continuing at step %d of %d.", step, self._num_due)
+
+    def _step(self) -> StepReport:
+        began = time.perf_counter()
+        number, attempt = self.num_steps, self.num_learned_attempts
+        batch = self._batches.sample(attempt, number)
+        losses = self.learner.train_step(batch, derive_seed(self._seed, Stream.LOSSES, number))
+        self.num_steps += 1
+        self._follow_average()
+        if self.num_steps % self._config.checkpoint_every == 0:
+            self.save_checkpoint()
+        return StepReport(number, attempt, losses, time.perf_counter() - began)
+
+    def _follow_average(self) -> None:
+        """Move the average towards the weights, at first faster, so that it forgets where it began."""
+        if not self._average:
+            return
+        decay = min(self._config.average_decay, self.num_steps / (9 + self.num_steps))
+        for name, tensor in read_parameters(self.learner.modules).items():
+            self._average[name].lerp_(tensor, 1.0 - decay)

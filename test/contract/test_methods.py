@@ -1,0 +1,94 @@
+"""What carries every method, held to it by a toy that resembles none of ours."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toy_method import METHOD, WORKSPACE, ToyConfig, make_step
+
+from equigrasp.errors import ReplayError
+from equigrasp.learning.interfaces import Trainer
+from equigrasp.learning.weight_store import load_weights, tensor_digest
+from equigrasp.methods.registry import find_method
+from equigrasp.replay.experience_log import ExperienceLog
+from equigrasp.replay.step import Step
+
+NUM_STEPS = 13
+
+
+def open_trainer(folder: Path, is_writing: bool = True) -> Trainer:
+    return METHOD.make_trainer(ToyConfig(), folder, 3, WORKSPACE, is_writing=is_writing)
+
+
+def fill(trainer: Trainer, *, is_eager: bool) -> str:
+    """Add all steps, learning after each or only at the end; return a digest of the weights."""
+    for index in range(trainer.num_attempts, NUM_STEPS):
+        assert trainer.add(make_step(index), {"mode": 1})
+        if is_eager:
+            trainer.train_pending(10)
+    reports = trainer.train_pending(100)
+    assert all(set(r.losses) == set(METHOD.metrics) for r in reports)
+    return tensor_digest(trainer.weights())
+
+
+def test_steps_come_back_as_they_were(tmp_path: Path) -> None:
+    fill(open_trainer(tmp_path), is_eager=False)
+    logged = list(ExperienceLog(tmp_path / "experience.log", is_writing=False))
+    assert len(logged) == NUM_STEPS
+    for index, (step, extras) in enumerate(logged):
+        wanted = make_step(index)
+        assert (step.index, step.episode, step.reward) == (index, index // 2, wanted.reward)
+        assert step.discount == wanted.discount and step.is_last == (index % 2 == 1)
+        assert np.array_equal(step.observation["points"], wanted.observation["points"])
+        assert np.array_equal(step.action["velocity"], wanted.action["velocity"])
+        assert extras == {"mode": 1}
+
+
+def test_the_same_log_gives_the_same_weights(tmp_path: Path) -> None:
+    """However late the learner is, and however often it is closed."""
+    eager = fill(open_trainer(tmp_path / "a"), is_eager=True)
+    assert fill(open_trainer(tmp_path / "b"), is_eager=False) == eager
+    for index in range(NUM_STEPS):
+        trainer = open_trainer(tmp_path / "c")
+        trainer.add(make_step(index), {"mode": 1})
+        trainer.train_pending(2)
+        trainer.close()
+    last = open_trainer(tmp_path / "c")
+    assert last.num_steps == NUM_STEPS - 3 and last.num_pending_steps == 0
+    assert tensor_digest(last.weights()) == eager
+
+
+def test_a_second_process_learns_from_what_is_written(tmp_path: Path) -> None:
+    writer = open_trainer(tmp_path)
+    reader = open_trainer(tmp_path, is_writing=False)
+    for index in range(NUM_STEPS):
+        writer.add(make_step(index), {})
+        reader.follow()
+        reader.train_pending(1)
+    assert reader.num_attempts == NUM_STEPS and reader.num_steps == NUM_STEPS - 3
+
+
+def test_weights_are_published_under_the_methods_name(tmp_path: Path) -> None:
+    trainer = open_trainer(tmp_path)
+    fill(trainer, is_eager=False)
+    file = trainer.publish()
+    tensors, metadata = load_weights(file.path, file.sha256)
+    assert metadata == {"method": "toy", "version": str(NUM_STEPS - 3)}
+    assert all(torch.equal(tensors[k], v) for k, v in trainer.weights().items())
+
+
+def test_a_step_of_another_method_is_refused_and_nothing_lost(tmp_path: Path) -> None:
+    trainer = open_trainer(tmp_path)
+    trainer.add(make_step(0), {})
+    foreign = Step(1, 0, {"heightmap": np.zeros((4, 4), np.uint16)}, {}, 0.0)
+    with pytest.raises(ReplayError, match="must hold points; found heightmap"):
+        trainer.add(foreign, {})
+    assert trainer.num_attempts == 1 and trainer.add(make_step(1), {})
+
+
+@pytest.mark.parametrize("name", ["asr", "fcn"])
+def test_every_method_says_what_its_metrics_mean(name: str) -> None:
+    method = find_method(name)
+    assert method.name == name and "loss" in method.metrics
+    assert all(meaning.endswith(".") for meaning in method.metrics.values())

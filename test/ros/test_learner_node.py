@@ -1,0 +1,115 @@
+"""The learner node between attempts that cannot be read and a method that fails."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("rclpy")
+
+from driver_node import ros  # noqa: E402
+from equigrasp_interfaces.msg import Experience  # noqa: E402
+
+from equigrasp.config import find_config, read_yaml  # noqa: E402
+from equigrasp.devices.calibrated_cell import load_cell  # noqa: E402
+from equigrasp.perception.observation import Observation  # noqa: E402
+from equigrasp.ros.messages.heightmaps import to_heightmap_msg  # noqa: E402
+from equigrasp.ros.training.learner_node import LearnerNode  # noqa: E402
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
+SIZE_PX, ACTION_PX = 112, 80  # not the 128 and 96 of every cell that is shipped
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[LearnerNode]:
+    values = read_yaml(find_config("cells", "ur5"))
+    for tray in values["workspaces"]:
+        tray |= {"heightmap_size_px": SIZE_PX, "action_size_px": ACTION_PX}
+    cell = tmp_path / "cell.yaml"
+    cell.write_text(yaml.safe_dump(values), encoding="utf-8")
+    with ros(60 + os.getpid() % 10, method="asr_tiny", out=tmp_path / "run", cell=cell):
+        node = LearnerNode()
+        node.trigger_configure()
+        yield node
+        node.end()
+        node.destroy_node()
+
+
+def _experience(attempt: int, cell: str, **changes: object) -> Experience:
+    tray = load_cell(cell).workspaces[0]
+    rng = np.random.default_rng(attempt)
+    heightmap = rng.uniform(0.0, 0.1, 2 * (tray.heightmap_size_px,)).astype(np.float32)
+    message = Experience(attempt=attempt, reward=float(attempt % 2))
+    message.heightmap = to_heightmap_msg(Observation(heightmap, tray))
+    message.grasp.row = message.grasp.col = tray.heightmap_size_px // 2
+    for name, value in changes.items():
+        setattr(message.grasp if hasattr(message.grasp, name) else message, name, value)
+    return message
+
+
+def _take_in(node: LearnerNode) -> int:
+    assert node._learner is not None
+    node._take_in(node._learner)
+    return node._learner.num_attempts
+
+
+def test_a_cell_of_another_heightmap_size_is_learned_in(node: LearnerNode) -> None:
+    assert node._learner is not None
+    for attempt in range(25):
+        node._on_experience(_experience(attempt, node._config.cell))
+    assert _take_in(node) == 25 and node._learner.num_pending_steps
+    assert node._learner.train_pending(1)[0].losses
+    assert node._health()[0]
+
+
+def test_attempts_that_cannot_be_read_are_dropped_and_named(node: LearnerNode) -> None:
+    cell = node._config.cell
+    bad = [
+        Experience(attempt=0),
+        _experience(0, "ur5"),  # 128 px
+        _experience(0, cell, row=2),
+        _experience(0, cell, rotation_bin=4000),
+        _experience(0, cell, reward=7.0),
+        _experience(0, cell, attempt_time=float("nan")),
+        _experience(2**60, cell),
+    ]
+    holed = _experience(0, cell)
+    holed.heightmap.data[7] = float("nan")
+    for count, message in enumerate([*bad, holed], 1):
+        node._on_experience(message)
+        is_ok, text, values = node._health()
+        assert not is_ok and "was dropped" in text and values["attempts dropped"] == str(count)
+    node._on_experience(_experience(0, cell))
+    assert _take_in(node) == 1 and node._health()[0]
+    node._on_experience(_experience(2, cell))
+    assert _take_in(node) == 1
+    assert node._health()[:2] == (False, "attempt 1 is missing; 1 later ones wait for it")
+
+
+def test_a_metric_that_nobody_knows_is_named_once(node: LearnerNode) -> None:
+    from equigrasp_interfaces.msg import LearnerStatus
+
+    status = LearnerStatus()
+    metrics = {"loss": 1e300, "loss_q2": 0.5, "num_attempts": 7.0, "alien": 1.0}
+    node._fill_metrics_in_place(status, metrics)
+    assert status.loss_q2 == 0.5 and np.isfinite(status.loss) and status.num_attempts == 0
+    assert node._health()[2]["metrics not in learner_status"] == "alien, num_attempts"
+
+
+def test_a_step_that_fails_ends_the_thread_and_saves_nothing_of_it(
+    node: LearnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    assert node._learner is not None
+    monkeypatch.setattr(node._learner.learner, "train_step", fail)
+    for attempt in range(25):
+        node._on_experience(_experience(attempt, node._config.cell))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        node._work()
+    node.tear_down()
+    assert not list((Path(node._config.out) / "checkpoints").glob("*.safetensors"))
