@@ -36,7 +36,8 @@ from equigrasp.ros.runtime.fair_executor import FairExecutor
 from equigrasp.config import load_config
 from equigrasp.devices.arm import JointTrajectory
 from equigrasp.devices.cell import CellConfig, RobotCell
-from equigrasp.ros.remote.remote_devices import JointStateFeed, RemoteArm
+from equigrasp.ros.remote.joint_state_feed import JointStateFeed
+from equigrasp.ros.remote.remote_arm import RemoteArm
 from equigrasp.ros.runtime.ros_clock import RosClock
 from equigrasp.primitives.motion import Motion
 rclpy.init()

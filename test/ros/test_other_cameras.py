@@ -83,7 +83,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 def _start_policy(bench: Bench) -> None:
     bench.start(
-        "policy",
+        "training.policy",
         *("-p", "method:=asr_tiny", "-p", "camera_frame:=camera_color_optical_frame"),
         *("-p", "image_timeout:=1.0"),
         *("-r", f"depth/image_rect_raw:={TOPICS}/image_raw"),

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from domains import free_domain  # noqa: E402
 from driver_node import ros, spinning  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.node import Node  # noqa: E402
@@ -53,7 +54,7 @@ class StampClock(WallClock):
 
 @pytest.fixture
 def node() -> Iterator[Node]:
-    with ros(63):
+    with ros(free_domain()):
         node = Node("tester")
         with spinning(node):
             yield node
