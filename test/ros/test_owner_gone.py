@@ -73,6 +73,7 @@ class Up:
             return not any(_is_alive(pid) for pid in (self.process.pid, *self.nodes.values()))
 
         wait_for(are_gone, PATIENCE, f"the end of {_nodes_below(self.out)}")
+        self.process.wait()
 
     def end(self) -> None:
         self.close_terminal()
