@@ -23,7 +23,7 @@ from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import DeviceError, PerceptionError, PlanningError
 from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 from equigrasp.experiments.rollouts.simulated_run import wilson_interval
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.grasp_height import grasp_height
 from equigrasp.perception.heightmap import heightmap_from_depth
@@ -133,7 +133,7 @@ class Campaign:
                 return
             self._simulation.physics.sleep(1.0)
 
-    def _choose(self, observation: Observation, policy: str) -> GraspAction:
+    def _choose(self, observation: Observation, policy: str) -> PlanarGrasp:
         if policy == "oracle":
             return self._oracle.choose(observation, int(self._rng.integers(3)))
         tray, heightmap = observation.workspace, observation.heightmap
@@ -147,9 +147,9 @@ class Campaign:
             heightmap, row, col, theta, pixel_size=tray.pixel_size, finger_depth=0.04, width=0.085,
             border_px=tray.border_px, edge_depth=0.01, wall_depth=0.008,
         ))  # fmt: skip
-        return GraspAction(*tray.pixel_to_xy(row, col), tray.floor_z + height, theta, 0.085)
+        return PlanarGrasp(*tray.pixel_to_xy(row, col), tray.floor_z + height, theta, 0.085)
 
-    def _judge(self, number: int, policy: str, grasp: GraspAction) -> Judged:
+    def _judge(self, number: int, policy: str, grasp: PlanarGrasp) -> Judged:
         tray, before, lifted = self.env.trays.pick, self._poses(), {}
 
         def on_phase(phase: Phase) -> None:

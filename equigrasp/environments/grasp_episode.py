@@ -7,7 +7,7 @@ from equigrasp.devices.world import World
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
 from equigrasp.errors import ConfigError, PerceptionError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
@@ -72,7 +72,7 @@ class GraspEpisode:
             self.cell.clock.pause()
         return self._begin(num_attempts)
 
-    def step(self, grasp: GraspAction) -> tuple[Observation, GraspOutcome]:
+    def step(self, grasp: PlanarGrasp) -> tuple[Observation, GraspOutcome]:
         """Try a grasp, take away what is held, go home and look.
 
         `num_disagreements` counts attempts in which finger width and world differ on success.

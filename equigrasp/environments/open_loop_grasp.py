@@ -10,7 +10,7 @@ from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
 from equigrasp.environments.oracle import is_empty
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
@@ -40,7 +40,7 @@ def observe(cell: RobotCell, workspace: Workspace) -> Observation:
     heightmap = heightmap_from_depth(
         frame.depth, cell.camera.model, cell.camera.T_base_camera, workspace
     )
-    return Observation(heightmap, workspace, frame.stamp)
+    return Observation.of_heightmap(heightmap, workspace, frame.stamp)
 
 
 class OpenLoopGraspEnv:
@@ -84,7 +84,7 @@ class OpenLoopGraspEnv:
         self.num_swaps += 1
         self.pick.go_home()
 
-    def step(self, grasp: GraspAction, observation: Observation | None = None) -> GraspOutcome:
+    def step(self, grasp: PlanarGrasp, observation: Observation | None = None) -> GraspOutcome:
         """Carry out one attempt round the objects observed; errors as `PickPrimitive.execute`."""
         spread = self.cell.config.motion.place_spread
         place = sample_place(self.trays.place, spread, self._rng)

@@ -7,7 +7,7 @@ import numpy as np
 
 from equigrasp.devices.world import World
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.grasp_height import grasp_height
@@ -56,7 +56,7 @@ class OracleConfig:
 class ScoredGrasp:
     """A candidate: grasp, its pixel, and a score that is comparable within one heightmap."""
 
-    grasp: GraspAction
+    grasp: PlanarGrasp
     row: int
     col: int
     score: float
@@ -82,7 +82,7 @@ class Oracle:
         self.config = config or OracleConfig()
         self._world = world
 
-    def choose(self, observation: Observation, num_consecutive_failures: int = 0) -> GraspAction:
+    def choose(self, observation: Observation, num_consecutive_failures: int = 0) -> PlanarGrasp:
         """Return the best grasp, or after failures the next best that is different.
 
         Raises:
@@ -186,7 +186,7 @@ class Oracle:
         if score is None:
             return None
         x, y = workspace.pixel_to_xy(row, col)
-        grasp = GraspAction(x, y, workspace.floor_z + height, theta, config.width)
+        grasp = PlanarGrasp(x, y, workspace.floor_z + height, theta, config.width)
         return ScoredGrasp(grasp, row, col, score - _DISTANCE_COST * distance)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import GraspAction, PixelGrasp
+from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.learning.weight_store import WeightFile
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import Step
@@ -38,7 +38,7 @@ class Decision:
         decision_time: From observation to grasp [s, wall clock].
     """
 
-    grasp: GraspAction
+    grasp: PlanarGrasp
     pixel: PixelGrasp
     q_value: float
     q_map: np.ndarray

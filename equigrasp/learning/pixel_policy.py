@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from equigrasp.geometry.actions import GraspAction, PixelGrasp
+from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.geometry.angles import bin_to_angle
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import (
@@ -285,12 +285,12 @@ class PixelPolicy(ABC):
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         return np.asarray(cv2.dilate(is_object.astype(np.uint8), disc) > 0)
 
-    def _to_grasp(self, observation: Observation, pixel: PixelGrasp) -> GraspAction:
+    def _to_grasp(self, observation: Observation, pixel: PixelGrasp) -> PlanarGrasp:
         workspace = observation.workspace
         x, y = workspace.pixel_to_xy(pixel.row, pixel.col)
         theta = bin_to_angle(pixel.rotation_bin, self._num_rotations)
         height, width = self._height_and_width(observation, pixel.row, pixel.col, theta)
-        return GraspAction(x, y, workspace.floor_z + float(height), theta, float(width))
+        return PlanarGrasp(x, y, workspace.floor_z + float(height), theta, float(width))
 
     def _height_and_width(
         self, observation: Observation, row: ArrayLike, col: ArrayLike, theta: ArrayLike

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import grey_dilation
 
 from equigrasp.devices.obstacle import Obstacle
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
 
@@ -34,7 +34,7 @@ class ObjectField:
     is_target: np.ndarray
 
     @staticmethod
-    def about(grasp: GraspAction, stroke: float, observation: Observation) -> "ObjectField":
+    def about(grasp: PlanarGrasp, stroke: float, observation: Observation) -> "ObjectField":
         """Take the objects from a heightmap; the target is the disc that the open fingers reach.
 
         Args:

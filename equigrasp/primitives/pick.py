@@ -10,7 +10,7 @@ from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.gripper import GripperState
 from equigrasp.devices.motion import JointTrajectory, MotionState
 from equigrasp.errors import CommandRejectedError, PerceptionError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
@@ -42,7 +42,7 @@ class PickPrimitive:
 
     def execute(
         self,
-        grasp: GraspAction,
+        grasp: PlanarGrasp,
         workspace: Workspace,
         place: PlaceTarget | None,
         *,
@@ -143,7 +143,7 @@ class PickPrimitive:
     def _sees(self, workspace: Workspace) -> bool:
         return self.planner.is_in_view(workspace, self.cell.arm.joint_state().positions)
 
-    def _grasp(self, motion: Motion, grasp: GraspAction, plan: PickPlan, enter: OnPhase) -> bool:
+    def _grasp(self, motion: Motion, grasp: PlanarGrasp, plan: PickPlan, enter: OnPhase) -> bool:
         """Open the fingers on the way, descend and close; tell whether something pushed back."""
         enter(Phase.PRE_GRASP)
         motion.start_fingers(grasp.width)

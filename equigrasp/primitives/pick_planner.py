@@ -9,7 +9,7 @@ import numpy as np
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import CollisionError, PlanningError, UnreachableError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
@@ -39,7 +39,7 @@ class PickPlanner:
 
     @contextlib.contextmanager
     def avoiding_objects(
-        self, grasp: GraspAction, observation: Observation | None
+        self, grasp: PlanarGrasp, observation: Observation | None
     ) -> Iterator[None]:
         """Plan round the objects seen, within the block: afterwards they lie elsewhere."""
         if observation is None or not self._cell.config.motion.avoid_objects:
@@ -54,7 +54,7 @@ class PickPlanner:
 
     def plan(
         self,
-        grasp: GraspAction,
+        grasp: PlanarGrasp,
         workspace: Workspace,
         place: PlaceTarget | None,
         start: np.ndarray,

@@ -2,11 +2,11 @@
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import CommandRejectedError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 
 
-def check_grasp(grasp: GraspAction, workspace: Workspace, cell: RobotCell) -> None:
+def check_grasp(grasp: PlanarGrasp, workspace: Workspace, cell: RobotCell) -> None:
     """Raise `CommandRejectedError` unless a grasp lies in its workspace and suits the gripper."""
     half = workspace.action_size_px * workspace.pixel_size / 2.0
     if not workspace.contains_xy(grasp.x, grasp.y):

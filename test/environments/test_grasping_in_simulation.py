@@ -9,7 +9,7 @@ from equigrasp.environments.grasp_episode import GraspEpisode
 from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, observe
 from equigrasp.environments.oracle import Oracle, is_empty
 from equigrasp.errors import ConfigError, PerceptionError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import Phase
@@ -68,8 +68,8 @@ def test_the_picture_taken_at_place_shows_the_tray_as_it_is_without_the_arm(
         env.swap()
 
 
-def _floor_grasp(tray: Workspace) -> GraspAction:
-    return GraspAction(tray.center_x + 0.03, tray.center_y - 0.04, 0.02, 0.5, 0.085)
+def _floor_grasp(tray: Workspace) -> PlanarGrasp:
+    return PlanarGrasp(tray.center_x + 0.03, tray.center_y - 0.04, 0.02, 0.5, 0.085)
 
 
 @pytest.mark.parametrize("name", ["box_0", "cube_2", "can_1"])
@@ -78,7 +78,7 @@ def test_a_finger_that_lands_on_an_object_ends_the_descent_and_the_next_pick_wor
 ) -> None:
     simulation.world.spawn_objects([name], env.trays.pick)
     x, y, _ = simulation.world.objects()[0].pose.position
-    outcome = env.step(GraspAction(float(x) + 0.0425, float(y), 0.006, 0.0, 0.085))
+    outcome = env.step(PlanarGrasp(float(x) + 0.0425, float(y), 0.006, 0.0, 0.085))
     assert outcome.is_contact and not outcome.is_success
     outcome = env.step(Oracle(world=simulation.world).choose(env.observe()))
     assert outcome.is_success and not outcome.is_contact

@@ -19,7 +19,7 @@ def _bar(
     along = rows * np.cos(angle) + cols * np.sin(angle)
     across = -rows * np.sin(angle) + cols * np.cos(angle)
     is_bar = (np.abs(along) <= half[0]) & (np.abs(across) <= half[1])
-    return Observation(np.where(is_bar, 0.03, 0.0).astype(np.float32), workspace)
+    return Observation.of_heightmap(np.where(is_bar, 0.03, 0.0).astype(np.float32), workspace)
 
 
 @pytest.mark.parametrize("angle", [0.0, np.pi / 8, np.pi / 2, 2.5])
@@ -55,7 +55,7 @@ def test_the_same_heightmap_gives_the_same_choice(workspace: Workspace) -> None:
 def test_a_bare_floor_is_empty_and_walls_do_not_count(workspace: Workspace) -> None:
     bare = np.zeros((workspace.heightmap_size_px,) * 2, np.float32)
     bare[: workspace.border_px] = 0.05
-    assert is_empty(Observation(bare, workspace))
+    assert is_empty(Observation.of_heightmap(bare, workspace))
     assert not is_empty(_bar(workspace, 0.0, (10, 5)))
     few = OracleConfig(min_object_pixels=10_000)
     assert is_empty(_bar(workspace, 0.0, (10, 5)), few)

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from equigrasp.errors import CommandRejectedError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.angles import angle_distance, angle_to_bin, bin_to_angle, wrap_to_pi
 from equigrasp.geometry.transform import Transform
 
@@ -52,4 +52,4 @@ def test_grasp_angles_repeat_every_half_turn() -> None:
 
 def test_a_grasp_with_a_number_that_is_not_finite_is_refused() -> None:
     with pytest.raises(CommandRejectedError, match="theta"):
-        GraspAction(0.0, 0.0, 0.0, float("inf"), 0.05)
+        PlanarGrasp(0.0, 0.0, 0.0, float("inf"), 0.05)

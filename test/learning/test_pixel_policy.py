@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from equigrasp.errors import ConfigError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import annealed_epsilon, spread_maxima
 from equigrasp.learning.failed_places import FailedPlaces
@@ -41,7 +41,7 @@ def _policy(version: int = 0, **acting: object) -> _Best:
 def _observation(workspace: Workspace) -> Observation:
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[60:64, 60:70] = 0.05
-    return Observation(heightmap, workspace)
+    return Observation.of_heightmap(heightmap, workspace)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ class _Middle(_Best):
 def test_fingers_open_less_beside_neighbours_if_they_may(workspace: Workspace) -> None:
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[60:68, 44:84] = heightmap[44:53, 44:84] = heightmap[76:84, 44:84] = 0.05
-    observation, rng = Observation(heightmap, workspace), np.random.default_rng(0)
+    observation, rng = Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0)
 
-    def choose(**acting: float) -> GraspAction:
+    def choose(**acting: float) -> PlanarGrasp:
         policy = _Middle(ActingConfig(edge_depth=0.01, **acting), TrainingConfig(), 8, {})
         return policy.choose(observation, rng, "greedy").grasp
 
@@ -143,7 +143,7 @@ def test_the_script_outweighs_a_yaw_that_the_networks_like_a_little_better(
     """A bar of 12 mm by 112 mm: the fingers hold it across (yaw 0), and cannot along it (yaw 4)."""
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[60:64, 46:82] = 0.05
-    observation = Observation(heightmap, workspace)
+    observation = Observation.of_heightmap(heightmap, workspace)
 
     def chosen(weight: float) -> tuple[int, float]:
         policy = _policy(
@@ -161,7 +161,10 @@ def test_after_failures_the_script_rates_grasps_of_other_objects_too(workspace: 
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[30:62, 30:62] = 0.06  # 100 mm by 100 mm: too wide, but all that is rated at first
     heightmap[90:94, 40:76] = 0.05  # a bar that the fingers hold
-    observation, policy = Observation(heightmap, workspace), _policy(script_weight=0.1)
+    observation, policy = (
+        Observation.of_heightmap(heightmap, workspace),
+        _policy(script_weight=0.1),
+    )
 
     def row(num_failures: int) -> int:
         rng = np.random.default_rng(0)
@@ -174,7 +177,7 @@ def test_after_failures_the_script_rates_grasps_of_other_objects_too(workspace: 
 def test_a_lone_object_is_tried_at_many_places(workspace: Workspace) -> None:
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[50:74, 60:72] = 0.05  # 75 mm by 37 mm
-    observation = Observation(heightmap, workspace)
+    observation = Observation.of_heightmap(heightmap, workspace)
     policy = _policy(script_weight=0.1, failure_penalty=0.15, greedy_temperature=1e-6)
 
     def place(num_failures: int) -> tuple[int, int]:
@@ -192,7 +195,7 @@ def test_where_grasps_failed_the_next_ones_are_worth_less_until_one_holds(
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[30:34, 40:76] = 0.052  # two bars that the fingers hold; the higher is liked better
     heightmap[90:94, 40:76] = 0.05
-    observation = Observation(heightmap, workspace)
+    observation = Observation.of_heightmap(heightmap, workspace)
     policy = _policy(
         script_weight=0.1,
         failure_penalty=0.15,

@@ -160,7 +160,9 @@ def test_q2_sees_relative_heights_unless_it_is_told_not_to(
     modules = {"q1": _Table(torch.full((1, 1, 128, 128), 0.5).tolist()), "q2": _Height()}
     heightmap = np.full((128, 128), 0.03, np.float32)  # less max(0.03 - 0.04, 0.03 + 0.01)
     policy = package.make_policy(config, modules)
-    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    decision = policy.choose(
+        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+    )
     assert decision.rotation_values == pytest.approx([height] * 8, abs=1e-6)
     pixel = torch.tensor([60])
     batch = GraspBatch(
@@ -237,12 +239,14 @@ def test_turning_the_heightmap_turns_the_grasp(workspace: Workspace, script_weig
     policy = package.make_policy(config, package.make_networks(config, 1))
     heightmap = _scene(workspace)
     heightmap += np.random.default_rng(0).uniform(0, 0.002, (128, 128)).astype(np.float32)
-    base = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    base = policy.choose(
+        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+    )
     row, col, yaw = base.pixel.row, base.pixel.col, base.pixel.rotation_bin
     for k in (1, 2, 3):
         turned = np.ascontiguousarray(np.rot90(heightmap, k))
         decision = policy.choose(
-            Observation(turned, workspace), np.random.default_rng(0), "greedy"
+            Observation.of_heightmap(turned, workspace), np.random.default_rng(0), "greedy"
         )
         row, col, yaw = 127 - col, row, (yaw + 4) % 8
         assert (decision.pixel.row, decision.pixel.col) == (row, col)
@@ -256,7 +260,9 @@ def test_grasps_lie_near_objects_and_in_the_action_square(workspace: Workspace) 
     heightmap = _scene(workspace)
     for seed in range(20):
         for mode in ("random", "train"):
-            d = policy.choose(Observation(heightmap, workspace), np.random.default_rng(seed), mode)  # type: ignore[arg-type]
+            d = policy.choose(
+                Observation.of_heightmap(heightmap, workspace), np.random.default_rng(seed), mode
+            )  # type: ignore[arg-type]
             r, c = d.pixel.row, d.pixel.col
             assert workspace.contains_pixel(r, c)
             assert heightmap[max(0, r - 4) : r + 5, max(0, c - 4) : c + 5].max() > 0.005
@@ -264,19 +270,19 @@ def test_grasps_lie_near_objects_and_in_the_action_square(workspace: Workspace) 
 
 
 def test_equal_seeds_choose_equal_grasps(workspace: Workspace) -> None:
-    policy, observation = _policy(), Observation(_scene(workspace), workspace)
+    policy, observation = _policy(), Observation.of_heightmap(_scene(workspace), workspace)
     a, b, c = (policy.choose(observation, np.random.default_rng(s), "train") for s in (1, 1, 2))
     assert a.pixel == b.pixel and a.grasp == b.grasp and a.pixel != c.pixel
 
 
 def test_an_empty_workspace_is_an_error(workspace: Workspace) -> None:
-    observation = Observation(np.zeros((128, 128), np.float32), workspace)
+    observation = Observation.of_heightmap(np.zeros((128, 128), np.float32), workspace)
     with pytest.raises(EmptyWorkspaceError, match="left"):
         _policy().choose(observation, np.random.default_rng(0), "greedy")
 
 
 def test_bad_weights_leave_the_old_ones_in_place(workspace: Workspace) -> None:
-    policy, observation = _policy(), Observation(_scene(workspace), workspace)
+    policy, observation = _policy(), Observation.of_heightmap(_scene(workspace), workspace)
     before = policy.choose(observation, np.random.default_rng(0), "train")
     tensors = read_parameters(policy._modules)
     with pytest.raises(WeightsError, match="some file"):
@@ -301,7 +307,9 @@ def test_the_shipped_weights_grasp_a_bar_across(
     heightmap[45:83, 60:68] = 0.04  # 119 x 25 mm, long along the rows' axis
     if not along_rows:
         heightmap = np.ascontiguousarray(heightmap.T)
-    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    decision = policy.choose(
+        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+    )
     across = 4 if along_rows else 0  # yaw 0 opens along rows, bin 4 is a quarter turn
     distance = abs(decision.pixel.rotation_bin - across)
     assert min(distance, 8 - distance) <= 1 and decision.q_value > 0.5

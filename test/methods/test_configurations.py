@@ -254,7 +254,9 @@ def test_one_training_step_moves_all_networks_and_the_policy_acts(
     policy = package.make_policy(config, learner.learner.modules)
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[50:70, 40:80] = 0.05
-    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    decision = policy.choose(
+        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+    )
     assert decision.q_map.shape == (96, 96)
     assert decision.rotation_values.shape == (config.network.num_rotations,)
     assert decision.q_value == decision.rotation_values[decision.pixel.rotation_bin]

@@ -96,7 +96,9 @@ def test_the_policy_takes_the_best_pixel_and_yaw_near_objects(
     policy = package.make_policy(config, modules)
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[40:52, 60:90] = 0.05
-    choice = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    choice = policy.choose(
+        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+    )
     row, col, k = choice.pixel.row, choice.pixel.col, choice.pixel.rotation_bin
     assert heightmap[row - 4 : row + 5, col - 4 : col + 5].max() > 0.005
     with torch.no_grad():
@@ -130,7 +132,9 @@ def test_a_script_may_rate_the_best_pixels_and_yaws(workspace: Workspace, name: 
     policy = package.make_policy(config, package.make_networks(config, 0))
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[60:66, 50:90] = 0.04
-    decision = policy.choose(Observation(heightmap, workspace), np.random.default_rng(0), "greedy")
+    decision = policy.choose(
+        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+    )
     row, col = decision.pixel.row - 16, decision.pixel.col - 16
     q_map, values = policy.values(heightmap, 96, row, col)
     assert decision.q_map == pytest.approx(q_map) and decision.rotation_values == pytest.approx(

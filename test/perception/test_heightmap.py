@@ -58,9 +58,9 @@ def test_an_observation_refuses_nan_and_the_wrong_shape(workspace: Workspace) ->
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[3, 4] = np.nan
     with pytest.raises(PerceptionError, match="1 values"):
-        Observation(heightmap, workspace)
+        Observation.of_heightmap(heightmap, workspace)
     with pytest.raises(PerceptionError, match=r"\(96, 96\)"):
-        Observation(np.zeros((96, 96), np.float32), workspace)
+        Observation.of_heightmap(np.zeros((96, 96), np.float32), workspace)
 
 
 def _height(heightmap: np.ndarray, row: int, col: int, theta: float) -> float:

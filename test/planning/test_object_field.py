@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from equigrasp.devices.cell import RobotCell
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
@@ -17,7 +17,7 @@ from equigrasp.planning.object_field import ObjectField
 from equigrasp.planning.ompl_planner import OmplPlanner
 
 _WORKSPACE = Workspace("left", 0.45, 0.21, 0.002)
-_FAR = GraspAction(0.36, 0.12, 0.02, 0.0, 0.085)  # a corner of the tray
+_FAR = PlanarGrasp(0.36, 0.12, 0.02, 0.0, 0.085)  # a corner of the tray
 
 
 def _observation(*boxes: tuple[float, float, float, float]) -> Observation:
@@ -28,7 +28,7 @@ def _observation(*boxes: tuple[float, float, float, float]) -> Observation:
             _WORKSPACE.xy_to_pixel(x + s * side / 2, y + s * side / 2) for s in (-1, 1)
         )
         heights[low : high + 1, left : right + 1] = height
-    return Observation(heights, _WORKSPACE)
+    return Observation.of_heightmap(heights, _WORKSPACE)
 
 
 def _random_field(rng: np.random.Generator) -> ObjectField:
@@ -49,7 +49,7 @@ def test_walls_and_noise_of_the_floor_are_no_objects() -> None:
 
 
 def test_the_target_is_the_disc_that_the_open_fingers_reach() -> None:
-    grasp = GraspAction(0.47, 0.19, 0.02, 0.7, 0.085)
+    grasp = PlanarGrasp(0.47, 0.19, 0.02, 0.7, 0.085)
     field = ObjectField.about(grasp, 0.085, _observation())
     rows, cols = np.nonzero(field.is_target)
     places = np.array([_WORKSPACE.pixel_to_xy(r, c) for r, c in zip(rows, cols, strict=True)])

@@ -8,7 +8,7 @@ import pytest
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.obstacle import Obstacle
 from equigrasp.errors import CollisionError, PlanningError, UnreachableError
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
@@ -122,7 +122,7 @@ def _heap(height: float) -> Observation:
     workspace = Workspace("left", 0.45, 0.21, 0.002)
     heights = np.zeros((128, 128), np.float32)
     heights[16:112, 54:74] = height
-    return Observation(heights, workspace)
+    return Observation.of_heightmap(heights, workspace)
 
 
 def _straight(start: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def test_the_way_goes_round_what_a_straight_one_would_hit(
     a, b = (
         planner.inverse_kinematics(Transform.top_down(*p, 0.3), _home(cell)) for p in (start, goal)
     )
-    grasp = GraspAction(*goal, 0.3, 0.085)
+    grasp = PlanarGrasp(*goal, 0.3, 0.085)
     planner.set_objects(
         ObjectField.about(grasp, 0.085, _heap(0.12)) if thing == "the objects" else None
     )
@@ -165,9 +165,9 @@ def test_a_grasp_in_a_heap_is_allowed_where_it_aims_and_nowhere_else(cell: Robot
     planner, heap = OmplPlanner(cell), _heap(0.06)
     inside = Transform.top_down(0.45, 0.21, 0.03, 0.0)
     free = planner.inverse_kinematics(inside, _home(cell))
-    planner.set_objects(ObjectField.about(GraspAction(0.45, 0.21, 0.03, 0.0, 0.085), 0.085, heap))
+    planner.set_objects(ObjectField.about(PlanarGrasp(0.45, 0.21, 0.03, 0.0, 0.085), 0.085, heap))
     planner.check(free, "The grasp")
-    planner.set_objects(ObjectField.about(GraspAction(0.57, 0.21, 0.03, 0.0, 0.085), 0.085, heap))
+    planner.set_objects(ObjectField.about(PlanarGrasp(0.57, 0.21, 0.03, 0.0, 0.085), 0.085, heap))
     with pytest.raises(CollisionError, match=r"The grasp would bring .*finger.* and the objects"):
         planner.check(free, "The grasp")
     with pytest.raises(CollisionError, match=r"\(0\.450, 0\.210, 0\.030\) m .* and the objects"):
@@ -180,7 +180,7 @@ def test_the_arm_itself_never_touches_objects_not_even_those_aimed_at(cell: Robo
     planner, tower = OmplPlanner(cell), _heap(0.24)
     low = Transform.top_down(0.45, 0.21, 0.02, 0.0)
     posture = planner.inverse_kinematics(low, _home(cell))
-    planner.set_objects(ObjectField.about(GraspAction(0.45, 0.21, 0.02, 0.0, 0.085), 0.085, tower))
+    planner.set_objects(ObjectField.about(PlanarGrasp(0.45, 0.21, 0.02, 0.0, 0.085), 0.085, tower))
     with pytest.raises(CollisionError, match=r"wrist_\d_link and the objects"):
         planner.check(posture, "The grasp")
 

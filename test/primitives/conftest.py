@@ -8,7 +8,7 @@ import pytest
 from equigrasp.config import load_config
 from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.pick import PickPrimitive
@@ -25,7 +25,7 @@ class Bench:
     planner: OmplPlanner
     primitive: PickPrimitive
     workspace: Workspace
-    grasp: GraspAction
+    grasp: PlanarGrasp
     place: PlaceTarget
 
     @property
@@ -65,6 +65,6 @@ def bench(ur5_planner: OmplPlanner) -> Bench:
         ur5_planner,
         PickPrimitive(cell, ur5_planner),
         left,
-        GraspAction(left.center_x + 0.05, left.center_y, 0.02, 0.4, 0.085),
+        PlanarGrasp(left.center_x + 0.05, left.center_y, 0.02, 0.4, 0.085),
         PlaceTarget(right, right.center_x, right.center_y, float(np.pi / 3)),
     )

@@ -364,7 +364,7 @@ def test_objects_are_avoided_where_the_cell_says_so_and_forgotten_afterwards(
 ) -> None:
     heights = np.zeros((128, 128), np.float32)
     heights[16:112, 16:112] = 0.24  # a tower all over: the wrist cannot get past it
-    seen = Observation(heights, bench.workspace)
+    seen = Observation.of_heightmap(heights, bench.workspace)
     motion = dataclasses.replace(bench.cell.config.motion, avoid_objects=True)
     cell = dataclasses.replace(
         bench.cell, config=dataclasses.replace(bench.cell.config, motion=motion)

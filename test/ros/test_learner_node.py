@@ -43,7 +43,7 @@ def _experience(attempt: int, cell: str, **changes: object) -> Experience:
     rng = np.random.default_rng(attempt)
     heightmap = rng.uniform(0.0, 0.1, 2 * (tray.heightmap_size_px,)).astype(np.float32)
     message = Experience(attempt=attempt, reward=float(attempt % 2))
-    message.heightmap = to_heightmap_msg(Observation(heightmap, tray))
+    message.heightmap = to_heightmap_msg(Observation.of_heightmap(heightmap, tray))
     message.grasp.row = message.grasp.col = tray.heightmap_size_px // 2
     for name, value in changes.items():
         setattr(message.grasp if hasattr(message.grasp, name) else message, name, value)

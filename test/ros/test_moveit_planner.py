@@ -17,7 +17,7 @@ from equigrasp.devices.clock import Clock  # noqa: E402
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock  # noqa: E402
 from equigrasp.devices.obstacle import Obstacle  # noqa: E402
 from equigrasp.errors import CollisionError, ConfigError, UnreachableError  # noqa: E402
-from equigrasp.geometry.actions import GraspAction  # noqa: E402
+from equigrasp.geometry.actions import PlanarGrasp  # noqa: E402
 from equigrasp.geometry.transform import Transform  # noqa: E402
 from equigrasp.perception.observation import Observation  # noqa: E402
 from equigrasp.planning.object_field import ObjectField  # noqa: E402
@@ -71,11 +71,11 @@ def _home(cell: RobotCell) -> np.ndarray:
     return np.array(cell.arm_config.home_positions)
 
 
-def _heap(grasp: GraspAction, cell: RobotCell) -> ObjectField:
+def _heap(grasp: PlanarGrasp, cell: RobotCell) -> ObjectField:
     workspace = cell.config.workspaces[0]
     heights = np.zeros((128, 128))
     heights[32:96, 56:72] = 0.06
-    return ObjectField.about(grasp, 0.085, Observation(heights, workspace))
+    return ObjectField.about(grasp, 0.085, Observation.of_heightmap(heights, workspace))
 
 
 def test_both_planners_see_the_same_collisions(
@@ -136,9 +136,9 @@ def test_objects_are_avoided_but_for_the_target_and_leave_with_the_attempt(
     planner: MoveItPlanner, cell: RobotCell
 ) -> None:
     posture = planner.inverse_kinematics(Transform.top_down(0.45, 0.21, 0.03, 0.0), _home(cell))
-    planner.set_objects(_heap(GraspAction(0.45, 0.21, 0.03, 0.0, 0.085), cell))
+    planner.set_objects(_heap(PlanarGrasp(0.45, 0.21, 0.03, 0.0, 0.085), cell))
     planner.check(posture, "The grasp")
-    planner.set_objects(_heap(GraspAction(0.56, 0.21, 0.03, 0.0, 0.085), cell))
+    planner.set_objects(_heap(PlanarGrasp(0.56, 0.21, 0.03, 0.0, 0.085), cell))
     with pytest.raises(CollisionError, match=r"finger_tip_link and the objects"):
         planner.check(posture, "The grasp")
     assert {"objects", "target"} <= set(planner._monitor.scene.objects)

@@ -19,7 +19,7 @@ from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 from equigrasp.experiments.rollouts.scene import Scene
 from equigrasp.experiments.runs.claims import claim
 from equigrasp.experiments.runs.run_folder import commit
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Decision, Mode, Policy
 from equigrasp.learning.seeding import derive_seed
@@ -98,7 +98,7 @@ def shape_names(object_set: ObjectSet, objects: str, split: str, seed: int) -> l
     return object_set.draw(split, NUM_OBJECTS, np.random.default_rng([derive_seed(seed, 8), 5]))
 
 
-def aimed_at(world: TwoTrayWorld, grasp: GraspAction, workspace: Workspace) -> str:
+def aimed_at(world: TwoTrayWorld, grasp: PlanarGrasp, workspace: Workspace) -> str:
     """Return the name of the object between the open fingers, or of the nearest if none is."""
     direction = np.array([math.cos(grasp.theta), math.sin(grasp.theta), 0.0])
     along = np.linspace(-0.5, 0.5, _NUM_RAYS)[:, None] * grasp.width

@@ -110,7 +110,7 @@ def seen_by_a_camera(
     rim = np.linspace(-1.0, 1.0, len(heightmap))
     tilt = rng.normal(0.0, _TILT_ERROR, 2)
     error = rng.normal(0.0, _HEIGHT_ERROR) + tilt[0] * rim[:, None] + tilt[1] * rim
-    return Observation(np.clip(heightmap + error, 0.0, None), workspace)
+    return Observation.of_heightmap(np.clip(heightmap + error, 0.0, None), workspace)
 
 
 def logged_labels(run: RunFolder) -> list[Step]:

@@ -64,7 +64,7 @@ def _draw_decisions(run: RunFolder, method_name: str) -> list[str]:
             continue
         heightmap = dequantize(step.observation["heightmap"])
         workspace = Workspace("logged", 0.0, 0.0, heightmap_size_px=heightmap.shape[0])
-        observation = Observation(heightmap, workspace)
+        observation = Observation.of_heightmap(heightmap, workspace)
         decision = policy.choose(observation, np.random.default_rng(0), "greedy")
         name = f"pictures/decision_{step.index:05d}.png"
         save_picture(run.path / name, draw_decision(observation, decision))

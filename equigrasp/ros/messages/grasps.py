@@ -3,7 +3,7 @@
 from equigrasp_interfaces.msg import Grasp as GraspMsg
 
 from equigrasp.errors import CommandRejectedError
-from equigrasp.geometry.actions import GraspAction, PixelGrasp
+from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.ros import names
 from equigrasp.ros.messages.times import to_time
 
@@ -11,7 +11,7 @@ _NO_PIXEL = PixelGrasp(-1, -1, -1)  # of a grasp that was not chosen on a grid
 
 
 def to_grasp_msg(
-    grasp: GraspAction,
+    grasp: PlanarGrasp,
     workspace: str,
     stamp: float,
     pixel: PixelGrasp = _NO_PIXEL,
@@ -35,7 +35,7 @@ def to_grasp_msg(
     return message
 
 
-def from_grasp_msg(message: GraspMsg) -> GraspAction:
+def from_grasp_msg(message: GraspMsg) -> PlanarGrasp:
     """Return a message as a grasp.
 
     Raises:
@@ -46,4 +46,4 @@ def from_grasp_msg(message: GraspMsg) -> GraspAction:
             f"Grasps are given in frame '{names.BASE_FRAME}', found '{message.header.frame_id}'."
         )
     p = message.position
-    return GraspAction(p.x, p.y, p.z, message.theta, message.width)
+    return PlanarGrasp(p.x, p.y, p.z, message.theta, message.width)

@@ -47,4 +47,4 @@ def from_heightmap_msg(message: HeightmapMsg) -> Observation:
         message.action_size_px,
     )
     heightmap = np.frombuffer(message.data, dtype=np.float32).reshape(size, size)
-    return Observation(heightmap, workspace, from_time(message.header.stamp))
+    return Observation.of_heightmap(heightmap, workspace, from_time(message.header.stamp))

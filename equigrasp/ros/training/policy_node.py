@@ -113,7 +113,7 @@ class PolicyNode(ManagedNode):
             heightmap = heightmap_from_depth(
                 frame.depth, self._camera.model, self._camera.T_base_camera, workspace
             )
-            observation = Observation(heightmap, workspace, frame.stamp)
+            observation = Observation.of_heightmap(heightmap, workspace, frame.stamp)
             decision = self._policy.choose(
                 observation,
                 np.random.default_rng(request.seed),

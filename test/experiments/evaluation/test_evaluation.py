@@ -22,7 +22,7 @@ from equigrasp.experiments.evaluation.evaluation_folder import (
 from equigrasp.experiments.rollouts.simulated_run import Attempt
 from equigrasp.experiments.runs.claims import claim
 from equigrasp.experiments.runs.pictures import draw_grasp, lay_out, load_picture
-from equigrasp.geometry.actions import GraspAction, PixelGrasp
+from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Decision
@@ -39,7 +39,7 @@ def _attempt(workspace: Workspace, is_success: bool) -> Attempt:
     heightmap[60:70, 50:60] = 0.08
     x, y = workspace.pixel_to_xy(64, 55)
     decision = Decision(
-        grasp=GraspAction(x, y, 0.05, math.pi / 2, 0.085),
+        grasp=PlanarGrasp(x, y, 0.05, math.pi / 2, 0.085),
         pixel=PixelGrasp(64, 55, 4),
         q_value=0.75,
         q_map=np.zeros((96, 96), np.float32),
@@ -48,7 +48,7 @@ def _attempt(workspace: Workspace, is_success: bool) -> Attempt:
         decision_time=0.01,
     )
     outcome = GraspOutcome(is_success, is_success, 0.02, 4.0, 0.1)
-    return Attempt(Observation(heightmap, workspace), decision, outcome)
+    return Attempt(Observation.of_heightmap(heightmap, workspace), decision, outcome)
 
 
 def test_an_evaluation_carries_on_after_a_crash(tmp_path: Path, workspace: Workspace) -> None:
@@ -108,12 +108,12 @@ def test_the_object_between_the_fingers_is_aimed_at(workspace: Workspace) -> Non
         for name, (x, y) in places.items():
             world.place_object(name, Transform.from_rpy(np.array([x, y, 0.02]), np.zeros(3)))
         half_length = 0.05  # of any bar at least, along y
-        at_its_end = GraspAction(0.45, 0.16 + half_length - 0.005, 0.03, 0.0, 0.085)
+        at_its_end = PlanarGrasp(0.45, 0.16 + half_length - 0.005, 0.03, 0.0, 0.085)
         assert (
             aimed_at(world, at_its_end, workspace) == "bar_0"
         )  # though the cube's centre is nearer
-        assert aimed_at(world, GraspAction(0.45, 0.24, 0.03, 0.0, 0.085), workspace) == "cube_1"
-        beside = GraspAction(0.52, 0.30, 0.03, 0.0, 0.02)
+        assert aimed_at(world, PlanarGrasp(0.45, 0.24, 0.03, 0.0, 0.085), workspace) == "cube_1"
+        beside = PlanarGrasp(0.52, 0.30, 0.03, 0.0, 0.02)
         assert world.name_below(np.array([[0.52, 0.30, 0.2]])) is None
         assert aimed_at(world, beside, workspace) == "cube_1"
 

@@ -44,7 +44,7 @@ def bar(workspace: Workspace, half_width: int) -> Observation:
     """A bar along the columns, 30 mm high and 160 mm long, in the middle of the tray."""
     heightmap = np.zeros((workspace.heightmap_size_px,) * 2, np.float32)
     heightmap[64 - half_width : 65 + half_width, 38:90] = 0.03
-    return Observation(heightmap, workspace)
+    return Observation.of_heightmap(heightmap, workspace)
 
 
 def test_good_grasps_of_a_bar_lie_across_it_and_on_it(

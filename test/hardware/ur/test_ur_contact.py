@@ -9,7 +9,7 @@ from virtual_ur5 import NEEDS_UR_RTDE, RobotClock, VirtualRobot, virtual_ur5
 from equigrasp.config import load_config
 from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.devices.fakes import FakeCamera, FakeGripper
-from equigrasp.geometry.actions import GraspAction
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.hardware.ur.ur_arm import UrArm
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.primitives.outcome import Phase
@@ -61,7 +61,7 @@ def test_a_descent_stops_at_the_contact_force_and_retreats(robot: VirtualRobot) 
             tcp = primitive.planner.forward_kinematics(arm.joint_state().positions)
             heights[phase] = float(tcp.position[2])
 
-        grasp = GraspAction(tray.center_x, tray.center_y, 0.01, 0.0, 0.085)
+        grasp = PlanarGrasp(tray.center_x, tray.center_y, 0.01, 0.0, 0.085)
         outcome = primitive.execute(grasp, tray, None, on_phase=on_phase)
     assert outcome.is_contact
     assert grasp.z + 0.01 < heights[Phase.CLOSE] < _TOP
