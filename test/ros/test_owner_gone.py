@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from domains import free_domain  # noqa: E402
 from graph import wait_for  # noqa: E402
 
 from equigrasp.experiments.runs.metrics_file import read_metrics  # noqa: E402
@@ -41,7 +42,7 @@ class Up:
             stderr=slave,
             env=os.environ
             | {
-                "ROS_DOMAIN_ID": str(150 + os.getpid() % 50),
+                "ROS_DOMAIN_ID": str(free_domain()),
                 "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
             },
             start_new_session=True,

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from domains import free_domain  # noqa: E402
+
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(180)]
 
 # Runs a node, and raises an error in one of its threads once it is there. Prints all that are.
@@ -65,7 +67,7 @@ def test_a_thread_that_dies_ends_its_process(module: str, victim: str, tmp_path:
         timeout=150.0,
         env=os.environ
         | {
-            "ROS_DOMAIN_ID": str(150 + os.getpid() % 50),
+            "ROS_DOMAIN_ID": str(free_domain()),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         },
     )

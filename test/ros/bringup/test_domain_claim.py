@@ -1,6 +1,5 @@
 """One graph to a ROS domain."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 import rclpy  # noqa: E402
+from domains import free_domain  # noqa: E402
 from rclpy.context import Context  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 
@@ -25,7 +25,7 @@ claim_domain(sys.argv[1], sys.argv[2])
 print("held", flush=True)
 input()
 """
-DOMAIN = 150 + os.getpid() % 50
+DOMAIN = free_domain()
 
 
 @pytest.fixture(autouse=True)
