@@ -59,7 +59,7 @@ MUTATIONS = (
         "equigrasp/replay/experience_log.py",
         "            while written < len(record):\n",
         "            while written < len(record) and self._count != 1:\n",
-        ("test/replay", "test/learning/test_async_learner.py"),
+        ("test/replay", "test/learning/test_logged_trainer.py"),
     ),
     Mutation(
         "a wrong sign in the height rule",
