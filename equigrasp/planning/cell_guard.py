@@ -14,7 +14,7 @@ _ELBOW = 3  # joints from the third on are held above the table
 
 
 class CellGuard:
-    """The last look at a set-point: some 40 µs, from the model alone.
+    """The last look at a set-point: some 50 µs, from the model alone.
 
     What `TrajectoryCheck` admits never comes near. It is here for what did not pass through it.
 

@@ -1,6 +1,7 @@
 """Labels of a script, and weights learned from them alone."""
 
 import dataclasses
+import signal
 import subprocess
 import sys
 import time
@@ -161,7 +162,9 @@ def test_scenes_are_labelled_learned_and_carried_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_sigterm_saves_and_publishes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_saves_and_publishes(number: int, tmp_path: Path) -> None:
+    """Told to end, or its terminal closed."""
     run = RunFolder(tmp_path / "run")
     command = [sys.executable, "-m", "equigrasp.cli.main", "pretrain", "--method", "asr_tiny"]
     process = subprocess.Popen(
@@ -173,9 +176,11 @@ def test_sigterm_saves_and_publishes(tmp_path: Path) -> None:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
     finally:
-        process.terminate()
+        process.send_signal(number)
         _, told = process.communicate(timeout=60.0)
-    assert process.returncode == 130 and "stopped; what was learned is saved" in told
+    assert process.returncode == 130
+    # Whoever closed the terminal reads no more.
+    assert number == signal.SIGHUP or "stopped; what was learned is saved" in told
     assert int(run.newest_weights().stem.rpartition("_")[2]) > 0
     assert logged_labels(run)
 

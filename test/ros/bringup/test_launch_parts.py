@@ -79,6 +79,20 @@ def test_nothing_is_started_with_a_planner_that_is_not_there() -> None:
         describe("ur5", {"planner": "chomp"})
 
 
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"objects": "nonsense"}, "Unknown object set 'nonsense'. Known: household"),
+        ({"cell": "nonsense"}, "nonsense"),
+    ],
+)
+def test_unknown_names_are_refused_before_anything_starts(
+    argument: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        describe("sim", argument)
+
+
 def test_arguments_belong_to_modes() -> None:
     with pytest.raises(ConfigError, match="Unknown argument 'robot_ip'. Known: cell, planner"):
         resolve("sim", {"robot_ip": "10.0.0.2"})
