@@ -21,7 +21,8 @@ from equigrasp.planning.moveit_description import GROUP, TCP
 from equigrasp.planning.object_field import ObjectField
 from equigrasp.ros.executor.moveit_parameters import moveit_parameters
 from equigrasp.ros.executor.planners import MOVEIT_IS_MISSING
-from equigrasp.ros.messages.collisions import to_collision_object, to_pose
+from equigrasp.ros.messages.collisions import to_collision_object
+from equigrasp.ros.messages.transforms import to_pose_msg
 
 _OBJECTS, _TARGET = "objects", "target"  # collision objects that change with every attempt
 _LINE_ERROR = 1e-3  # [m] and [rad] by which a line may miss its goal
@@ -70,7 +71,7 @@ class MoveItPlanner(JointSpacePlanner):
 
     def plan_line(self, start: np.ndarray, goal: Transform, speed: float) -> JointTrajectory:
         first = self.kinematics.forward(start).position
-        target = PoseStamped(pose=to_pose(goal))
+        target = PoseStamped(pose=to_pose_msg(goal))
         target.header.frame_id = self._frame
         self._component.set_start_state(robot_state=self._state(start))
         self._component.set_goal_state(pose_stamped_msg=target, pose_link=TCP)

@@ -3,20 +3,11 @@
 import importlib
 from typing import Any
 
-from geometry_msgs.msg import Pose
 from shape_msgs.msg import SolidPrimitive
 
 from equigrasp.devices.obstacle import Obstacle
 from equigrasp.geometry.transform import Transform
-
-
-def to_pose(transform: Transform) -> Pose:
-    """Return a pose as a message."""
-    pose = Pose()
-    p, o = pose.position, pose.orientation
-    p.x, p.y, p.z = (float(v) for v in transform.position)
-    o.x, o.y, o.z, o.w = (float(v) for v in transform.quat_xyzw)
-    return pose
+from equigrasp.ros.messages.transforms import to_pose_msg
 
 
 def to_primitive(body: Obstacle) -> SolidPrimitive:
@@ -38,6 +29,6 @@ def to_collision_object(name: str, bodies: tuple[Obstacle, ...], frame: str) -> 
     message.operation = kind.ADD if bodies else kind.REMOVE
     message.primitives = [to_primitive(body) for body in bodies]
     message.primitive_poses = [
-        to_pose(Transform.from_rpy(body.center, body.rpy)) for body in bodies
+        to_pose_msg(Transform.from_rpy(body.center, body.rpy)) for body in bodies
     ]
     return message
