@@ -11,8 +11,24 @@ class ConfigError(EquigraspError):
     """A configuration file or value is unknown, missing or out of range."""
 
 
+class Device(enum.Enum):
+    """Which part of a cell an error is about."""
+
+    ARM = "arm"
+    GRIPPER = "gripper"
+    CAMERA = "camera"
+
+
 class DeviceError(EquigraspError):
-    """A device misbehaved or could not be reached."""
+    """A device misbehaved or could not be reached.
+
+    Attributes:
+        device: Which one; the arm where nothing is said.
+    """
+
+    def __init__(self, message: str = "", device: Device = Device.ARM) -> None:
+        super().__init__(message)
+        self.device = device
 
 
 class NotConnectedError(DeviceError):

@@ -20,7 +20,7 @@ from equigrasp.devices.motion import (
     MotionStatus,
     StopReason,
 )
-from equigrasp.errors import ArmStoppedError, DeviceTimeoutError, NotConnectedError
+from equigrasp.errors import ArmStoppedError, Device, DeviceTimeoutError, NotConnectedError
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
 
@@ -230,7 +230,9 @@ class FakeGripper(Gripper):
 
     def _update(self) -> None:
         if not self._is_connected:
-            raise NotConnectedError(f"Gripper '{self._config.name}' is not connected.")
+            raise NotConnectedError(
+                f"Gripper '{self._config.name}' is not connected.", Device.GRIPPER
+            )
         now = self._clock.now()
         step = self._speed * (now - self._last)
         self._last = now
@@ -273,9 +275,9 @@ class FakeCamera(Camera):
 
     def capture(self) -> CameraFrame:
         if not self._is_connected:
-            raise NotConnectedError("The fake camera is not connected.")
+            raise NotConnectedError("The fake camera is not connected.", Device.CAMERA)
         if self.is_silent:
-            raise DeviceTimeoutError("The camera gave no frame within 1 s.")
+            raise DeviceTimeoutError("The camera gave no frame within 1 s.", Device.CAMERA)
         shape = (self.model.height_px, self.model.width_px)
         depth = np.full(shape, self._floor_depth, np.float32)
         return CameraFrame(self._clock.stamp(), depth, np.zeros((*shape, 3), np.uint8))

@@ -8,7 +8,13 @@ import numpy as np
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.motion import JointTrajectory, MotionState, StopReason
-from equigrasp.errors import ArmStoppedError, CancelledError, DeviceError, DeviceTimeoutError
+from equigrasp.errors import (
+    ArmStoppedError,
+    CancelledError,
+    Device,
+    DeviceError,
+    DeviceTimeoutError,
+)
 
 _STATE_TIMEOUT = 0.5  # [s] to wait for a joint state that is newer than the question
 _AT_REST = 0.02  # [rad/s]
@@ -159,12 +165,14 @@ class Motion:
             if clock.now() > deadline:
                 self.halt()
                 raise DeviceTimeoutError(
-                    f"The gripper did not finish within {deadline - began:.1f} s."
+                    f"The gripper did not finish within {deadline - began:.1f} s.", Device.GRIPPER
                 )
             clock.pause()
         self.busy_time += clock.now() - began
         if status.state is not MotionState.SUCCEEDED:
-            raise DeviceError(f"The gripper ended as {status.state.value}: {status.message}")
+            raise DeviceError(
+                f"The gripper ended as {status.state.value}: {status.message}", Device.GRIPPER
+            )
 
     def joint_positions(self) -> np.ndarray:
         """Return where the arm rests, shape (n,) [rad].

@@ -9,13 +9,19 @@ from equigrasp.errors import (
     CollisionError,
     CommandRejectedError,
     ConfigError,
+    Device,
+    DeviceError,
     EquigraspError,
     PerceptionError,
     PlanningError,
 )
 
 _CODES = ExecuteGrasp.Result
-_DEVICE_CODES = {"gripper": _CODES.GRIPPER_FAILED, "camera": _CODES.CAMERA_FAILED}
+_DEVICE_CODES = {
+    Device.ARM: _CODES.ARM_FAILED,
+    Device.GRIPPER: _CODES.GRIPPER_FAILED,
+    Device.CAMERA: _CODES.CAMERA_FAILED,
+}
 _STOP_CODES = {
     StopReason.PROTECTIVE_STOP: _CODES.PROTECTIVE_STOP,
     StopReason.EMERGENCY_STOP: _CODES.EMERGENCY_STOP,
@@ -55,7 +61,6 @@ def code_of(error: EquigraspError) -> int:
         return int(_CODES.UNREACHABLE)
     if isinstance(error, PerceptionError):
         return int(_CODES.CAMERA_FAILED)
-    for device, code in _DEVICE_CODES.items():
-        if device in str(error).lower():
-            return int(code)
+    if isinstance(error, DeviceError):
+        return int(_DEVICE_CODES[error.device])
     return int(_CODES.ARM_FAILED)

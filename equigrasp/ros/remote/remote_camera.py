@@ -13,7 +13,13 @@ from tf2_msgs.msg import TFMessage
 
 from equigrasp.devices.camera import Camera, CameraFrame
 from equigrasp.devices.clock import Clock
-from equigrasp.errors import ConfigError, DeviceTimeoutError, NotConnectedError, PerceptionError
+from equigrasp.errors import (
+    ConfigError,
+    Device,
+    DeviceTimeoutError,
+    NotConnectedError,
+    PerceptionError,
+)
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
 from equigrasp.perception.rectification import Rectifier
@@ -90,7 +96,8 @@ class RemoteCamera(Camera):
         pose = self._frames.pose(names.BASE_FRAME, self._frame_id)
         if pose is None:
             raise NotConnectedError(
-                f"No camera frame '{self._frame_id}' on '{names.TF_STATIC}' so far."
+                f"No camera frame '{self._frame_id}' on '{names.TF_STATIC}' so far.",
+                Device.CAMERA,
             )
         return pose
 
@@ -117,7 +124,8 @@ class RemoteCamera(Camera):
                 if time.monotonic() > deadline:
                     raise DeviceTimeoutError(
                         f"No new message on {', '.join(missing)} within {self._timeout} s. Is the "
-                        "camera's driver running, and are its topics remapped to these names?"
+                        "camera's driver running, and are its topics remapped to these names?",
+                        Device.CAMERA,
                     )
                 self._arrived.wait(0.1)
             newest, lens = dict(self._newest), self._lens()
@@ -131,7 +139,9 @@ class RemoteCamera(Camera):
 
     def _lens(self) -> Rectifier:
         if self._rectifier is None:
-            raise NotConnectedError(f"No intrinsics on '{names.CAMERA_INFO}' so far.")
+            raise NotConnectedError(
+                f"No intrinsics on '{names.CAMERA_INFO}' so far.", Device.CAMERA
+            )
         if isinstance(self._rectifier, PerceptionError):
             raise self._rectifier
         return self._rectifier

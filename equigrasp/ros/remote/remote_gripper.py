@@ -9,7 +9,7 @@ from sensor_msgs.msg import JointState as JointStateMsg
 from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.devices.motion import MotionState, MotionStatus
-from equigrasp.errors import DeviceTimeoutError, NotConnectedError
+from equigrasp.errors import Device, DeviceTimeoutError, NotConnectedError
 from equigrasp.ros import names
 from equigrasp.ros.messages.joints import from_joint_state_msg
 from equigrasp.ros.remote.joint_state_feed import JointStateFeed
@@ -61,9 +61,13 @@ class RemoteGripper(Gripper):
     def state(self) -> GripperState:
         state, age = self._state, self._clock.since(self._received)
         if state is None:
-            raise NotConnectedError(f"No joint states of gripper '{self._config.name}' so far.")
+            raise NotConnectedError(
+                f"No joint states of gripper '{self._config.name}' so far.", Device.GRIPPER
+            )
         if age > _STATE_TIMEOUT:
-            raise DeviceTimeoutError(f"The newest gripper state is {age:.1f} s old.")
+            raise DeviceTimeoutError(
+                f"The newest gripper state is {age:.1f} s old.", Device.GRIPPER
+            )
         return state
 
     def start_move(self, width: float, speed: float, force: float) -> None:
