@@ -5,7 +5,7 @@ import pinocchio as pin
 
 from equigrasp.devices.cell import CellConfig
 from equigrasp.errors import CommandRejectedError
-from equigrasp.planning.kinematics import Kinematics
+from equigrasp.planning.kinematics import Kinematics, tool_points
 
 _SLACK = 3e-3  # [m] beyond box and heights; `TrajectoryCheck` leaves 1 mm
 _STOP_SLACK = 0.02  # [m] the same of where the arm would come to rest: joints brake off their path
@@ -28,8 +28,7 @@ class CellGuard:
         self._model = Kinematics(arm, gripper).model
         self._data = self._model.createData()
         frame = self._model.frames[self._model.getFrameId("tcp")]
-        reach = 0.5 * gripper.limits.stroke
-        points = np.array([[0, 0, 0], [reach, 0, 0], [-reach, 0, 0], [0, 0, -gripper.tcp_offset]])
+        points = tool_points(gripper)
         tcp = frame.placement
         self._joint = frame.parent
         self._points = (tcp.rotation @ points.T).T + tcp.translation  # in the last joint, (4, 3)

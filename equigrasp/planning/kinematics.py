@@ -18,7 +18,7 @@ from equigrasp.devices.robot_description import assemble, find_description
 from equigrasp.errors import UnreachableError
 from equigrasp.geometry.transform import Transform
 
-__all__ = ["Kinematics", "coal"]
+__all__ = ["Kinematics", "coal", "tool_points"]
 
 _POSITION_TOLERANCE = 1e-5  # [m]
 _ROTATION_TOLERANCE = 1e-4  # [rad]
@@ -27,6 +27,12 @@ _MAX_STEP = 0.4  # [rad] per iteration
 _DAMPING = 1e-4
 _NUM_RANDOM_SEEDS = 24
 _LIMIT_MARGIN = 0.02  # [rad] to the joint limits: an arm that rests on one overshoots it
+
+
+def tool_points(gripper: GripperConfig) -> np.ndarray:
+    """Return TCP, both fingertips of opened fingers and flange in the frame of the TCP, (4, 3) [m]."""
+    reach = 0.5 * gripper.limits.stroke  # the fingers open along the TCP's x axis
+    return np.array([[0, 0, 0], [reach, 0, 0], [-reach, 0, 0], [0, 0, -gripper.tcp_offset]])
 
 
 class Kinematics:

@@ -9,7 +9,7 @@ from equigrasp.devices.bridge import SHORTEST, make_bridge
 from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.motion import JointState, JointTrajectory
 from equigrasp.errors import CommandRejectedError
-from equigrasp.planning.kinematics import Kinematics
+from equigrasp.planning.kinematics import Kinematics, tool_points
 
 _SLACK = 1.01  # of a speed or acceleration: rounding of messages
 _POSITION_SLACK = 1e-3  # [m] beyond box and heights
@@ -22,6 +22,7 @@ _TURN = (
     0.02  # [rad] that any joint turns at most between two samples: 19 mm at the UR5's full reach
 )
 _MIN_SAMPLES = 30
+_MAX_SAMPLES = 20_000  # of a path: what is planned needs some hundreds
 _START_TIME = 0.05  # [s] in which a joint may be brought from its speed to that of the first point
 _ELBOW = 3  # joints from the third on are held above the table
 
@@ -39,11 +40,7 @@ class TrajectoryCheck:
         gripper = cell.load_gripper()
         self.kinematics = Kinematics(self._arm, gripper)
         self._chain = _Chain(self.kinematics.model)
-        reach = 0.5 * gripper.limits.stroke  # the fingers open along the TCP's x axis
-        # TCP, both fingertips, flange, in the frame of the TCP, shape (4, 3) [m].
-        self._points = np.array(
-            [[0, 0, 0], [reach, 0, 0], [-reach, 0, 0], [0, 0, -gripper.tcp_offset]]
-        )
+        self._points = tool_points(gripper)
 
     def check(self, trajectory: JointTrajectory, present: JointState) -> None:
         """Raise `CommandRejectedError` unless the arm may follow a trajectory from where it is.
@@ -62,13 +59,13 @@ class TrajectoryCheck:
         self._arm.limits.check_trajectory(trajectory, names, present.positions)
         times, positions, velocities = _from_present(trajectory, present)
         self._check_ends(velocities, present.velocities)
-        self._check_spline(times, positions, velocities)
+        ways = self._check_spline(times, positions, velocities)
         spline = CubicHermiteSpline(times, positions, velocities)
         offset = present.positions - positions[0]
         if np.abs(offset).max() < _HELD:
             offset = np.zeros_like(offset)
         bridge = make_bridge(offset, np.zeros_like(offset), self._arm.limits)
-        self._check_path(spline, bridge, present.positions)
+        self._check_path(spline, bridge, present.positions, ways)
 
     def places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where what must stay inside the limits is, for many joint positions at once.
@@ -100,7 +97,12 @@ class TrajectoryCheck:
 
     def _check_spline(
         self, times: np.ndarray, positions: np.ndarray, velocities: np.ndarray
-    ) -> None:
+    ) -> np.ndarray:
+        """Hold speeds and accelerations; return how far any joint turns between points, at most.
+
+        Returns:
+            Shape (T - 1,) [rad].
+        """
         # A cubic's acceleration is linear: its ends tell all; its speed peaks where that is zero.
         h = np.diff(times)[:, None]
         before, after = velocities[:-1], velocities[1:]
@@ -116,6 +118,8 @@ class TrajectoryCheck:
         self._compare(
             "accelerate at", "rad/s²", np.abs(np.vstack([at_start, at_end])), limits.accelerations
         )
+        fastest = np.abs(np.stack([before, after, peak])).max(axis=(0, 2))
+        return np.asarray(fastest * h[:, 0])
 
     def _compare(
         self, what: str, unit: str, values: np.ndarray, limits: tuple[float, ...]
@@ -129,17 +133,14 @@ class TrajectoryCheck:
             )
 
     def _check_path(
-        self, spline: CubicHermiteSpline, bridge: CubicHermiteSpline | None, start: np.ndarray
+        self,
+        spline: CubicHermiteSpline,
+        bridge: CubicHermiteSpline | None,
+        start: np.ndarray,
+        ways: np.ndarray,
     ) -> None:
         limits, names = self._arm.limits, self._arm.joint_names
-        rates = spline.derivative()
-        way = float(np.abs(rates(spline.x)).max()) * (spline.x[-1] - spline.x[0])
-        way = max(way, float(np.abs(np.diff(spline(spline.x), axis=0)).max(axis=1).sum()))
-        duration = float(spline.x[-1])
-        if bridge is not None:
-            duration = max(duration, float(bridge.x[-1]))
-            way += float(np.abs(start - spline(0.0)).max())
-        samples = np.linspace(0.0, duration, max(_MIN_SAMPLES, int(way / _TURN)) + 1)
+        samples = _samples(spline, bridge, ways)
         joints = spline(np.minimum(samples, spline.x[-1]))
         if bridge is not None:
             joints = joints + _faded(bridge, samples)
@@ -148,7 +149,7 @@ class TrajectoryCheck:
         tool, heights = self.places(np.vstack([start, joints]))
         self._check_box(tool[:, :3], samples)
         self._check_height(heights, samples)
-        speeds = np.linalg.norm(np.diff(tool[1:, 0], axis=0), axis=1) / (samples[1] - samples[0])
+        speeds = np.linalg.norm(np.diff(tool[1:, 0], axis=0), axis=1) / np.diff(samples)
         if speeds.max() > _SLACK * self._safety.tcp_speed:
             raise CommandRejectedError(
                 f"The TCP would move at {speeds.max():.2f} m/s, {samples[speeds.argmax()]:.2f} s "
@@ -230,6 +231,41 @@ def _excess(outside: np.ndarray) -> np.ndarray:
     excess = outside[1:] - np.maximum(outside[0], _POSITION_SLACK)
     excess[-1] = outside[-1] - np.maximum(outside[0] - _RETURN, _POSITION_SLACK)
     return np.asarray(excess)
+
+
+def _samples(
+    spline: CubicHermiteSpline, bridge: CubicHermiteSpline | None, ways: np.ndarray
+) -> np.ndarray:
+    """Return the times at which a path is looked at [s]: no joint turns by more than `_TURN` between two.
+
+    They lie as dense as each piece of the spline is fast. Even in time, a quick way out and back in a
+    long trajectory would fall between two of them.
+
+    Args:
+        spline: The trajectory, from 0 on.
+        bridge: What joins it, from 0 on.
+        ways: How far any joint turns in each piece, at most, shape (T - 1,) [rad].
+
+    Raises:
+        CommandRejectedError: if there would be more than `_MAX_SAMPLES`.
+    """
+    knots, end = spline.x, float(spline.x[-1])
+    turned = np.concatenate([[0.0], np.cumsum(ways)])
+    if bridge is not None:
+        last = float(bridge.x[-1])
+        knots = np.union1d(knots, [last])
+        # From rest to rest a cubic is fastest in its middle, 1.5 times its mean.
+        joining = 1.5 * float(np.abs(bridge(0.0)).max())
+        turned = np.interp(knots, spline.x, turned) + np.interp(knots, [0.0, last], [0.0, joining])
+        end = max(end, last)
+    needed = turned / _TURN + _MIN_SAMPLES * knots / end
+    count = int(np.ceil(needed[-1]))
+    if count > _MAX_SAMPLES:
+        raise CommandRejectedError(
+            f"The trajectory turns joints by {turned[-1]:.0f} rad in all; at most "
+            f"{_MAX_SAMPLES * _TURN:.0f} rad are followed. Send it in parts."
+        )
+    return np.asarray(np.interp(np.linspace(0.0, needed[-1], count + 1), needed, knots))
 
 
 def _faded(bridge: CubicHermiteSpline, samples: np.ndarray, order: int = 0) -> np.ndarray:

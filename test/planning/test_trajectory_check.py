@@ -1,20 +1,23 @@
 """Every limit of a cell is found out along the spline, and planned motion passes."""
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicHermiteSpline
 
 from equigrasp.config import load_config
+from equigrasp.devices.bridge import make_bridge
 from equigrasp.devices.cell import CellConfig, RobotCell
 from equigrasp.devices.motion import JointState, JointTrajectory
 from equigrasp.errors import CommandRejectedError, PlanningError
 from equigrasp.geometry.transform import Transform
 from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.ompl_planner import OmplPlanner
-from equigrasp.planning.trajectory_check import TrajectoryCheck, _Chain
+from equigrasp.planning.trajectory_check import TrajectoryCheck, _Chain, _faded, _samples
 
 CELL = load_config(CellConfig, "cells", "ur5")
 HOME = np.array(CELL.load_arm().home_positions)
@@ -152,6 +155,57 @@ def test_a_joint_beyond_its_range_may_come_back_but_not_go_on() -> None:
         match = r"'lbr_A7' would go to 3.0\d\d rad; .* and it stands at 3.056 rad"
         with pytest.raises(CommandRejectedError, match=match):
             check.check(turn(start, change * np.eye(7)[6], 1.0), at_rest(start))
+
+
+@pytest.mark.parametrize("begins", [0.0, 100.0, 298.0])
+def test_a_quick_way_out_and_back_in_a_long_trajectory_is_seen(
+    check: TrajectoryCheck, planner: OmplPlanner, begins: float
+) -> None:
+    """Out of the box for two of 300 seconds in which the arm stands at its wall."""
+    edge = planner.kinematics.solutions(Transform.top_down(0.45, 0.40, 0.15, 0.0), HOME)[0]
+    out = edge + joint(0, 0.5)
+    places = [edge, edge, out, edge, edge]
+    times = np.array([0.0, begins, begins + 1.0, begins + 2.0, 300.0])
+    is_kept = np.concatenate([[True], np.diff(times) > 0.0])
+    motion = JointTrajectory(
+        times[is_kept], np.stack(places)[is_kept], np.zeros((int(is_kept.sum()), 6))
+    )
+    with pytest.raises(CommandRejectedError, match="y would be"):
+        check.check(motion, at_rest(edge))
+
+
+def test_no_joint_turns_far_between_two_samples(check: TrajectoryCheck) -> None:
+    """Whatever the pace is, here and there, also on the way that joins the start."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        count = int(rng.integers(2, 7))
+        times = np.concatenate([[0.0], np.cumsum(rng.choice([0.3, 1.0, 60.0], count - 1))])
+        positions = HOME + np.vstack([np.zeros(6), rng.normal(0.0, 0.05, (count - 1, 6))])
+        velocities = np.zeros((count, 6))
+        velocities[1:-1] = rng.normal(0.0, 0.05, (count - 2, 6))
+        spline = CubicHermiteSpline(times, positions, velocities)
+        offset = rng.choice([0.0, 0.04]) * rng.uniform(-1.0, 1.0, 6)
+        bridge = make_bridge(offset, np.zeros(6), CELL.load_arm().limits)
+        fine = np.linspace(0.0, times[-1], 20_001)
+        ways = [
+            float(np.abs(spline(np.linspace(a, b, 400), 1)).max()) * (b - a)
+            for a, b in itertools.pairwise(times.tolist())
+        ]
+        samples = _samples(spline, bridge, np.array(ways))
+        assert samples[0] == 0.0 and samples[-1] >= times[-1] and (np.diff(samples) > 0.0).all()
+        path = spline(np.minimum(samples, times[-1]))
+        if bridge is not None:
+            path = path + _faded(bridge, samples)
+        assert np.abs(np.diff(path, axis=0)).max() <= 0.0201
+        assert len(samples) < len(fine)
+
+
+def test_what_turns_without_end_is_refused_by_its_way(check: TrajectoryCheck) -> None:
+    times = np.arange(0.0, 599.0, 0.5)
+    positions = np.tile(HOME, (times.size, 1))
+    positions[1::2, 5] += 0.4
+    with pytest.raises(CommandRejectedError, match="rad in all; at most 400 rad are followed"):
+        check.check(JointTrajectory(times, positions, np.zeros_like(positions)), at_rest(HOME))
 
 
 def test_an_arm_left_moving_at_the_end_is_refused(check: TrajectoryCheck) -> None:

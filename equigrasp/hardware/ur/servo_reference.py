@@ -127,11 +127,15 @@ class ServoReference:
         A fraction that rises is followed within `_RESUMPTION`: a slider that is pushed up, or a pause that
         ends, would have the joints jump.
         """
+        before = self.positions
         if self._spline is not None:
             self._follow(self._spline, step, speed_fraction)
         elif np.any(self._lead) or np.any(self.velocities):
             self._slow_down(step)
-        self.positions = np.clip(self.positions, self._limits.lower, self._limits.upper)
+        # Beyond its range a joint may come back; clipped to the range itself it would jump there.
+        lower = np.minimum(self._limits.lower, before)
+        upper = np.maximum(self._limits.upper, before)
+        self.positions = np.clip(self.positions, lower, upper)
 
     def _follow(self, spline: CubicHermiteSpline, step: float, speed_fraction: float) -> None:
         end = float(spline.x[-1])

@@ -229,3 +229,20 @@ def test_a_slider_pushed_up_is_followed_slowly(
     speeds = np.diff(np.concatenate([low[-2:], run(reference, 150)])) / _STEP
     assert np.diff(speeds).max() / _STEP < arm_config.limits.accelerations[0]
     assert reference.is_at_end
+
+
+def test_a_joint_beyond_its_range_comes_back_without_a_jump(arm_config: ArmConfig) -> None:
+    """It stands 0.03 rad beyond; it holds there, comes back smoothly, and does not go out again."""
+    start = np.array(arm_config.home_positions)
+    limit = arm_config.limits.upper[0]
+    start[0] = limit + 0.03
+    reference = ServoReference(arm_config.limits, start)
+    held = run(reference, 5)
+    assert (held == start[0]).all()
+    reference.follow(ramp(start, -0.2, 1.0))
+    points = np.concatenate([held, run(reference, 130)])
+    assert np.diff(points).max() <= 0.0 and points[-1] == pytest.approx(start[0] - 0.2)
+    rates = np.abs(np.diff(points, 2)) / _STEP**2
+    assert rates.max() < arm_config.limits.accelerations[0]
+    reference.follow(ramp(reference.positions, 0.2, 1.0))  # unchecked: back to where it stood
+    assert run(reference, 130).max() <= limit
