@@ -105,17 +105,17 @@ def test_a_run_begins_with_the_methods_own_weights_unless_it_says_otherwise(
 ) -> None:
     name = "asr_compact_ur5"
     method = tmp_path / "mine.yaml"
-    method.write_text(f"extends: asr_compact\ntraining:\n  first_weights: {name}\n")
+    method.write_text(f"extends: asr:compact\ntraining:\n  first_weights: {name}\n")
     values = {"method": str(method)}
     for given, path, num_random in (
         ("", str(find_weights(name).resolve()), 0),
-        ("none", "", load_method("asr_compact")[1].acting.num_random_attempts),
+        ("none", "", load_method("asr:compact")[1].acting.num_random_attempts),
     ):
         nodes = {d.name: d for d in describe("sim", values | {"weights": given})}
         for node in ("policy", "learner"):
             assert nodes[node].parameters["weights"] == path
         assert nodes["collector"].parameters["num_random_attempts"] == num_random
-    method.write_text("extends: asr_compact\ntraining:\n  first_weights: lost\n")
+    method.write_text("extends: asr:compact\ntraining:\n  first_weights: lost\n")
     with pytest.raises(ConfigError, match="Unknown weights 'lost'"):
         describe("sim", values)
 
@@ -130,7 +130,7 @@ def test_weights_are_found_and_checked_before_anything_starts(tmp_path: Path) ->
     with pytest.raises(ConfigError, match=f"Unknown weights 'mine'. Known weights:.*{name}"):
         describe("sim", {"weights": "mine"})
     with pytest.raises(WeightsError, match=f"{name}.safetensors.*Choose method '{method}'"):
-        describe("sim", {"weights": name, "method": "rot_fcn_compact"})
+        describe("sim", {"weights": name, "method": "fcn/rot:compact"})
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(find_weights(name).read_bytes()[:-9])
     with pytest.raises(WeightsError, match=f"{torn}: not a readable weight file"):
