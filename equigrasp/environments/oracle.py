@@ -92,7 +92,7 @@ class Oracle:
         distinct = self.choices(observation, num_consecutive_failures + 1)
         return distinct[num_consecutive_failures % len(distinct)]
 
-    def choices(self, observation: Observation, count: int) -> list[GraspAction]:
+    def choices(self, observation: Observation, count: int) -> list[PlanarGrasp]:
         """Return so many grasps that differ, or all there are; see `choose`.
 
         What the best few objects offer comes first; then the others have their turn.

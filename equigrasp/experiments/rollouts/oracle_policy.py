@@ -7,7 +7,7 @@ import torch
 
 from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import GraspAction, PixelGrasp
+from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
 from equigrasp.perception.observation import Observation
 
@@ -52,7 +52,7 @@ class OraclePolicy:
             decision_time=time.perf_counter() - began,
         )
 
-    def _next(self, observation: Observation, failures: int) -> GraspAction:
+    def _next(self, observation: Observation, failures: int) -> PlanarGrasp:
         name = observation.workspace.name
         if failures < self._last:
             self._first = 0
