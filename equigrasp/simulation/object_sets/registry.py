@@ -1,14 +1,17 @@
 """The object sets by name."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from equigrasp.errors import ConfigError
-from equigrasp.simulation.object_sets.object_set import ObjectSet
+
+if TYPE_CHECKING:  # importing it takes PyBullet, which asking for a name does without
+    from equigrasp.simulation.object_sets.object_set import ObjectSet
 
 _NAMES = ("household", "random_urdfs")
 
 
-def make_object_set(name: str) -> ObjectSet:
+def make_object_set(name: str) -> "ObjectSet":
     """Return `household`, `random_urdfs`, the set of meshes in a folder, or several, joined by +.
 
     Raises:
