@@ -46,7 +46,7 @@ class Up:
                 "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
             },
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,
         )
         os.close(slave)
         os.set_blocking(self.master, False)
@@ -89,6 +89,12 @@ class Up:
         with suppress(OSError, BlockingIOError):
             while self.master >= 0 and os.read(self.master, 65536):
                 pass
+
+
+def _take_terminal() -> None:
+    """Make standard input the terminal of this process, whose end it hears of, also under nohup."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @contextmanager

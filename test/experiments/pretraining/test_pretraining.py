@@ -168,7 +168,10 @@ def test_a_signal_saves_and_publishes(number: int, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     command = [sys.executable, "-m", "equigrasp.cli.main", "pretrain", "--method", "asr:tiny"]
     process = subprocess.Popen(
-        [*command, "--out", str(run.path)], stderr=subprocess.PIPE, text=True
+        [*command, "--out", str(run.path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # also under nohup
     )
     try:
         deadline = time.monotonic() + 120.0
