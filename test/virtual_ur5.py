@@ -108,7 +108,10 @@ def virtual_ur5(*, is_e_series: bool = False) -> Iterator[VirtualRobot]:
     physics = Physics()
     try:
         arm = BulletArm(
-            config, BulletRobot(physics, assemble(config, gripper)), has_force_sensor=True
+            config,
+            BulletRobot(physics, assemble(config, gripper)),
+            has_force_sensor=True,
+            is_steered=True,
         )
         arm.teleport(np.array(config.home_positions))
         with arm:

@@ -34,12 +34,20 @@ class BulletArm(Arm):
         robot: The body.
         has_force_sensor: Whether it measures the force on the TCP, as a UR does; others tell by
             their joint torques.
+        is_steered: Whether a controller steers it piece by piece, many times a second: each piece begins
+            where that controller's own set-point is, and is followed from there.
     """
 
     def __init__(
-        self, config: ArmConfig, robot: BulletRobot, *, has_force_sensor: bool = False
+        self,
+        config: ArmConfig,
+        robot: BulletRobot,
+        *,
+        has_force_sensor: bool = False,
+        is_steered: bool = False,
     ) -> None:
         self._config = config
+        self._is_steered = is_steered
         self._robot = robot
         self._physics = robot.physics
         self._indices = [robot.joints[name] for name in config.joint_names]
@@ -113,7 +121,7 @@ class BulletArm(Arm):
                 velocities = np.repeat(velocities, 2, axis=0)
             self._spline = CubicHermiteSpline(times, positions, velocities)
             offset = self._reference - positions[0]
-            is_off = bool(np.abs(offset).max() > _JUMP)
+            is_off = not self._is_steered and bool(np.abs(offset).max() > _JUMP)
             still = np.zeros_like(offset)
             self._bridge = make_bridge(offset, still, self.limits) if is_off else None
             self._start_time = self._physics.now()
