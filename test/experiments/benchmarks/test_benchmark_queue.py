@@ -116,7 +116,7 @@ def test_on_robot_runs_end_with_two_unseen_sets_and_the_longer_one_is_twice_as_l
 def test_bad_orders_are_named() -> None:
     with pytest.raises(ConfigError, match="have different protocols"):
         Order(("table1", "table3"), CONDITIONS)
-    with pytest.raises(ConfigError, match="'asr_c32' is not part of table3"):
+    with pytest.raises(ConfigError, match="'asr/c32' is not part of table3"):
         Order(("table3",), CONDITIONS, ("asr/c32",))
     with pytest.raises(ConfigError, match="validate_every must be at least 1, found 0"):
         Conditions("simulation", validate_every=0)

@@ -153,6 +153,15 @@ def test_published_weights_are_those_of_the_run_and_say_what_they_fit(
     ]  # fmt: skip
 
 
+def test_a_run_of_before_is_published_by_todays_name(run: Path, tensors: Any) -> None:
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("asr:tiny", "asr_tiny"))
+    assert yaml.safe_load(config.read_text())["arguments"]["method"] == "asr_tiny"
+    _evaluate(run, tensors, "test", "1101", method="asr_tiny")
+    text = publish(_order(run), lambda line: None).read_text(encoding="utf-8")
+    assert "up sim --method asr:tiny --weights asr_tiny_ur5" in text and "| 4 | 3 | 75 % |" in text
+
+
 def test_a_card_of_pretrained_weights_says_that_nothing_was_grasped(
     run: Path, tensors: Any
 ) -> None:

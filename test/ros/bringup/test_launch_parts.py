@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from equigrasp.errors import ConfigError, WeightsError
+from equigrasp.learning.method_names import name_from_file
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights, models_dir, share_dir
@@ -122,7 +123,7 @@ def test_a_run_begins_with_the_methods_own_weights_unless_it_says_otherwise(
 
 def test_weights_are_found_and_checked_before_anything_starts(tmp_path: Path) -> None:
     name = sorted(p.stem for p in models_dir().glob("*.safetensors"))[0]
-    method = load_weights(find_weights(name))[1]["configuration"]
+    method = name_from_file(load_weights(find_weights(name))[1]["configuration"])
     nodes = {d.name: d for d in describe("sim", {"weights": name, "method": method})}
     for node in ("policy", "learner"):
         assert nodes[node].parameters["weights"] == str(find_weights(name).resolve())
