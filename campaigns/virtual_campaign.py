@@ -231,7 +231,7 @@ def main() -> None:
     """Run the campaign and write `campaign.md`, or `faults.md` and `faults.csv`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attempts", type=int, default=100, help="attempts [100]")
-    parser.add_argument("--method", default="asr_tiny", help="method [asr_tiny]")
+    parser.add_argument("--method", default="asr:tiny", help="method [asr:tiny]")
     parser.add_argument(
         "--fault-every", type=int, default=0, help="attempts between faults; 0: none"
     )

@@ -67,31 +67,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_layers(kind: str, path: Path) -> dict[str, Any]:
-    """Read a mapping on top of the one that its key `extends` names, below `config/<kind>/`.
-
-    Raises:
-        ConfigError: if a file is missing or extends itself.
-    """
-    layers: dict[Path, dict[str, Any]] = {}
-    base: object = str(path)
-    while base is not None:
-        found = find_config(kind, str(base))
-        if found in layers:
-            raise ConfigError(f"{path}: '{base}' extends itself.")
-        layers[found] = read_yaml(found)
-        base = layers[found].pop("extends", None)
-    merged: dict[str, Any] = {}
-    for values in reversed(layers.values()):
-        merged = _merge(merged, values)
-    return merged
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return one nested mapping on top of another."""
     both = below | above
     for key in below.keys() & above.keys():
         if isinstance(below[key], dict) and isinstance(above[key], dict):
-            both[key] = _merge(below[key], above[key])
+            both[key] = merge(below[key], above[key])
     return both
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from equigrasp.config import from_mapping, load_config, override, read_layers, to_mapping
+from equigrasp.config import from_mapping, load_config, override, to_mapping
 from equigrasp.devices.cell import CellConfig
 from equigrasp.errors import ConfigError
 from equigrasp.methods.asr.config import AsrConfig
@@ -55,20 +55,6 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
     path.write_text("a: [1", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"broken\.yaml"):
         load_config(CellConfig, "cells", str(path))
-
-
-def test_a_file_that_extends_another_holds_only_what_differs(tmp_path: Path) -> None:
-    base, middle, top = (tmp_path / f"{n}.yaml" for n in ("base", "middle", "top"))
-    base.write_text("n: 2\ninner: {a: 1, names: [x, y]}", encoding="utf-8")
-    middle.write_text(f"extends: {base}\ninner: {{names: [z]}}", encoding="utf-8")
-    top.write_text(f"extends: {middle}\nn: 3", encoding="utf-8")
-    assert read_layers("methods", top) == {"n": 3, "inner": {"a": 1, "names": ["z"]}}
-    base.write_text(f"extends: {top}", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"top\.yaml: .*extends itself"):
-        read_layers("methods", top)
-    base.write_text("extends: nothing", encoding="utf-8")
-    with pytest.raises(ConfigError, match="Unknown method 'nothing'. Known methods: asr_"):
-        read_layers("methods", top)
 
 
 def test_dotted_overrides_reach_nested_keys() -> None:

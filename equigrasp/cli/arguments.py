@@ -28,6 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:
         )
 
 
+def add_acting_method(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the options that say which method acts with weights."""
+    parser.add_argument(
+        "--method", default="", help=f"that acts with the weights, such as asr/no_fcb [{default}]"
+    )
+    parser.add_argument(
+        "--size", default="", help="of its networks: compact, paper or tiny [as the method's]"
+    )
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a run that learns."""
     parser.add_argument("--attempts", type=count, default=500, help="attempts in the run [500]")

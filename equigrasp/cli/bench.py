@@ -28,7 +28,7 @@ there, on the same folder or on copies that are kept in step (docs/benchmarks.md
 attempts may be added later."""
 EPILOG = """examples:
   equigrasp bench table3 table5 --seeds 0 1 2 --dry-run     what there is to do, and for how long
-  equigrasp bench table3 --methods asr rot_fcn --seeds 0    these two first
+  equigrasp bench table3 --methods asr fcn/rot --seeds 0    these two first
   equigrasp bench table3 table5 --size paper --device cuda  as published, on a GPU"""
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from equigrasp.cli.arguments import count
+from equigrasp.cli.arguments import add_acting_method, count
 
 
 def add(commands: Any) -> None:
@@ -35,11 +35,16 @@ def add(commands: Any) -> None:
     evaluate.add_argument(
         "--weights", help="name below models, or a safetensors file [the run's newest]"
     )
+    add_acting_method(
+        evaluate,
+        "the run's; of weights alone what `up` runs, if they fit, or what is stored with them",
+    )
     evaluate.add_argument(
         "--policy",
         default="learned",
-        choices=["learned", "random", "script", "oracle"],
-        help="the others are references, script by heightmaps, oracle by the true places of the objects; "
+        type=_policy,
+        metavar="POLICY",
+        help="learned, random, heuristic or oracle; the others are references, heuristic by heightmaps, oracle by the true places of the objects; "
         "they write to a subfolder [learned]",
     )
     evaluate.set_defaults(run=_evaluate)
@@ -47,14 +52,13 @@ def add(commands: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from equigrasp.config import read_yaml
+    from equigrasp.experiments.evaluation.acting_method import acting_method
     from equigrasp.experiments.evaluation.evaluation import (
         DEPTH_NOISE,
         evaluate,
         evaluation_folder,
     )
     from equigrasp.experiments.runs.run_folder import RunFolder
-    from equigrasp.learning.weight_store import load_weights
-    from equigrasp.methods.registry import DEFAULT_METHOD
     from equigrasp.paths import find_weights
 
     run = RunFolder(options.folder)
@@ -62,10 +66,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     is_learned = options.policy == "learned"
     given = find_weights(options.weights) if options.weights else None
     weights = (given or run.newest_weights()) if is_learned else None
-    of_weights = load_weights(given)[1].get("configuration", "") if given else ""
     values = {
         "cell": options.cell or arguments.get("cell", "ur5"),
-        "method": arguments.get("method") or of_weights or DEFAULT_METHOD,
+        "method": acting_method(options.method, options.size, arguments.get("method", ""), given),
         "objects": options.objects,
         "split": options.split,
         "seed": str(options.seed),
@@ -73,6 +76,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.depth_noise:
         values[DEPTH_NOISE] = options.depth_noise
     out = evaluation_folder(run.path, options.split, options.policy, options.depth_noise)
+    acts = values["method"] if is_learned else options.policy
+    print(f"{acts} acts" + (f" with {weights}" if weights else ""))
     result = evaluate(values, options.policy, weights, options.attempts, out)
     low, high = result["interval_95"]
     print(
@@ -80,3 +85,12 @@ def _evaluate(options: argparse.Namespace) -> int:
         f"{100 * result['success_rate']:.0f} % (95 % interval {100 * low:.0f}–{100 * high:.0f} %)"
     )
     return 0
+
+
+def _policy(text: str) -> str:
+    choices = ("learned", "random", "heuristic", "oracle")
+    if text == "script":
+        raise argparse.ArgumentTypeError("'script' is called 'heuristic' now")
+    if text not in choices:
+        raise argparse.ArgumentTypeError(f"'{text}' is not one of {', '.join(choices)}")
+    return text

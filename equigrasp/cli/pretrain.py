@@ -22,8 +22,11 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("pretrain", help="first weights, without a single grasp")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    method, objects = "asr_cross_entropy_compact", "household+random_urdfs"
+    method, objects = "asr/cross_entropy", "household+random_urdfs"
     parser.add_argument("--method", default=method, help=f"name or file [{method}]")
+    parser.add_argument(
+        "--size", default="", help="of its networks: compact, paper or tiny [compact]"
+    )
     parser.add_argument("--cell", default="ur5", help="robot cell: name or YAML file [ur5]")
     parser.add_argument(
         "--objects", default=objects, help=f"object sets or folders of meshes [{objects}]"
@@ -43,9 +46,11 @@ def add(commands: Any) -> None:
 def _pretrain(options: argparse.Namespace) -> int:
     from equigrasp.experiments.pretraining.pretraining import pretrain
     from equigrasp.experiments.runs.run_folder import RunFolder
+    from equigrasp.learning.method_names import full_name
 
     names = ("cell", "method", "objects", "split", "seed", "out")
     arguments = {name: str(getattr(options, name)) for name in names}
+    arguments["method"] = full_name(options.method, options.size)
     folder = pretrain(arguments, options.scenes, is_resume(options))
     print(f"weights: {RunFolder(folder).newest_weights()}")
     return 0

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from equigrasp.cli.arguments import add_acting_method
+
 DESCRIPTION = """Writes three things into models/ (or --out):
   NAME.safetensors   the weights; they carry checksum, network and what they fit
   NAME.md            the model card: data, seed, configuration, commit, success, failures
@@ -16,7 +18,7 @@ EPILOG = """examples:
   equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
   equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
   equigrasp publish results/a --name asr_compact_ur5 --replace  write the card again
-  equigrasp publish results/p --name first --method equigrasp_compact --evaluate 100
+  equigrasp publish results/p --name first --method asr/equigrasp --evaluate 100
                                                                 as another configuration uses them
   equigrasp up sim --weights asr_compact_ur5                    use them"""
 
@@ -39,9 +41,7 @@ def add(commands: Any) -> None:
         "--weights", help="name below models, or a safetensors file [the run's newest]"
     )
     parser.add_argument("--objects", default="", help="object set to evaluate on [the run's]")
-    parser.add_argument(
-        "--method", default="", help="configuration that acts with the weights [the run's]"
-    )
+    add_acting_method(parser, "the run's")
     parser.add_argument(
         "--note", default="", help="a sentence for the card, such as: why this run"
     )
@@ -64,6 +64,7 @@ def _publish(options: argparse.Namespace) -> int:
         is_replacing=options.replace,
         objects=options.objects,
         method=options.method,
+        size=options.size,
     )
     print(f"model card: {publish(order, print)}")
     return 0

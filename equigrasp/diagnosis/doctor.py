@@ -16,6 +16,7 @@ from equigrasp.devices.robot_description import assemble
 from equigrasp.devices.safety import SafetyLimits
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.registry import DRIVERS, load_driver
+from equigrasp.learning.method_names import known_methods, sizes_of
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import config_dir
 
@@ -79,19 +80,24 @@ def _configurations() -> list[Finding]:
             findings.append(_configuration(path, cls))
     for kind in DRIVERS:
         findings += _loadable(kind, partial(load_driver, kind, overrides={}))
-    return findings + _loadable("methods", load_method)
+    names = [f"{method}:{size}" for method in known_methods() for size in sizes_of(method)]
+    return findings + [_loads("methods", name, load_method, "config/methods") for name in names]
 
 
 def _loadable(kind: str, load: Callable[[str], object]) -> list[Finding]:
     findings = []
     for path in sorted((config_dir() / kind).glob("*.yaml")):
-        what = f"configuration {kind}/{path.stem}"
-        try:
-            load(path.stem)
-            findings.append(Finding(what, True))
-        except (EquigraspError, ImportError) as error:
-            findings.append(Finding(f"{what}: {error}", False, f"correct {path}"))
+        findings.append(_loads(kind, path.stem, load, str(path)))
     return findings
+
+
+def _loads(kind: str, name: str, load: Callable[[str], object], where: str) -> Finding:
+    what = f"configuration {kind}/{name}"
+    try:
+        load(name)
+        return Finding(what, True)
+    except (EquigraspError, ImportError) as error:
+        return Finding(f"{what}: {error}", False, f"correct {where}")
 
 
 def _configuration(path: Path, cls: type) -> Finding:

@@ -1,6 +1,7 @@
 """A scripted expert: the upper reference that learned policies are measured against."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,22 +89,37 @@ class Oracle:
         Raises:
             PerceptionError: if the workspace is empty or offers no grasp at all.
         """
-        ranked = self.rank(observation)
-        if not ranked:
+        distinct = self.choices(observation, num_consecutive_failures + 1)
+        return distinct[num_consecutive_failures % len(distinct)]
+
+    def choices(self, observation: Observation, count: int) -> list[PlanarGrasp]:
+        """Return so many grasps that differ, or all there are; see `choose`.
+
+        What the best few objects offer comes first; then the others have their turn.
+        """
+        distinct: list[ScoredGrasp] = []
+        while len(distinct) < count:
+            before = len(distinct)
+            for candidate in self.rank(observation, distinct):
+                if len(distinct) < count and not any(_is_same(candidate, o) for o in distinct):
+                    distinct.append(candidate)
+            if len(distinct) == before:
+                break
+        if not distinct:
             raise PerceptionError(
                 f"The oracle finds no grasp in workspace '{observation.workspace.name}'."
             )
-        distinct: list[ScoredGrasp] = []
-        for candidate in ranked:
-            if len(distinct) > num_consecutive_failures:
-                break
-            if not any(_is_same(candidate, other) for other in distinct):
-                distinct.append(candidate)
-        return distinct[num_consecutive_failures % len(distinct)].grasp
+        return [candidate.grasp for candidate in distinct]
 
-    def rank(self, observation: Observation) -> list[ScoredGrasp]:
-        """Return all grasps worth a try, best first."""
-        pixels = self._candidate_pixels(observation)
+    def rank(
+        self, observation: Observation, tried: Sequence[ScoredGrasp] = ()
+    ) -> list[ScoredGrasp]:
+        """Return all grasps worth a try, best first, away from those that were tried."""
+        pixels = [
+            p
+            for p in self._candidate_pixels(observation)
+            if all(math.hypot(p[0] - t.row, p[1] - t.col) >= _DISTINCT_DISTANCE_PX for t in tried)
+        ]
         if not pixels:
             return []
         num = self.config.num_rotations

@@ -11,6 +11,7 @@ import torch
 from equigrasp.config import from_mapping, to_mapping
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.method_names import name_from_file
 from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.weight_store import fill_parameters, load_weights
 from equigrasp.paths import find_weights
@@ -194,7 +195,7 @@ def _check_answers(path: Path, policy: PixelPolicy, expected: list[float]) -> No
 
 
 def _check_method(path: Path, metadata: dict[str, str], config: Any) -> None:
-    name = metadata.get("configuration", "")
+    name = name_from_file(metadata.get("configuration", ""))
     remedy = f" Choose method '{name}'." if name else ""
     method = metadata.get("method", str(config.method))
     if method != config.method:

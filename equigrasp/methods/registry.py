@@ -3,11 +3,11 @@
 import importlib
 from typing import Any
 
-from equigrasp.config import find_config, from_mapping, read_layers
+from equigrasp.config import find_config, from_mapping, merge, read_yaml
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method import Method
+from equigrasp.learning.method_names import full_name, layer_files, name_from_file, sizes_of
 
-DEFAULT_METHOD = "equigrasp_compact"  # of runs that name none
 _METHODS = {"asr": "equigrasp.methods.asr", "fcn": "equigrasp.methods.fcn"}
 
 
@@ -25,12 +25,37 @@ def find_method(name: str) -> Method[Any]:
     return found
 
 
-def load_method(name: str) -> tuple[Method[Any], Any]:
-    """Load `config/methods/<name>.yaml` (or a path) and return (method, configuration).
+def load_method(name: str, size: str = "") -> tuple[Method[Any], Any]:
+    """Compose a method's configuration and return (method, configuration).
 
-    A file whose key `extends` names another one holds only what differs from it.
+    Args:
+        name: `asr`, `asr/no_fcb` or `asr/no_fcb:compact`; or a path to a YAML file. A file whose
+            key `extends` names a method, or another file, holds only what differs from it.
+        size: Of the networks; see `full_name`.
     """
-    path = find_config("methods", name)
-    values = read_layers("methods", path)
+    values = _read(full_name(name, size), ())
     method = find_method(str(values.get("method", "")))
-    return method, from_mapping(method.config, values, str(path))
+    return method, from_mapping(method.config, values, f"method {name}")
+
+
+def _read(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    """Return the values of a full name or file, those that it extends below its own."""
+    if name in above:
+        raise ConfigError(f"{above[0]}: '{name}' extends itself.")
+    if name.endswith(".yaml"):
+        values = read_yaml(find_config("methods", name))
+        base = values.pop("extends", None)
+        if base is None:
+            return values
+        return merge(_read(full_name(name_from_file(str(base))), (*above, name)), values)
+    base_file, variant_file = layer_files(name)
+    if variant_file is None:
+        return read_yaml(base_file)
+    size, values = base_file.stem, read_yaml(variant_file)
+    family = name.partition("/")[0]
+    base = full_name(str(values.pop("extends", family)), size)
+    own = values.pop("sizes", {})
+    unknown = sorted(set(own) - set(sizes_of(family)))
+    if unknown:
+        raise ConfigError(f"{variant_file}: unknown size '{unknown[0]}'.")
+    return merge(merge(_read(base, (*above, name)), values), own.get(size, {}))

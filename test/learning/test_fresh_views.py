@@ -24,7 +24,7 @@ def _batches(
     num_attempts: int = NUM_ATTEMPTS,
     **training: int,
 ) -> list[GraspBatch]:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     training = {"num_views": num_views, "num_copies": 0} | training
     config = override(config, {f"training.{k}": str(v) for k, v in training.items()})
     learner = package.make_trainer(config, folder, 3, WORKSPACE)

@@ -37,7 +37,7 @@ def make_transition(attempt: int) -> Step:
 
 
 def open_learner(folder: Path, seed: int = 3, kind: str = "equivariant") -> LoggedTrainer:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     config = override(config, {"network.kind": kind})
     return package.make_trainer(config, folder, seed, WORKSPACE)
 
@@ -91,7 +91,7 @@ def test_reopening_anywhere_changes_nothing(tmp_path: Path, reference: str) -> N
 def test_a_learner_that_cannot_keep_up_leaves_steps_out_and_its_log_says_which(
     tmp_path: Path,
 ) -> None:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     training = dataclasses.replace(config.training, steps_per_attempt=4, max_lag=2)
     config = dataclasses.replace(config, training=training)
     learner = package.make_trainer(config, tmp_path, 3, WORKSPACE)
@@ -160,7 +160,7 @@ def test_a_new_run_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> N
     for attempt in range(21):
         teacher.add(make_transition(attempt), {})
     teacher.train_pending(10)
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     pupil = package.make_trainer(
         config, tmp_path / "pupil", 5, WORKSPACE, weights=teacher.publish().path
     )
@@ -269,7 +269,7 @@ def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
 
 
 def averaging(folder: Path, decay: float) -> LoggedTrainer:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     config = override(config, {"training.average_decay": str(decay)})
     return package.make_trainer(config, folder, 3, WORKSPACE)
 

@@ -31,7 +31,7 @@ def labels(tmp_path: Path) -> Path:
 
 
 def open_learner(folder: Path, labels: Path | None, **training: str) -> LoggedTrainer:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     keys = SLOTS | training | ({"prior_labels": str(labels)} if labels else {})
     config = override(config, {f"training.{k}": v for k, v in keys.items()})
     return package.make_trainer(config, folder, 3, WORKSPACE)

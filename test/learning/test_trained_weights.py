@@ -14,6 +14,7 @@ from equigrasp import paths
 from equigrasp.config import to_mapping
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.method_names import name_from_file
 from equigrasp.learning.trained_weights import (
     PROBE,
     SYMMETRY_TOLERANCE,
@@ -33,7 +34,7 @@ from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights, models_dir
 
 GRIPPER = "robotiq_2f_85"
-CONFIG = load_method("asr_tiny")[1]
+CONFIG = load_method("asr:tiny")[1]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def policy() -> Any:
 @pytest.fixture
 def path(tmp_path: Path, networks: dict[str, torch.nn.Module], workspace: Workspace) -> Path:
     """A file as it is published."""
-    described = describe_weights("asr_tiny", CONFIG, workspace, GRIPPER, {"version": "7"})
+    described = describe_weights("asr:tiny", CONFIG, workspace, GRIPPER, {"version": "7"})
     write_weights(tmp_path / "tiny.safetensors", read_parameters(networks), described)
     return tmp_path / "tiny.safetensors"
 
@@ -60,7 +61,7 @@ def test_weights_that_fit_are_taken_over(
     path: Path, policy: Any, networks: dict[str, torch.nn.Module], workspace: Workspace
 ) -> None:
     metadata = load_trained_weights(policy, path, CONFIG, [workspace], GRIPPER)
-    assert policy.version == 7 and metadata["configuration"] == "asr_tiny"
+    assert policy.version == 7 and metadata["configuration"] == "asr:tiny"
     own = asr.make_policy(CONFIG, networks)
     ours, theirs = (p.values(probe_heightmap(), 32, 5, 6) for p in (policy, own))
     assert np.array_equal(ours[0], theirs[0]) and np.array_equal(ours[1], theirs[1])
@@ -105,7 +106,7 @@ def test_one_altered_value_is_refused(path: Path) -> None:
 def test_another_architecture_is_named(path: Path) -> None:
     wide = dataclasses.replace(CONFIG.network, q1_fields=(2, 2, 2))
     told = r"tiny.safetensors: trained with network.q1_fields \[1, 1, 2, 2\]; .* has \[2, 2, 2\]"
-    with pytest.raises(WeightsError, match=told + ".* method 'asr_tiny'"):
+    with pytest.raises(WeightsError, match=told + ".* method 'asr:tiny'"):
         read_trained_weights(path, dataclasses.replace(CONFIG, network=wide))
 
 
@@ -135,7 +136,7 @@ def test_what_the_policy_looks_at_and_grasps_with_must_fit(
 def test_an_option_younger_than_the_file_has_its_default(
     tmp_path: Path, networks: dict[str, torch.nn.Module], workspace: Workspace
 ) -> None:
-    described = describe_weights("asr_tiny", CONFIG, workspace, GRIPPER, {})
+    described = describe_weights("asr:tiny", CONFIG, workspace, GRIPPER, {})
     younger = described["network"].replace('"output": "softmax", ', "")
     assert younger != described["network"]
     path = tmp_path / "a.safetensors"
@@ -209,7 +210,7 @@ def test_weights_that_answer_otherwise_than_where_they_were_written_are_refused(
     own = asr.make_policy(CONFIG, networks)
     answers = probe_answers(own)
     assert len(answers) == 16 + CONFIG.network.num_rotations
-    described = describe_weights("asr_tiny", CONFIG, workspace, GRIPPER, {"version": "7"})
+    described = describe_weights("asr:tiny", CONFIG, workspace, GRIPPER, {"version": "7"})
     for name, change in (("same", 0.015), ("other", 0.03)):
         told = [*answers[:5], answers[5] + change, *answers[6:]]
         path = tmp_path / f"{name}.safetensors"
@@ -259,7 +260,7 @@ def test_every_published_weight_file_has_its_card_and_fits_its_configuration(pat
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", card)
     assert pictures and all((path.parent / name).is_file() for name in pictures)
     assert metadata["configuration"] in path.stem
-    config = load_method(metadata["configuration"])[1]
+    config = load_method(name_from_file(metadata["configuration"]))[1]
     assert read_trained_weights(path, config) and to_mapping(config)["network"]
 
 

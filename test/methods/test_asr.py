@@ -75,7 +75,7 @@ def test_cross_entropy_is_least_at_its_target_and_needs_two_channels() -> None:
     at = torch.stack([torch.zeros(1, 2), torch.logit(target)], 1).requires_grad_()
     error(at, target).backward()
     assert at.grad is not None and at.grad.abs().max() < 1e-6
-    _, config = load_method("asr_tiny")
+    _, config = load_method("asr:tiny")
     with pytest.raises(ConfigError, match="network.output 'softmax', found 'linear'"):
         override(config, {"network.output": "linear", "training.loss": "cross_entropy"})
 
@@ -107,7 +107,7 @@ class _Table(torch.nn.Module):
     ],
 )
 def test_a_step_uses_the_losses_that_are_switched_on(changes: dict, expected: tuple) -> None:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     config = override(config, {"network.output": "linear"} | changes)
     q1 = _Table(torch.full((1, 1, 64, 64), 0.5).tolist())
     modules = {"q1": q1, "q2": _Table([[[0.2, 0.9, 0.4]]])}
@@ -125,7 +125,7 @@ def test_a_step_uses_the_losses_that_are_switched_on(changes: dict, expected: tu
 
 
 def test_a_step_in_bfloat16_comes_near_that_in_float32() -> None:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     heightmaps = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0)) / 10
     pixels = torch.tensor([20, 40])
     batch = GraspBatch(heightmaps, pixels, pixels, torch.tensor([1, 2]), torch.tensor([0.0, 1.0]))
@@ -154,7 +154,7 @@ class _Height(torch.nn.Module):
 def test_q2_sees_relative_heights_unless_it_is_told_not_to(
     workspace: Workspace, is_relative: str, height: float
 ) -> None:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     changes = {"network.output": "linear", "network.is_patch_relative": is_relative}
     config = override(config, changes | {"training.num_off_policy_pixels": "0"})
     modules = {"q1": _Table(torch.full((1, 1, 128, 128), 0.5).tolist()), "q2": _Height()}
@@ -177,7 +177,7 @@ def test_q2_sees_relative_heights_unless_it_is_told_not_to(
 
 
 def test_views_are_judged_by_the_mean_of_what_q2_says_of_them() -> None:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     changes = {"network.output": "linear", "training.num_off_policy_pixels": "0"}
     config = override(config, changes)
     q1 = _Table(torch.full((1, 1, 64, 64), 0.5).tolist())
@@ -218,7 +218,7 @@ def test_probabilities_come_from_failure_and_success_logits() -> None:
 
 
 def _policy(**overrides: str) -> AsrPolicy:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     config = override(config, {k.replace("__", "."): v for k, v in overrides.items()})
     return package.make_policy(config, package.make_networks(config, 1))
 
@@ -233,7 +233,7 @@ def _scene(workspace: Workspace) -> np.ndarray:
 @pytest.mark.parametrize("script_weight", ["0", "0.1"])
 def test_turning_the_heightmap_turns_the_grasp(workspace: Workspace, script_weight: str) -> None:
     """Pixel, yaw and height of the whole policy follow quarter turns of what it sees."""
-    package, config = load_method("asr_compact")
+    package, config = load_method("asr:compact")
     changes = {"acting.greedy_temperature": "1e-9", "acting.script_weight": script_weight}
     config = override(config, changes)
     policy = package.make_policy(config, package.make_networks(config, 1))
@@ -299,7 +299,7 @@ def test_bad_weights_leave_the_old_ones_in_place(workspace: Workspace) -> None:
 def test_the_shipped_weights_grasp_a_bar_across(
     workspace: Workspace, along_rows: bool, name: str
 ) -> None:
-    package, config = load_method("asr_compact")
+    package, config = load_method("asr:compact")
     policy = package.make_policy(config, package.make_networks(config, 0))
     path = models_dir() / f"{name}.safetensors"
     assert PROBE in load_trained_weights(policy, path, config, [workspace], "robotiq_2f_85")
@@ -325,7 +325,7 @@ def test_an_unknown_method_lists_the_known_ones() -> None:
 @pytest.mark.timeout(240)
 def test_the_method_learns_which_grasps_fit(workspace: Workspace) -> None:
     """A toy world of bars: a grasp succeeds if it is on the bar and closes across it."""
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     config = override(config, {"training.learning_rate": "3e-3"})
     learner = package.make_learner(config, package.make_networks(config, 0), _square(96))
     rng = np.random.default_rng(0)

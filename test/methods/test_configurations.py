@@ -17,16 +17,16 @@ from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
 from equigrasp.learning.method import Method
+from equigrasp.learning.method_names import known_methods
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.registry import load_method
 from equigrasp.networks.escnn_modules import enn
-from equigrasp.paths import config_dir
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import Step
 
 WORKSPACE = Workspace("left", 0.45, 0.21)
 
-NAMES = sorted(p.stem for p in (config_dir() / "methods").glob("*.yaml"))
+NAMES = [f"{m}:{s}" for m in known_methods() for s in ("compact", "paper")] + ["asr:tiny"]
 
 NO_SOFTMAX = {"network.output": "linear"}
 NO_FCB = NO_SOFTMAX | {
@@ -45,18 +45,18 @@ FIRST_WEIGHTS = {  # what a compact `equigrasp` that begins with them learns oth
     "training.average_decay": 0.98,
 }
 CHANGES = {  # configuration: what it extends, and what differs but for sizes
-    "asr_no_equivariance": ("asr", {"network.kind": "conventional"}),
-    "asr_no_fcb": ("asr", NO_FCB),
-    "asr_no_augmentation_buffer": ("asr", {"training.num_copies": 0}),
-    "asr_no_failure_priority": ("asr", {"training.num_failure_slots": 0}),
-    "asr_no_on_policy_target": ("asr", {"training.q1_target": "reward"}),
-    "asr_no_off_policy_loss": ("asr", {"training.num_off_policy_pixels": 0}),
-    "asr_epsilon_greedy": ("asr", {"acting.exploration": "epsilon_greedy"}),
-    "asr_c32": (
+    "asr/no_equivariance": ("asr", {"network.kind": "conventional"}),
+    "asr/no_fcb": ("asr", NO_FCB),
+    "asr/no_augmentation_buffer": ("asr", {"training.num_copies": 0}),
+    "asr/no_failure_priority": ("asr", {"training.num_failure_slots": 0}),
+    "asr/no_on_policy_target": ("asr", {"training.q1_target": "reward"}),
+    "asr/no_off_policy_loss": ("asr", {"training.num_off_policy_pixels": 0}),
+    "asr/epsilon_greedy": ("asr", {"acting.exploration": "epsilon_greedy"}),
+    "asr/c32": (
         "asr",
         {"network.num_rotations": 16, "training.batch_size": 16, "training.num_copies": 16},
     ),
-    "equ_asr": (
+    "asr/equ": (
         "asr",
         NO_FCB
         | {
@@ -67,9 +67,9 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
             "training.num_copies": 0,
         },
     ),
-    "asr_cross_entropy": ("asr", {"training.loss": "cross_entropy"}),
-    "equigrasp": (
-        "asr_cross_entropy",
+    "asr/cross_entropy": ("asr", {"training.loss": "cross_entropy"}),
+    "asr/equigrasp": (
+        "asr/cross_entropy",
         {
             "training.precision": "auto",
             "acting.min_width": 0.035,
@@ -78,11 +78,11 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
             "acting.failure_penalty": 0.4,
         },
     ),
-    "asr_baseline": ("asr", NO_FCB | {"network.kind": "residual"}),
-    "rad_asr": ("asr_baseline", {"training.num_views": 1}),
-    "drq_asr": ("asr_baseline", {"training.num_views": 2}),
-    "rad_fcn": ("fcn", {"training.num_copies": 8, "training.num_views": 1}),
-    "rot_fcn": (
+    "asr/baseline": ("asr", NO_FCB | {"network.kind": "residual"}),
+    "asr/rad": ("asr/baseline", {"training.num_views": 1}),
+    "asr/drq": ("asr/baseline", {"training.num_views": 2}),
+    "fcn/rad": ("fcn", {"training.num_copies": 8, "training.num_views": 1}),
+    "fcn/rot": (
         "fcn",
         {
             "network.yaws": "turned_inputs",
@@ -91,26 +91,26 @@ CHANGES = {  # configuration: what it extends, and what differs but for sizes
             "training.num_failure_slots": 4,
         },
     ),
-    "rad_rot_fcn": (
-        "rot_fcn",
+    "fcn/rad_rot": (
+        "fcn/rot",
         NO_SOFTMAX | {"training.num_failure_slots": 0, "training.num_views": 1},
     ),
 }
 COMPACT = {  # what else differs in this size
-    "equigrasp": FIRST_WEIGHTS,
-    "rot_fcn": {"training.learning_rate": 1e-4},
-    "rad_rot_fcn": {"training.learning_rate": 1e-3},
+    "asr/equigrasp": FIRST_WEIGHTS,
+    "fcn/rot": {"training.learning_rate": 1e-4},
+    "fcn/rad_rot": {"training.learning_rate": 1e-3},
 }
 COUNTS = {  # parameters of q1 and q2, or of q: paper, compact; the others' networks are like one of these
     "asr": ([6_048_738, 1_078_762], [93_726, 65_916]),
-    "asr_no_fcb": ([6_048_721, 1_076_201], [93_709, 65_275]),
-    "equ_asr": ([6_048_721, 1_076_201], [93_709, 65_275]),
-    "asr_c32": ([6_048_738, 2_157_034], [93_726, 131_708]),
-    "asr_no_equivariance": ([1_137_426, 122_096], [94_156, 65_742]),
-    "asr_baseline": ([7_591_265, 38_127_624], [117_905, 39_240]),
+    "asr/no_fcb": ([6_048_721, 1_076_201], [93_709, 65_275]),
+    "asr/equ": ([6_048_721, 1_076_201], [93_709, 65_275]),
+    "asr/c32": ([6_048_738, 2_157_034], [93_726, 131_708]),
+    "asr/no_equivariance": ([1_137_426, 122_096], [94_156, 65_742]),
+    "asr/baseline": ([7_591_265, 38_127_624], [117_905, 39_240]),
     "fcn": ([7_591_496], [156_512]),
-    "rot_fcn": ([7_591_298], [156_446]),
-    "rad_rot_fcn": ([7_591_265], [156_435]),
+    "fcn/rot": ([7_591_298], [156_446]),
+    "fcn/rad_rot": ([7_591_265], [156_435]),
 }
 EQUIVARIANT = list(COUNTS)[:4]
 SIZES = {"network.q1_fields", "network.q2_fields", "network.q2_kernel_sizes", "network.channels"}
@@ -124,15 +124,15 @@ def _flat(name: str) -> dict:
 
 
 def test_each_configuration_is_listed_here() -> None:
-    bases = {"asr_paper", "asr_compact", "asr_tiny", "fcn_paper", "fcn_compact"}
-    assert bases | {f"{n}_{s}" for n in CHANGES for s in ("paper", "compact")} == set(NAMES)
+    bases = {"asr:paper", "asr:compact", "asr:tiny", "fcn:paper", "fcn:compact"}
+    assert bases | {f"{n}:{s}" for n in CHANGES for s in ("paper", "compact")} == set(NAMES)
 
 
 @pytest.mark.parametrize("size", ["paper", "compact"])
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_configuration_changes_what_it_names_and_nothing_else(name: str, size: str) -> None:
     base, expected = CHANGES[name]
-    ours, theirs = _flat(f"{name}_{size}"), _flat(f"{base}_{size}")
+    ours, theirs = _flat(f"{name}:{size}"), _flat(f"{base}:{size}")
     changed = {k: v for k, v in ours.items() if v != theirs[k] and k not in SIZES}
     expected = expected | (COMPACT.get(name, {}) if size == "compact" else {})
     assert changed == expected
@@ -140,10 +140,10 @@ def test_a_configuration_changes_what_it_names_and_nothing_else(name: str, size:
     assert not is_resized or expected.get("network.kind") in ("conventional", "residual")
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("_compact")])
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith(":compact")])
 def test_compact_sizes_learn_at_the_pace_of_asr_compact(name: str) -> None:
     keys = ("network.input_scale", "training.learning_rate", "training.steps_per_attempt")
-    slower = {"equigrasp_compact": 3e-4, "rot_fcn_compact": 1e-4}  # each file says why
+    slower = {"asr/equigrasp:compact": 3e-4, "fcn/rot:compact": 1e-4}  # each file says why
     assert [_flat(name)[k] for k in keys] == [10.0, slower.get(name, 1e-3), 2]
 
 
@@ -155,21 +155,21 @@ def _counts(name: str) -> dict[str, int]:
 
 
 def test_paper_sizes_have_the_published_numbers_of_parameters() -> None:
-    counts = _counts("asr_no_equivariance_paper")
+    counts = _counts("asr/no_equivariance:paper")
     # Published: 1.137 M, and 0.138 M with the values of a primitive that is never used.
     unused = 16 * (64 * 4 * 4 + 1)
     assert counts == {"q1": 1_137_426, "q2": 122_096}
     assert [round(n / 1e6, 3) for n in (counts["q1"], counts["q2"] + unused)] == [1.137, 0.138]
-    for name in ("asr_baseline_paper", "rad_asr_paper", "drq_asr_paper"):
+    for name in ("asr/baseline:paper", "asr/rad:paper", "asr/drq:paper"):
         counts = _counts(name)
         assert round(counts["q1"] / 1e6, 2) == 7.59 and round(counts["q2"] / 1e6, 1) == 38.1
-    for name in ("fcn_paper", "rad_fcn_paper", "rot_fcn_paper", "rad_rot_fcn_paper"):
+    for name in ("fcn:paper", "fcn/rad:paper", "fcn/rot:paper", "fcn/rad_rot:paper"):
         assert round(_counts(name)["q"] / 1e6, 2) == 7.59
 
 
 @pytest.mark.parametrize("name", [n for n in COUNTS if n not in EQUIVARIANT])
 def test_plain_networks_have_the_documented_numbers_of_parameters(name: str) -> None:
-    found = [list(_counts(f"{name}_{size}").values()) for size in ("paper", "compact")]
+    found = [list(_counts(f"{name}:{size}").values()) for size in ("paper", "compact")]
     assert found == list(COUNTS[name])
 
 
@@ -180,19 +180,19 @@ def test_equivariant_networks_have_the_documented_numbers_of_parameters(
 ) -> None:
     monkeypatch.setattr(enn.init, "generalized_he_init", lambda *a, **k: None)  # slow; no matter
     for size, expected in zip(("paper", "compact"), COUNTS[name], strict=True):
-        package, config = load_method(f"{name}_{size}")
+        package, config = load_method(f"{name}:{size}")
         modules = package.make_networks(config, 0)
         counts = [sum(p.numel() for p in modules[k].parameters()) for k in ("q1", "q2")]
         assert counts == expected
-        if (name, size) == ("asr_c32", "paper"):  # published with a primitive that is never used
+        if (name, size) == ("asr/c32", "paper"):  # published with a primitive that is never used
             unused = sum(p.numel() for p in modules["q2"].output.parameters())
             assert counts[1] + unused == 2_167_276
 
 
-@pytest.mark.parametrize("name", ["asr_no_equivariance", "asr_baseline", "fcn", "rot_fcn"])
+@pytest.mark.parametrize("name", ["asr/no_equivariance", "asr/baseline", "fcn", "fcn/rot"])
 def test_compact_baselines_are_as_large_as_ours(name: str) -> None:
     ours = 93_726 + 65_916  # asr_compact
-    assert sum(_counts(f"{name}_compact").values()) == pytest.approx(ours, rel=0.025)
+    assert sum(_counts(f"{name}:compact").values()) == pytest.approx(ours, rel=0.025)
 
 
 def _transition(attempt: int, reward: float) -> Step:
@@ -220,16 +220,16 @@ def _forget_large_networks() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * n.endswith("_paper")) for n in NAMES]
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * n.endswith(":paper")) for n in NAMES]
 )
 def test_one_training_step_moves_all_networks_and_the_policy_acts(
     name: str, tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package, config = load_method(name)
-    if name.endswith("_paper"):
+    if name.endswith(":paper"):
         modules = copy.deepcopy(_large_networks(package, config.network))
         package = dataclasses.replace(package, make_networks=lambda *_: modules)
-    size = 1 if name.endswith("_paper") else 2
+    size = 1 if name.endswith(":paper") else 2
     own = size - 1 if config.training.prior_labels else size
     slots = min(own, config.training.num_failure_slots)
     small = {
@@ -265,18 +265,18 @@ def test_one_training_step_moves_all_networks_and_the_policy_acts(
 @pytest.mark.parametrize(
     ("name", "key", "value", "message"),
     [
-        ("asr_tiny", "network.kind", "steerable", "'steerable' is not one of 'equivariant'"),
-        ("asr_tiny", "network.output", "tanh", "output: 'tanh' is not one of 'softmax', 'linear'"),
-        ("asr_tiny", "network.q2_kernel_sizes", "[3, 4, 3]", "q2_kernel_sizes must be odd"),
-        ("asr_tiny", "training.q1_target", "max", "'max' is not one of 'best_other_yaw'"),
-        ("asr_tiny", "training.num_views", "-1", "num_views must be at least 0, found -1"),
-        ("asr_tiny", "training.num_failure_slots", "9", r"\[0, batch_size 8\], found 9"),
-        ("asr_tiny", "acting.exploration", "greedy", "'greedy' is not one of 'boltzmann'"),
-        ("asr_tiny", "acting.epsilon_end", "0.6", "epsilon_start 0.5 and epsilon_end 0.6"),
-        ("fcn_compact", "network.yaws", "both", "'both' is not one of 'channels'"),
-        ("fcn_compact", "network.channels", "[4]", "channels needs two or more"),
-        ("fcn_compact", "training.num_off_policy_pixels", "3", "unknown key 'num_off_policy"),
-        ("fcn_compact", "network.kind", "equivariant", "unknown key 'kind'"),
+        ("asr:tiny", "network.kind", "steerable", "'steerable' is not one of 'equivariant'"),
+        ("asr:tiny", "network.output", "tanh", "output: 'tanh' is not one of 'softmax', 'linear'"),
+        ("asr:tiny", "network.q2_kernel_sizes", "[3, 4, 3]", "q2_kernel_sizes must be odd"),
+        ("asr:tiny", "training.q1_target", "max", "'max' is not one of 'best_other_yaw'"),
+        ("asr:tiny", "training.num_views", "-1", "num_views must be at least 0, found -1"),
+        ("asr:tiny", "training.num_failure_slots", "9", r"\[0, batch_size 8\], found 9"),
+        ("asr:tiny", "acting.exploration", "greedy", "'greedy' is not one of 'boltzmann'"),
+        ("asr:tiny", "acting.epsilon_end", "0.6", "epsilon_start 0.5 and epsilon_end 0.6"),
+        ("fcn:compact", "network.yaws", "both", "'both' is not one of 'channels'"),
+        ("fcn:compact", "network.channels", "[4]", "channels needs two or more"),
+        ("fcn:compact", "training.num_off_policy_pixels", "3", "unknown key 'num_off_policy"),
+        ("fcn:compact", "network.kind", "equivariant", "unknown key 'kind'"),
     ],
 )
 def test_an_option_that_does_not_fit_is_named(

@@ -12,7 +12,7 @@ from equigrasp.methods.fcn.networks import turn_maps
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
 
-KINDS = ["fcn_compact", "rot_fcn_compact"]
+KINDS = ["fcn:compact", "fcn/rot:compact"]
 
 
 def test_the_loss_is_that_of_the_tried_pixels() -> None:
@@ -58,7 +58,7 @@ def test_the_values_of_one_yaw_are_those_among_all(name: str) -> None:
 
 @pytest.mark.parametrize(("size", "padded"), [(64, 96), (128, 192)])
 def test_turned_inputs_are_whole_and_have_floor_around_them(size: int, padded: int) -> None:
-    package, config = load_method("rot_fcn_compact")
+    package, config = load_method("fcn/rot:compact")
     network = package.make_networks(config, 0)["q"].eval()
     seen: list[torch.Tensor] = []
     network.unet.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
@@ -75,7 +75,7 @@ def test_turned_inputs_are_whole_and_have_floor_around_them(size: int, padded: i
 
 
 def test_turning_the_heightmap_turns_the_values_of_turned_inputs() -> None:
-    package, config = load_method("rot_fcn_compact")
+    package, config = load_method("fcn/rot:compact")
     network = package.make_networks(config, 0)["q"].eval()
     heightmap = torch.rand(1, 1, 64, 64) * 0.05
     with torch.no_grad():
@@ -125,7 +125,7 @@ def test_values_at_the_tried_grasps_approach_the_rewards(name: str) -> None:
     assert losses[-1] < 0.2 * losses[0]
 
 
-@pytest.mark.parametrize("name", ["fcn_compact", "rot_fcn_compact"])
+@pytest.mark.parametrize("name", ["fcn:compact", "fcn/rot:compact"])
 def test_a_script_may_rate_the_best_pixels_and_yaws(workspace: Workspace, name: str) -> None:
     package, config = load_method(name)
     config = override(config, {"acting.script_weight": "0.1"})

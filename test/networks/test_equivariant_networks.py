@@ -40,7 +40,7 @@ def test_the_paper_size_has_the_published_number_of_parameters() -> None:
         None
     )  # slow, and no matter here
     try:
-        package, config = load_method("asr_paper")
+        package, config = load_method("asr:paper")
         modules = package.make_networks(config, 0)
     finally:
         steerable_blocks.enn.init.generalized_he_init = initialise
@@ -49,7 +49,7 @@ def test_the_paper_size_has_the_published_number_of_parameters() -> None:
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     a, b, c = (package.make_networks(config, seed)["q1"] for seed in (0, 0, 1))
     pairs = list(zip(a.parameters(), b.parameters(), c.parameters(), strict=True))
     assert all(torch.equal(p, q) for p, q, _ in pairs)

@@ -30,7 +30,7 @@ class Graph:
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        values = resolve(mode, {"method": "asr_tiny", "out": str(folder / "run"), **arguments})
+        values = resolve(mode, {"method": "asr:tiny", "out": str(folder / "run"), **arguments})
         self.processes = {d.name: ManagedProcess(d, folder) for d in describe(mode, values)}
         self._is_watching = True
         self.restarts: list[str] = []

@@ -85,7 +85,7 @@ class Starter:
         self.processes: list[ManagedProcess] = []
 
     def __call__(self, name: str, mode: str, **arguments: str) -> ManagedProcess:
-        nodes = {d.name: d for d in describe(mode, {"method": "asr_tiny", **arguments})}
+        nodes = {d.name: d for d in describe(mode, {"method": "asr:tiny", **arguments})}
         self.processes.append(ManagedProcess(nodes[name], self.folder))
         return self.processes[-1]
 

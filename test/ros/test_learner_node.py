@@ -30,7 +30,7 @@ def node(tmp_path: Path) -> Iterator[LearnerNode]:
         tray |= {"heightmap_size_px": SIZE_PX, "action_size_px": ACTION_PX}
     cell = tmp_path / "cell.yaml"
     cell.write_text(yaml.safe_dump(values), encoding="utf-8")
-    with ros(60 + os.getpid() % 10, method="asr_tiny", out=tmp_path / "run", cell=cell):
+    with ros(60 + os.getpid() % 10, method="asr:tiny", out=tmp_path / "run", cell=cell):
         node = LearnerNode()
         node.trigger_configure()
         yield node

@@ -84,7 +84,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def _start_policy(bench: Bench) -> None:
     bench.start(
         "training.policy",
-        *("-p", "method:=asr_tiny", "-p", "camera_frame:=camera_color_optical_frame"),
+        *("-p", "method:=asr:tiny", "-p", "camera_frame:=camera_color_optical_frame"),
         *("-p", "image_timeout:=1.0"),
         *("-r", f"depth/image_rect_raw:={TOPICS}/image_raw"),
         *("-r", f"camera_info:={TOPICS}/camera_info"),

@@ -34,7 +34,7 @@ class Up:
         self.out, self.master = folder / "run", -1
         self.master, slave = pty.openpty()
         command = [sys.executable, "-W", "ignore", "-m", "equigrasp.cli", "up", "sim"]
-        command += ["--method", "asr_tiny", "--attempts", "100000", "--real-time-factor", "4"]
+        command += ["--method", "asr:tiny", "--attempts", "100000", "--real-time-factor", "4"]
         self.process = subprocess.Popen(
             [*command, "--out", str(self.out)],
             stdin=slave,

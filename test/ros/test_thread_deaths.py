@@ -54,8 +54,8 @@ HARMLESS = ("MainThread", "assassin", "start", "ThreadPoolExecutor-", "owner")
 )
 def test_a_thread_that_dies_ends_its_process(module: str, victim: str, tmp_path: Path) -> None:
     parameters = {
-        "training.learner": [f"out:={tmp_path}/run", "method:=asr_tiny"],
-        "training.policy": ["method:=asr_tiny"],
+        "training.learner": [f"out:={tmp_path}/run", "method:=asr:tiny"],
+        "training.policy": ["method:=asr:tiny"],
         "training.collector": ["num_attempts:=5"] if victim == "begin" else [],
     }
     options = [word for p in parameters.get(module, []) for word in ("-p", p)]

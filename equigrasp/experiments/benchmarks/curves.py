@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from equigrasp.experiments.benchmarks.plan import SIMULATION_SET
-from equigrasp.experiments.benchmarks.protocol import BENCHMARKS, Order
-from equigrasp.experiments.benchmarks.published import SIMULATION, label
+from equigrasp.experiments.benchmarks.protocol import Order, benchmarks
+from equigrasp.experiments.benchmarks.published import label, simulation
 from equigrasp.experiments.benchmarks.results import MethodResults, estimate
 from equigrasp.experiments.benchmarks.tables import WINDOW, Results
 
@@ -40,7 +40,7 @@ def draw_curves(order: Order, out: Path, results: Results) -> None:
     from matplotlib.figure import Figure
 
     for name in order.benchmarks:
-        benchmark = BENCHMARKS[name]
+        benchmark = benchmarks()[name]
         is_robot = benchmark.protocol == "robot"
         figure = Figure(figsize=(7.0, 5.0) if is_robot else (13.0, 5.0), layout="constrained")
         FigureCanvasAgg(figure)
@@ -91,7 +91,7 @@ def _draw_validation(axis: Any, method: str, found: MethodResults, color: str) -
         capsize=3,
     )
     last = max(450, known[-1][0])
-    published = {a: f for a, f in SIMULATION.get(method, {}).items() if a <= last}
+    published = {a: f for a, f in simulation(method).items() if a <= last}
     if published:
         axis.scatter(
             list(published), [f.mean for f in published.values()], marker="x", color=color

@@ -20,6 +20,7 @@ from equigrasp.experiments.runs.run_folder import RunFolder, commit
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Policy, StepReport, Trainer
 from equigrasp.learning.method import Method
+from equigrasp.learning.method_names import full_name
 from equigrasp.learning.trained_weights import first_weights
 from equigrasp.learning.weight_store import write_weights
 from equigrasp.methods.registry import load_method
@@ -56,7 +57,7 @@ class TrainingRun:
         piece: Piece, out: Path, conditions: Conditions, device: str, num_threads: int
     ) -> "TrainingRun":
         """Create the folder of a piece's run, or find it."""
-        name = f"{piece.method}_{conditions.size}"
+        name = full_name(piece.method, conditions.size)
         method, config = load_method(name)
         threads = dataclasses.replace(config.training, num_threads=num_threads)
         config = dataclasses.replace(config, training=threads)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from equigrasp.experiments.benchmarks.protocol import RANDOM, RESAMPLED, Order
+from equigrasp.experiments.benchmarks.protocol import RANDOM, Order
+from equigrasp.experiments.benchmarks.published import row
 from equigrasp.experiments.runs.run_folder import RunFolder
 
 Kind = Literal["train", "simulate", "learn", "validate"]
@@ -17,7 +18,7 @@ class Piece:
     """Work that one worker does in one go.
 
     Args:
-        method: File name below `config/methods`, without the size.
+        method: Name without the size.
         seed: Of the run.
         kind: `train`: from where the run is to `attempts`. `simulate`, `learn`: the halves of that,
             for two processes. `validate`: freeze the weights of after `attempts` and try them.
@@ -42,7 +43,7 @@ class Piece:
 
     def run(self, out: Path) -> RunFolder:
         """Return the folder of the run that it belongs to."""
-        return RunFolder(out / "runs" / self.method / f"seed_{self.seed}")
+        return RunFolder(out / "runs" / row(self.method).folder / f"seed_{self.seed}")
 
     def result(self, out: Path) -> Path:
         """Return its result file: the piece is finished when it exists."""
@@ -107,4 +108,4 @@ def _run_pieces(order: Order, method: str, seed: int) -> list[Piece]:
 
 
 def _attempts(order: Order, method: str) -> int:
-    return order.attempts * (2 if method in RESAMPLED else 1)
+    return order.attempts * (2 if row(method).is_resampled else 1)

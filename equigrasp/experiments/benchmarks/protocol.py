@@ -1,15 +1,18 @@
 """What each of the paper's tables asks for: methods, attempts, checkpoints, objects."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
+from equigrasp.config import from_mapping, read_yaml
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks.published import row
 from equigrasp.experiments.rollouts.protocol import (
     NUM_OBJECTS,
 )
+from equigrasp.paths import config_dir
 
 RANDOM = "random"  # in the place of a method: uniform over pixels near objects and yaws
-RESAMPLED = ("asr_c32",)  # methods that train on the pool
 
 ProtocolName = Literal["simulation", "robot"]
 
@@ -22,7 +25,7 @@ class Benchmark:
         protocol: `simulation`: one tray, episodes, validation on the training shapes at every
             checkpoint. `robot`: two trays, the same objects for ever, then tests on unseen ones.
         title: Of its table.
-        methods: File names below `config/methods`, without the size; the first tell most.
+        methods: Names without the size; the first tell most.
     """
 
     protocol: ProtocolName
@@ -30,45 +33,16 @@ class Benchmark:
     methods: tuple[str, ...]
 
 
-BASELINES = (
-    "asr",
-    "asr_cross_entropy",
-    "equigrasp",
-    "rot_fcn",
-    "asr_baseline",
-    "fcn",
-    "equ_asr",
-    "rad_rot_fcn",
-    "drq_asr",
-    "rad_asr",
-    "rad_fcn",
-)
-ABLATIONS = (
-    "asr",
-    "asr_no_equivariance",
-    "equ_asr",
-    "asr_no_fcb",
-    "asr_no_off_policy_loss",
-    "asr_no_on_policy_target",
-    "asr_epsilon_greedy",
-    "asr_no_failure_priority",
-    "asr_no_augmentation_buffer",
-)
-BENCHMARKS = {
-    "table3": Benchmark("simulation", "Table 3: baselines, simulation", BASELINES),
-    "figure3": Benchmark("simulation", "Figure 3: baselines, simulation", BASELINES),
-    "table5": Benchmark("simulation", "Table 5: ablations, simulation", ABLATIONS),
-    "table1": Benchmark(
-        "robot",
-        "Table 1: 500 attempts, two trays",
-        ("random", "asr", "equigrasp", "rot_fcn", "asr_baseline"),
-    ),
-    "table2": Benchmark(
-        "robot",
-        "Table 2: 500 and 1000 attempts, two trays",
-        ("random", "asr", "equigrasp", "asr_c32"),
-    ),
-}
+@cache
+def benchmarks() -> dict[str, Benchmark]:
+    """Return the tables and figures of `config/benchmarks/paper.yaml` by name."""
+    path = config_dir() / "benchmarks" / "paper.yaml"
+    found = read_yaml(path)["benchmarks"]
+    return {
+        name: from_mapping(Benchmark, values, f"{path}: {name}") for name, values in found.items()
+    }
+
+
 DEFAULT_CELL = {"simulation": "kuka", "robot": "ur5"}  # as published (paper, section 6)
 DEFAULT_ATTEMPTS = {"compact": 500, "paper": 1500, "tiny": 22}  # simulation
 DEFAULT_VALIDATION = {"compact": 60, "paper": 1000, "tiny": 4}
@@ -82,7 +56,7 @@ class Conditions:
     Args:
         protocol: See `Benchmark`.
         cell: Name below `config/cells`.
-        size: Of the networks: the end of the methods' file names.
+        size: Of the networks.
         objects: Object set.
         validate_every: Attempts between checkpoints.
         validation_attempts: Attempts on the frozen weights of each.
@@ -108,7 +82,7 @@ class Order:
     """What one command asks for.
 
     Args:
-        benchmarks: Names in `BENCHMARKS`, all of one protocol.
+        benchmarks: Names in `benchmarks()`, all of one protocol.
         conditions: See there.
         methods: Some of their methods; empty: all.
         seeds: A run of each method for each.
@@ -123,13 +97,14 @@ class Order:
 
     def __post_init__(self) -> None:
         for name in self.benchmarks:
-            if name not in BENCHMARKS:
+            if name not in benchmarks():
                 raise ConfigError(
-                    f"Unknown benchmark '{name}'. Known: speed, {', '.join(BENCHMARKS)}."
+                    f"Unknown benchmark '{name}'. Known: speed, {', '.join(benchmarks())}."
                 )
         protocol_of(self.benchmarks)
         unknown = sorted(set(self.methods) - set(self._all_methods()))
         if unknown:
+            row(unknown[0])  # tells of a name of before
             raise ConfigError(
                 f"Method '{unknown[0]}' is not part of {', '.join(self.benchmarks)}. "
                 f"Methods: {', '.join(self._all_methods())}."
@@ -142,15 +117,15 @@ class Order:
         return [m for m in self._all_methods() if not self.methods or m in self.methods]
 
     def _all_methods(self) -> list[str]:
-        return list(dict.fromkeys(m for b in self.benchmarks for m in BENCHMARKS[b].methods))
+        return list(dict.fromkeys(m for b in self.benchmarks for m in benchmarks()[b].methods))
 
 
-def protocol_of(benchmarks: tuple[str, ...]) -> ProtocolName:
+def protocol_of(names: tuple[str, ...]) -> ProtocolName:
     """Return the protocol that some benchmarks share; raise `ConfigError` where they do not."""
-    found = {BENCHMARKS[name].protocol for name in benchmarks if name in BENCHMARKS}
+    found = {benchmarks()[name].protocol for name in names if name in benchmarks()}
     if len(found) != 1:
         raise ConfigError(
-            f"{', '.join(benchmarks)} have different protocols; run table3, figure3 and table5 "
+            f"{', '.join(names)} have different protocols; run table3, figure3 and table5 "
             "together, and table1 and table2."
         )
     return found.pop()

@@ -5,8 +5,8 @@ import io
 from pathlib import Path
 
 from equigrasp.experiments.benchmarks.plan import ROBOT_SETS, SIMULATION_SET
-from equigrasp.experiments.benchmarks.protocol import BENCHMARKS, Benchmark, Order
-from equigrasp.experiments.benchmarks.published import ROBOT, SIMULATION, label
+from equigrasp.experiments.benchmarks.protocol import Benchmark, Order, benchmarks
+from equigrasp.experiments.benchmarks.published import label, robot, simulation
 from equigrasp.experiments.benchmarks.results import (
     Estimate,
     MethodResults,
@@ -23,7 +23,7 @@ Results = dict[str, MethodResults]
 def write_tables(order: Order, out: Path, results: Results) -> None:
     """Write `<benchmark>.md` and `<benchmark>.csv` for each benchmark of the order."""
     for name in order.benchmarks:
-        benchmark = BENCHMARKS[name]
+        benchmark = benchmarks()[name]
         if benchmark.protocol == "simulation":
             rows = simulation_rows(order, benchmark, results)
         else:
@@ -41,7 +41,7 @@ def simulation_rows(order: Order, benchmark: Benchmark, results: Results) -> lis
     head += [f"ours, {c}" for c in shown] + [f"training, last {WINDOW}"]
     rows = [head]
     for method in benchmark.methods:
-        found, published = results[method], SIMULATION.get(method, {})
+        found, published = results[method], simulation(method)
         last = found.last_outcomes(min(WINDOW, order.attempts), order.attempts)
         rows.append(
             [label(method, order.conditions.size)]
@@ -61,7 +61,7 @@ def robot_rows(order: Order, benchmark: Benchmark, results: Results) -> list[lis
     ]
     rows = [head]
     for method in benchmark.methods:
-        found, published = results[method], ROBOT.get(method, {})
+        found, published = results[method], robot(method)
         ours = []
         for objects in ROBOT_SETS:
             keys = [k for k in found.validations if k[1] == objects]

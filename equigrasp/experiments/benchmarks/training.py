@@ -10,7 +10,8 @@ import torch
 
 from equigrasp.experiments.benchmarks.learning import CheckStop, Learning, TrainingRun
 from equigrasp.experiments.benchmarks.plan import Piece
-from equigrasp.experiments.benchmarks.protocol import RESAMPLED, Conditions
+from equigrasp.experiments.benchmarks.protocol import Conditions
+from equigrasp.experiments.benchmarks.published import row
 from equigrasp.experiments.rollouts.attempts import (
     AttemptSource,
     EpisodeAttempts,
@@ -150,7 +151,7 @@ def _source(
     if conditions.protocol == "simulation":
         names = training_names(simulation, count, seed)
         return EpisodeAttempts(simulation, policy, seed, names, count, scene)
-    is_resampled = piece.method in RESAMPLED
+    is_resampled = row(piece.method).is_resampled
     names = pool_names(simulation, POOL_SIZE if is_resampled else count, count, seed)
     every = RESAMPLE_EVERY if is_resampled else 0
     return TwoTrayAttempts(simulation, policy, seed, names, scene, every)

@@ -96,7 +96,7 @@ def validate_piece(
 def _policy(piece: Piece, out: Path, conditions: Conditions, device: str) -> Policy:
     is_random = piece.method == RANDOM
     name = "asr" if is_random else piece.method  # random choices ask no network
-    package, method = load_method(f"{name}_{conditions.size}")
+    package, method = load_method(name, conditions.size)
     modules = package.make_networks(method, piece.seed)
     policy: Policy = package.make_policy(method, {k: m.to(device) for k, m in modules.items()})
     if not is_random:

@@ -62,7 +62,7 @@ def measure(episode: GraspEpisode, policy: Policy, name: str, attempts: int = _A
 
 def main(cell: str = "kuka", object_set: str = "household") -> int:
     """Measure all shapes of the test split and write the file."""
-    package, method = load_method("asr_tiny")  # its networks are not asked
+    package, method = load_method("asr:tiny")  # its networks are not asked
     policy = package.make_policy(method, package.make_networks(method, 0))
     successes = {}
     with make_simulated_cell(cell, object_set=object_set) as simulation:

@@ -31,7 +31,7 @@ from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.object_sets.object_set import ObjectSet
 from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
 
-Chooser = Literal["learned", "random", "script", "oracle"]
+Chooser = Literal["learned", "random", "heuristic", "oracle"]
 DEPTH_NOISE = "depth_noise"
 DIFFICULTIES = ("easy", "hard")  # of the test split, as measured (config/benchmarks)
 _NUM_RAYS = 9  # between the open fingers
@@ -47,7 +47,7 @@ def evaluate(
     Args:
         arguments: `cell`, `method`, `objects`, `split` (also `easy` or `hard`) and `seed`; perhaps
             `depth_noise`, in the place of the camera's own.
-        chooser: `learned` (greedy), or a reference: `random`, `script` (heightmaps only) or `oracle` (knows
+        chooser: `learned` (greedy), or a reference: `random`, `heuristic` (heightmaps only) or `oracle` (knows
             where the objects are).
         weights: Weight file of a `learned` policy; None: untrained.
         num_attempts: How many, those that lie there already included.
@@ -165,7 +165,7 @@ def _policy(
 ) -> Policy:
     if chooser == "oracle":
         return OraclePolicy(Oracle(world=simulation.world))
-    if chooser == "script":
+    if chooser == "heuristic":
         return OraclePolicy(Oracle())
     package, method = load_method(arguments["method"])
     policy = package.make_policy(method, package.make_networks(method, int(arguments["seed"])))

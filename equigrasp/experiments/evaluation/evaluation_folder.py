@@ -9,6 +9,7 @@ from typing import Any
 from equigrasp.experiments.rollouts.simulated_run import Attempt, wilson_interval
 from equigrasp.experiments.runs.claims import read_json, write_json
 from equigrasp.experiments.runs.pictures import draw_grasp, save_picture
+from equigrasp.learning.method_names import name_from_file
 
 COLUMNS = (
     "attempt",
@@ -37,6 +38,8 @@ class EvaluationFolder:
         self.scene = path / "evaluation.scene.json"
         self._result, self._csv = path / "evaluation.json", path / "evaluation.csv"
         before = read_json(self._result) or {}
+        if "method" in before:
+            before["method"] = name_from_file(before["method"])
         is_same = all(before.get(key) == value for key, value in conditions.items())
         self.rows = read_attempts(path) if is_same else []
         if not self.rows:

@@ -11,6 +11,7 @@ from equigrasp.config import from_mapping, read_yaml, to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import CellConfig
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.evaluation.acting_method import acting_method
 from equigrasp.experiments.evaluation.evaluation import (
     DEPTH_NOISE,
     DIFFICULTIES,
@@ -25,6 +26,7 @@ from equigrasp.experiments.runs.metrics_file import read_metrics
 from equigrasp.experiments.runs.pictures import draw_learning_curve
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.learning.grasping.labels import write_labels
+from equigrasp.learning.method_names import full_name, name_from_file
 from equigrasp.learning.trained_weights import (
     PROBE,
     describe_weights,
@@ -53,6 +55,7 @@ class Order:
         note: What the card shall say beside the figures, such as how the run was chosen.
         is_replacing: Whether weights of that name may be replaced.
         objects: Object set to evaluate on; empty: the run's.
+        size: Of the networks of `method`.
         method: Configuration that acts with the weights, in the evaluations and in the commands on
             the card; its network must be the run's. Empty: the run's.
     """
@@ -66,6 +69,7 @@ class Order:
     is_replacing: bool = False
     objects: str = ""
     method: str = ""
+    size: str = ""
 
     def __post_init__(self) -> None:
         if self.attempts < 0:
@@ -103,7 +107,9 @@ def publish(order: Order, tell: Callable[[str], None]) -> Path:
     weights = order.weights or run.newest_weights()
     tensors, metadata = load_weights(weights)
     arguments = values["arguments"]
-    acting = order.method or arguments["method"]
+    arguments["method"] = full_name(name_from_file(arguments["method"]))
+    acting = acting_method(order.method, order.size, arguments["method"], None)
+    tell(f"{acting} acts with {weights}")
     config = _configuration(values, acting, run.config)
     cell = load_cell(arguments["cell"])
     digest = tensor_digest(tensors)
@@ -173,6 +179,7 @@ def _evaluation(
     """Return the evaluation of these very weights on a set; makes it if that is asked for."""
     folder = evaluation_folder(order.run, split, depth_noise=noise)
     found = read_json(folder / "evaluation.json") or {}
+    found |= {"method": name_from_file(found["method"])} if "method" in found else {}
     objects = arguments.get("objects", "household")
     conditions = {"weights_digest": digest, "split": split, "objects": objects}
     conditions |= {"method": arguments["method"]}

@@ -7,6 +7,7 @@ import numpy as np
 
 from equigrasp.config import read_yaml
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.evaluation.acting_method import acting_method
 from equigrasp.experiments.runs.metrics_file import read_metrics
 from equigrasp.experiments.runs.pictures import draw_decision, draw_learning_curve, save_picture
 from equigrasp.experiments.runs.run_folder import RunFolder
@@ -22,8 +23,13 @@ _NUM_PICTURES = 3
 _TAIL = 100  # attempts in the headline figure
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, method: str = "", size: str = "") -> Path:
     """Draw a run's curve and decisions, write `report.md`, and return its path.
+
+    Args:
+        folder: The run's.
+        method: That looks again with the final weights; empty: the run's own.
+        size: Of its networks; see `full_name`.
 
     Raises:
         ConfigError: if the folder holds no attempts, but a script's labels or nothing.
@@ -40,9 +46,10 @@ def write_report(folder: Path) -> Path:
     arguments = read_yaml(run.config)["arguments"]
     title = f"{arguments['method']} on {arguments['cell']}, seed {arguments['seed']}"
     draw_learning_curve(folder / "learning_curve.png", rows, title)
-    pictures = _draw_decisions(run, arguments["method"])
+    acting = acting_method(method, size, arguments["method"], None)
+    pictures = _draw_decisions(run, acting)
     path = folder / "report.md"
-    path.write_text(_text(run, rows, pictures), encoding="utf-8")
+    path.write_text(_text(run, rows, pictures, acting), encoding="utf-8")
     return path
 
 
@@ -73,7 +80,7 @@ def _draw_decisions(run: RunFolder, method_name: str) -> list[str]:
     return pictures
 
 
-def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str]) -> str:
+def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str], acting: str) -> str:
     values = read_yaml(run.config)
     arguments = values["arguments"]
     success = np.array([float(r["success"]) for r in rows])
@@ -108,7 +115,7 @@ def _text(run: RunFolder, rows: list[dict[str, str]], pictures: list[str]) -> st
     ]
     lines += _evaluations(run.path)
     if pictures:
-        lines += ["## What the final weights see", ""]
+        lines += ["## What the final weights see", "", f"Method `{acting}` acts.", ""]
         lines += [f"![heightmap, Q-map and chosen grasp]({name})\n" for name in pictures]
     lines += [
         "Everything else is in `config.yaml`, `metrics.csv`, `weights/` and `experience.log`.",

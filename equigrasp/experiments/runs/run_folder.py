@@ -9,6 +9,7 @@ import yaml
 
 from equigrasp.config import read_yaml, to_mapping
 from equigrasp.errors import ConfigError
+from equigrasp.learning.method_names import name_from_file
 from equigrasp.paths import share_dir
 
 LABELS = "labels"  # the argument that tells whose labels the log holds in the place of attempts
@@ -77,6 +78,8 @@ class RunFolder:
             before = read_yaml(self.config)
             for key in ("seed", "cell", "method", "weights"):
                 old, new = before["arguments"].get(key), arguments.get(key)
+                if key == "method" and old is not None:
+                    old = name_from_file(old)
                 if old != new:
                     raise ConfigError(
                         f"'{self.path}' holds a run with {key} '{old}', not '{new}'. "

@@ -14,7 +14,7 @@ from equigrasp.experiments.speed.stopwatch import Comparison, matrix_rates
 from equigrasp.learning.precision import is_half_precision
 from equigrasp.methods.registry import load_method
 
-_COMPACT, _PAPER = ("asr_compact", "equigrasp_compact"), ("asr_paper", "equigrasp_paper")
+_COMPACT, _PAPER = ("asr:compact", "asr/equigrasp:compact"), ("asr:paper", "asr/equigrasp:paper")
 _REPEATS = dict.fromkeys(_COMPACT, 7) | dict.fromkeys(_PAPER, 3)  # a step of these takes long
 
 

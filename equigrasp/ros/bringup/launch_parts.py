@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
-from equigrasp.methods.registry import DEFAULT_METHOD, load_method
+from equigrasp.learning.method_names import DEFAULT_METHOD, DEFAULT_SIZE, full_name
+from equigrasp.methods.registry import load_method
 from equigrasp.ros import names
 from equigrasp.ros.executor.planners import PLANNERS, check_planner
 from equigrasp.simulation.object_sets.registry import check_object_set
@@ -55,7 +56,12 @@ _PLANNER = Argument(
 )
 _OUT = Argument("out", "results/sim", "Folder of log, weights, metrics and report.")
 _LEARNING = (
-    Argument("method", DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file."),
+    Argument("method", DEFAULT_METHOD, "Method, such as asr or asr/no_fcb, or a YAML file."),
+    Argument(
+        "size",
+        "",
+        f"Size of the method's networks: compact, paper or tiny; empty: {DEFAULT_SIZE}. A YAML file has its own.",
+    ),
     Argument("seed", "0", "Seed of everything random."),
     Argument(
         "weights",
@@ -200,7 +206,11 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
         choices = known[name].choices
         if choices and value not in choices:
             raise ConfigError(f"{name} '{value}' is not one of {', '.join(choices)}.")
-    return {name: arguments.get(name, a.default) for name, a in known.items()}
+    values = {name: arguments.get(name, a.default) for name, a in known.items()}
+    values["method"] = full_name(values["method"], values["size"])
+    return values | {
+        "size": values["method"].rpartition(":")[2] if ":" in values["method"] else ""
+    }
 
 
 def _weights(values: dict[str, str]) -> str:

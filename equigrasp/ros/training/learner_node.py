@@ -14,7 +14,8 @@ from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import EquigraspError, ReplayError, WeightsError
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
 from equigrasp.learning.interfaces import StepReport, Trainer
-from equigrasp.methods.registry import DEFAULT_METHOD, load_method
+from equigrasp.learning.method_names import DEFAULT_METHOD
+from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights
 from equigrasp.replay.experience_log import LogFullError
 from equigrasp.replay.step import Step
@@ -33,8 +34,9 @@ _RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
 class LearnerNodeConfig:
     """Parameters of the node."""
 
-    cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
-    method: str = parameter(DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file.")
+    cell: str = parameter("ur5", "Robot cell: a name below config/cells, or a YAML file.")
+    method: str = parameter(DEFAULT_METHOD, "Method, such as asr/no_fcb, or a YAML file.")
+    size: str = parameter("", "Size of its networks: compact, paper or tiny; empty: compact.")
     out: str = parameter("results/run", "Run folder; what lies in it is continued.")
     seed: int = parameter(0, "Seed of the run.", 0, 2**62)
     weights: str = parameter(
@@ -63,7 +65,7 @@ class LearnerNode(ManagedNode):
 
     def set_up(self) -> None:
         """Open the run folder and announce the weights that lie in it."""
-        method, config = load_method(self._config.method)
+        method, config = load_method(self._config.method, self._config.size)
         workspace = load_cell(self._config.cell).workspaces[0]
         folder = Path(self._config.out)
         weights = find_weights(self._config.weights) if self._config.weights else None

@@ -15,9 +15,10 @@ from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsError
 from equigrasp.experiments.runs.pictures import draw_decision
 from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
+from equigrasp.learning.method_names import DEFAULT_METHOD
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights
-from equigrasp.methods.registry import DEFAULT_METHOD, load_method
+from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
@@ -43,7 +44,8 @@ class PolicyNodeConfig:
     """Parameters of the node."""
 
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
-    method: str = parameter(DEFAULT_METHOD, "Method: a name below config/methods, or a YAML file.")
+    method: str = parameter(DEFAULT_METHOD, "Method, such as asr/no_fcb, or a YAML file.")
+    size: str = parameter("", "Size of its networks: compact, paper or tiny; empty: compact.")
     weights: str = parameter(
         "", "Weights to begin with: a name below models, or a file; empty: untrained."
     )
@@ -65,7 +67,7 @@ class PolicyNode(ManagedNode):
         """Build the networks and listen to the camera and the learner."""
         torch.set_num_threads(self._config.num_threads)
         self._cell = load_cell(self._config.cell)
-        package, method = load_method(self._config.method)
+        package, method = load_method(self._config.method, self._config.size)
         modules = package.make_networks(method, self._config.seed)
         self._policy = package.make_policy(method, modules)
         if self._config.weights:

@@ -104,20 +104,20 @@ def test_on_robot_runs_end_with_two_unseen_sets_and_the_longer_one_is_twice_as_l
         ("asr", "train", 500, ""),
         ("asr", "validate", 500, "easy"),
         ("asr", "validate", 500, "hard"),
-        ("equigrasp", "train", 500, ""),
-        ("equigrasp", "validate", 500, "easy"),
-        ("equigrasp", "validate", 500, "hard"),
-        ("asr_c32", "train", 1000, ""),
-        ("asr_c32", "validate", 1000, "easy"),
-        ("asr_c32", "validate", 1000, "hard"),
+        ("asr/equigrasp", "train", 500, ""),
+        ("asr/equigrasp", "validate", 500, "easy"),
+        ("asr/equigrasp", "validate", 500, "hard"),
+        ("asr/c32", "train", 1000, ""),
+        ("asr/c32", "validate", 1000, "easy"),
+        ("asr/c32", "validate", 1000, "hard"),
     ]
 
 
 def test_bad_orders_are_named() -> None:
     with pytest.raises(ConfigError, match="have different protocols"):
         Order(("table1", "table3"), CONDITIONS)
-    with pytest.raises(ConfigError, match="'asr_c32' is not part of table3"):
-        Order(("table3",), CONDITIONS, ("asr_c32",))
+    with pytest.raises(ConfigError, match="'asr/c32' is not part of table3"):
+        Order(("table3",), CONDITIONS, ("asr/c32",))
     with pytest.raises(ConfigError, match="validate_every must be at least 1, found 0"):
         Conditions("simulation", validate_every=0)
 
@@ -317,7 +317,7 @@ def test_easy_and_hard_objects_are_unseen_and_apart() -> None:
 def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    package, method = load_method("asr_tiny")
+    package, method = load_method("asr:tiny")
     policy = package.make_policy(method, package.make_networks(method, 0))
     choose, asked = policy.choose, []
 
@@ -349,7 +349,7 @@ def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene(
 
 
 def test_two_trays_carry_on_where_they_were_and_draw_new_objects_in_time() -> None:
-    package, method = load_method("asr_tiny")
+    package, method = load_method("asr:tiny")
     policy = package.make_policy(method, package.make_networks(method, 0))
     names = [["cube_1", "bar_2"], ["can_1", "bar_3"]]
     with make_simulated_cell("ur5") as simulation:

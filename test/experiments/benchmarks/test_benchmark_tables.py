@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from equigrasp.experiments.benchmarks import results_folder
 from equigrasp.experiments.benchmarks.curves import running_mean, training_curve
 from equigrasp.experiments.benchmarks.plan import make_plan
-from equigrasp.experiments.benchmarks.protocol import BENCHMARKS, Conditions, Order
-from equigrasp.experiments.benchmarks.published import LABELS, ROBOT, SIMULATION, label
+from equigrasp.experiments.benchmarks.protocol import Conditions, Order, benchmarks
+from equigrasp.experiments.benchmarks.published import label, robot, rows, simulation
 from equigrasp.experiments.benchmarks.results import MethodResults, estimate, read_results
 from equigrasp.experiments.benchmarks.results_folder import open_results
 from equigrasp.experiments.benchmarks.runner import redraw
@@ -75,7 +75,7 @@ def test_ours_stand_beside_the_published_figures(tmp_path: Path) -> None:
     assert rows[0][1:] == [
         "published, 450", "published, 1500", "ours, 150", "ours, 300", "training, last 150",
     ]  # fmt: skip
-    assert len(rows) == 1 + len(BENCHMARKS["table3"].methods) and {len(r) for r in rows} == {6}
+    assert len(rows) == 1 + len(benchmarks()["table3"].methods) and {len(r) for r in rows} == {6}
     assert (tmp_path / "table3.png").stat().st_size > 10_000
 
 
@@ -129,7 +129,7 @@ def test_seeds_that_lie_in_the_folder_count_though_an_order_does_not_name_them(
 
 def test_on_robot_tables_have_a_column_for_each_unseen_set(tmp_path: Path) -> None:
     order = Order(("table2",), Conditions("robot"), (), (0,), 500)
-    _finish(order, tmp_path, {("random", 0, 0): 0.3, ("asr_c32", 0, 1000): 0.9})
+    _finish(order, tmp_path, {("random", 0, 0): 0.3, ("asr/c32", 0, 1000): 0.9})
     redraw(order, tmp_path)
     text = (tmp_path / "table2.md").read_text(encoding="utf-8")
     assert "| random | 35.3 ± 4.1 | 31.0 ± 2.2 | 30.0 (1 seed) | 30.0 (1 seed) |" in text
@@ -146,25 +146,25 @@ def _spreads(total: int) -> tuple[set[float], set[float]]:
 
 
 def test_the_published_spread_on_the_robot_is_a_deviation_and_no_standard_error() -> None:
-    published = [f for sets in ROBOT.values() for f in sets.values()]
+    published = [f for method in rows() for f in robot(method).values()]
     for figure in (f for f in published if f.spread != 10.6):  # rounded: could be either
         deviations, errors = _spreads(round(3 * figure.mean))
         assert figure.spread in deviations and figure.spread not in errors
 
 
 def test_every_method_has_a_name_and_what_the_paper_says_of_it() -> None:
-    for benchmark in BENCHMARKS.values():
-        published = SIMULATION if benchmark.protocol == "simulation" else ROBOT
-        unknown = set(benchmark.methods) - set(published)
-        assert set(benchmark.methods) <= set(LABELS) and unknown <= {
+    for benchmark in benchmarks().values():
+        published = simulation if benchmark.protocol == "simulation" else robot
+        unknown = {m for m in benchmark.methods if not published(m)}
+        assert set(benchmark.methods) <= set(rows()) and unknown <= {
             "fcn",
-            "equigrasp",
-            "asr_cross_entropy",
+            "asr/equigrasp",
+            "asr/cross_entropy",
         }
 
 
 @pytest.mark.parametrize("size", ["compact", "paper"])
 def test_a_name_tells_of_first_weights_just_where_there_are_some(size: str) -> None:
-    for method in set(LABELS) - {"random"}:
-        _, config = load_method(f"{method}_{size}")
+    for method in set(rows()) - {"random"}:
+        _, config = load_method(method, size)
         assert ("first weights" in label(method, size)) == bool(config.training.first_weights)

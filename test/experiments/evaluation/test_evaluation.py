@@ -77,7 +77,7 @@ def test_other_conditions_begin_anew(key: str, tmp_path: Path, workspace: Worksp
 
 
 def test_two_processes_do_not_evaluate_into_one_folder(tmp_path: Path) -> None:
-    arguments = {"cell": "ur5", "method": "asr_tiny", "objects": "household", "split": "easy"}
+    arguments = {"cell": "ur5", "method": "asr:tiny", "objects": "household", "split": "easy"}
     with claim(tmp_path / "evaluation.lock"):
         with pytest.raises(ConfigError, match="Another process is evaluating"):
             evaluate(arguments | {"seed": "3"}, "oracle", None, 2, tmp_path)
@@ -88,8 +88,8 @@ def test_each_set_of_objects_has_its_folder() -> None:
     folders = {(s, p): evaluation_folder(run, s, p) for s in ("test", "easy") for p in ("learned", "random")}  # fmt: skip
     assert folders["test", "learned"] == run and folders["easy", "learned"] == run / "easy"
     assert folders["easy", "random"] == run / "random" / "easy"
-    noisy = evaluation_folder(run, "easy", "script", "realsense")
-    assert noisy == run / "script" / "realsense" / "easy"
+    noisy = evaluation_folder(run, "easy", "heuristic", "realsense")
+    assert noisy == run / "heuristic" / "realsense" / "easy"
     assert evaluation_folder(run, "test", depth_noise="realsense") == run / "realsense"
 
 
@@ -148,7 +148,7 @@ def test_pictures_are_laid_out_row_by_row(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_oracle_is_evaluated_and_a_longer_order_goes_on(tmp_path: Path) -> None:
-    arguments = {"cell": "ur5", "method": "asr_tiny", "objects": "household", "split": "easy"}
+    arguments = {"cell": "ur5", "method": "asr:tiny", "objects": "household", "split": "easy"}
     arguments["seed"] = "3"
     evaluate(arguments, "oracle", None, 2, tmp_path)
     first = read_attempts(tmp_path)

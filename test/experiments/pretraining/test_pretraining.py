@@ -31,13 +31,13 @@ from equigrasp.perception.observation import Observation
 from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.simulation.make import make_simulated_cell
 
-ARGUMENTS = {"cell": "ur5", "method": "asr_tiny", "objects": "random_urdfs", "split": "train"}
+ARGUMENTS = {"cell": "ur5", "method": "asr:tiny", "objects": "random_urdfs", "split": "train"}
 ARGUMENTS |= {"seed": "3"}
 
 
 @pytest.fixture
 def labels() -> ScriptedLabels:
-    package, method = load_method("asr_tiny")
+    package, method = load_method("asr:tiny")
     return ScriptedLabels(method, package.make_policy(method, package.make_networks(method, 0)))
 
 
@@ -54,7 +54,7 @@ def test_good_grasps_of_a_bar_lie_across_it_and_on_it(
     drawn = []
     for seed in range(10):
         drawn += labels.draw(bar(workspace, 5), bar(workspace, 5), np.random.default_rng(seed))
-    n = load_method("asr_tiny")[1].network.num_rotations
+    n = load_method("asr:tiny")[1].network.num_rotations
     good = [label.pixel for label in drawn if label.is_good]
     bad = [label.pixel for label in drawn if not label.is_good]
     assert len(good) > 5 and len(bad) > len(good)
@@ -152,7 +152,7 @@ def test_scenes_are_labelled_learned_and_carried_on(tmp_path: Path) -> None:
         a, b = old.observation["heightmap"], new.observation["heightmap"]
         assert np.array_equal(a, b) and old.reward == new.reward
     assert sorted({extras["scene"] for _, extras in after}) == [0, 1, 2, 3, 4]
-    package, method = load_method("asr_tiny")
+    package, method = load_method("asr:tiny")
     policy = package.make_policy(method, package.make_networks(method, 0))
     load_trained_weights(policy, run.newest_weights(), method)
     steps = max(0, len(after) - method.training.first_training_attempt + 1)
@@ -166,7 +166,7 @@ def test_scenes_are_labelled_learned_and_carried_on(tmp_path: Path) -> None:
 def test_a_signal_saves_and_publishes(number: int, tmp_path: Path) -> None:
     """Told to end, or its terminal closed."""
     run = RunFolder(tmp_path / "run")
-    command = [sys.executable, "-m", "equigrasp.cli.main", "pretrain", "--method", "asr_tiny"]
+    command = [sys.executable, "-m", "equigrasp.cli.main", "pretrain", "--method", "asr:tiny"]
     process = subprocess.Popen(
         [*command, "--out", str(run.path)],
         stderr=subprocess.PIPE,
@@ -197,6 +197,6 @@ def test_no_scenes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_report_of_labels_says_that_there_is_no_curve(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    RunFolder(tmp_path).begin(ARGUMENTS | {"labels": "script"}, load_method("asr_tiny")[1], None)
+    RunFolder(tmp_path).begin(ARGUMENTS | {"labels": "script"}, load_method("asr:tiny")[1], None)
     assert main(["report", str(tmp_path)]) == 1
     assert "holds labels by a script, of which there is no curve" in capsys.readouterr().err

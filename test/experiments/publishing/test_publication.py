@@ -38,8 +38,8 @@ from equigrasp.methods.asr import METHOD as asr
 from equigrasp.methods.registry import load_method
 from equigrasp.replay.experience_log import ExperienceLog
 
-CONFIG = load_method("asr_tiny")[1]
-ARGUMENTS = {"cell": "ur5", "method": "asr_tiny", "objects": "household", "split": "train"}
+CONFIG = load_method("asr:tiny")[1]
+ARGUMENTS = {"cell": "ur5", "method": "asr:tiny", "objects": "household", "split": "train"}
 SHAPES = ("mug_6", "mug_7", "box_6", "cube_7")
 
 
@@ -79,7 +79,7 @@ def _evaluate(
     split: str,
     outcomes: str,
     noise: str = "",
-    method: str = "asr_tiny",
+    method: str = "asr:tiny",
 ) -> None:
     folder = publication.evaluation_folder(run, split, depth_noise=noise)
     digest = tensor_digest(tensors)
@@ -114,6 +114,7 @@ def test_a_card_holds_what_was_measured(run: Path, tensors: Any) -> None:
     text = card.read_text(encoding="utf-8")
     assert "| `household`, easy | 8 | 7 | 88 % | 53–98 % |" in text
     assert "15 of all of split `test`, seed 1000 | 5 | 3 | 60 % |" in text
+    assert told.pop(0).startswith("asr:tiny acts with ")
     assert "hard |" not in text and told == [
         "not evaluated on hard objects",
         "not evaluated on test objects, depth noise realsense",
@@ -143,13 +144,22 @@ def test_published_weights_are_those_of_the_run_and_say_what_they_fit(
     path = card.with_suffix(".safetensors")
     found, metadata = read_trained_weights(path, CONFIG, [workspace], "robotiq_2f_85")
     assert tensor_digest(found) == tensor_digest(tensors)
-    assert metadata["configuration"] == "asr_tiny" and metadata["seed"] == "4"
+    assert metadata["configuration"] == "asr:tiny" and metadata["seed"] == "4"
     assert hashlib.sha256(path.read_bytes()).hexdigest() in card.read_text(encoding="utf-8")
     for name in ("learning_curve.png", "failures.png"):
         assert 0 < (card.parent / card.stem / name).stat().st_size < 200_000
     assert sorted(p.name for p in card.parent.iterdir()) == [
         "asr_tiny_ur5", "asr_tiny_ur5.md", "asr_tiny_ur5.safetensors"
     ]  # fmt: skip
+
+
+def test_a_run_of_before_is_published_by_todays_name(run: Path, tensors: Any) -> None:
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("asr:tiny", "asr_tiny"))
+    assert yaml.safe_load(config.read_text())["arguments"]["method"] == "asr_tiny"
+    _evaluate(run, tensors, "test", "1101", method="asr_tiny")
+    text = publish(_order(run), lambda line: None).read_text(encoding="utf-8")
+    assert "up sim --method asr:tiny --weights asr_tiny_ur5" in text and "| 4 | 3 | 75 % |" in text
 
 
 def test_a_card_of_pretrained_weights_says_that_nothing_was_grasped(
@@ -214,17 +224,17 @@ def test_missing_evaluations_are_made_where_that_is_asked_for(
 
 def test_another_configuration_of_the_same_network_may_act(run: Path, tensors: Any) -> None:
     bold = run.parent / "bold.yaml"
-    bold.write_text("extends: asr_tiny\nacting: {greedy_temperature: 0.01}\n")
+    bold.write_text("extends: asr:tiny\nacting: {greedy_temperature: 0.01}\n")
     _evaluate(run, tensors, "test", "1101")  # as the run's own acts
     with pytest.raises(ConfigError, match="no evaluation"):
         publish(_order(run, method=str(bold)), lambda line: None)
     _evaluate(run, tensors, "test", "1111", method=str(bold))
     text = publish(_order(run, method=str(bold)), lambda line: None).read_text()
-    assert f"| `asr_tiny`, package `asr`; evaluated as `{bold}` acts |" in text
+    assert f"| `asr:tiny`, package `asr`; evaluated as `{bold}` acts |" in text
     assert f"up sim --method {bold} --weights asr_tiny_ur5" in text
     assert "| 4 | 4 | 100 % |" in text
-    with pytest.raises(ConfigError, match="method 'asr_compact' has"):
-        publish(_order(run, method="asr_compact", is_replacing=True), lambda line: None)
+    with pytest.raises(ConfigError, match="method 'asr:compact' has"):
+        publish(_order(run, method="asr:compact", is_replacing=True), lambda line: None)
 
 
 def test_shapes_that_were_learned_on_are_not_called_unseen(run: Path, tensors: Any) -> None:
@@ -247,7 +257,7 @@ def test_what_could_not_be_loaded_is_not_published(run: Path, tensors: Any) -> N
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["method"]["network"]["input_scale"] = 2.0
     (run / "config.yaml").write_text(yaml.safe_dump(config))
-    with pytest.raises(ConfigError, match=r"input_scale 2.0, method 'asr_tiny' has 1.0 now"):
+    with pytest.raises(ConfigError, match=r"input_scale 2.0, method 'asr:tiny' has 1.0 now"):
         publish(_order(run), lambda line: None)
 
 

@@ -15,7 +15,7 @@ from equigrasp.simulation.make import make_simulated_cell
 
 @pytest.fixture
 def run() -> Iterator[SimulatedRun]:
-    package, method = load_method("asr_tiny")
+    package, method = load_method("asr:tiny")
     policy = package.make_policy(method, package.make_networks(method, 0))
     with make_simulated_cell("ur5") as simulation:
         yield SimulatedRun(simulation, policy, "train", 0, names=["cube_0"])

@@ -52,7 +52,7 @@ def test_the_interval_is_wilsons() -> None:
 
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
-    run, arguments = RunFolder(tmp_path / "a"), {"seed": "0", "cell": "ur5", "method": "asr_tiny"}
+    run, arguments = RunFolder(tmp_path / "a"), {"seed": "0", "cell": "ur5", "method": "asr:tiny"}
     with pytest.raises(ConfigError, match="no run"):
         run.begin(arguments, AsrConfig(), is_resume=True)
     run.begin(arguments, AsrConfig(), is_resume=False)
@@ -81,7 +81,7 @@ def test_a_run_learns_resumes_reports_and_is_evaluated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = str(tmp_path / "run")
-    options = ["--method", "asr_tiny", "--out", out, "--seed", "1"]
+    options = ["--method", "asr:tiny", "--out", out, "--seed", "1"]
     assert main(["train", "--attempts", "21", *options]) == 0
     assert main(["train", "--attempts", "23", "--resume", *options]) == 0
     assert out not in (Path(out) / "config.yaml").read_text(encoding="utf-8")

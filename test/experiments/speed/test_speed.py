@@ -26,10 +26,10 @@ def test_ours_and_the_straightforward_form_learn_and_act_alike(
     min_size: int, loss: Loss, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steerable_convolution, "_MIN_IRREP_SIZE", min_size)
-    package, config = load_method("asr_tiny")
+    package, config = load_method("asr:tiny")
     config = replace(config, training=replace(config.training, loss=loss))
     monkeypatch.setattr(learning_speed, "load_method", lambda name: (package, config))
-    both = LearningSpeed("asr_tiny", batch_size=4)
+    both = LearningSpeed("asr:tiny", batch_size=4)
     reference = [p for m in (both.reference._q1, both.reference._q2) for p in m.parameters()]
     image = both.batch.heightmaps[:1]
     for step in range(2):
@@ -53,7 +53,7 @@ def test_ours_and_the_straightforward_form_learn_and_act_alike(
 
 
 def test_a_decision_has_a_floor() -> None:
-    _, floors = LearningSpeed("asr_tiny", batch_size=2).measure(1)
+    _, floors = LearningSpeed("asr:tiny", batch_size=2).measure(1)
     assert all(0 < f.floor < f.seconds and f.multiplications > 0 for f in floors)
     assert all(f.multiplications < f.published_multiplications for f in floors)
 

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from equigrasp.errors import ConfigError, WeightsError
+from equigrasp.learning.method_names import name_from_file
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights, models_dir, share_dir
@@ -105,24 +106,24 @@ def test_a_run_begins_with_the_methods_own_weights_unless_it_says_otherwise(
 ) -> None:
     name = "asr_compact_ur5"
     method = tmp_path / "mine.yaml"
-    method.write_text(f"extends: asr_compact\ntraining:\n  first_weights: {name}\n")
+    method.write_text(f"extends: asr:compact\ntraining:\n  first_weights: {name}\n")
     values = {"method": str(method)}
     for given, path, num_random in (
         ("", str(find_weights(name).resolve()), 0),
-        ("none", "", load_method("asr_compact")[1].acting.num_random_attempts),
+        ("none", "", load_method("asr:compact")[1].acting.num_random_attempts),
     ):
         nodes = {d.name: d for d in describe("sim", values | {"weights": given})}
         for node in ("policy", "learner"):
             assert nodes[node].parameters["weights"] == path
         assert nodes["collector"].parameters["num_random_attempts"] == num_random
-    method.write_text("extends: asr_compact\ntraining:\n  first_weights: lost\n")
+    method.write_text("extends: asr:compact\ntraining:\n  first_weights: lost\n")
     with pytest.raises(ConfigError, match="Unknown weights 'lost'"):
         describe("sim", values)
 
 
 def test_weights_are_found_and_checked_before_anything_starts(tmp_path: Path) -> None:
     name = sorted(p.stem for p in models_dir().glob("*.safetensors"))[0]
-    method = load_weights(find_weights(name))[1]["configuration"]
+    method = name_from_file(load_weights(find_weights(name))[1]["configuration"])
     nodes = {d.name: d for d in describe("sim", {"weights": name, "method": method})}
     for node in ("policy", "learner"):
         assert nodes[node].parameters["weights"] == str(find_weights(name).resolve())
@@ -130,7 +131,7 @@ def test_weights_are_found_and_checked_before_anything_starts(tmp_path: Path) ->
     with pytest.raises(ConfigError, match=f"Unknown weights 'mine'. Known weights:.*{name}"):
         describe("sim", {"weights": "mine"})
     with pytest.raises(WeightsError, match=f"{name}.safetensors.*Choose method '{method}'"):
-        describe("sim", {"weights": name, "method": "rot_fcn_compact"})
+        describe("sim", {"weights": name, "method": "fcn/rot:compact"})
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(find_weights(name).read_bytes()[:-9])
     with pytest.raises(WeightsError, match=f"{torn}: not a readable weight file"):
