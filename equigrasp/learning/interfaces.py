@@ -1,20 +1,23 @@
 """What every method offers to actors and learners."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
 
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.learning.weight_store import WeightFile
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import Step
 from equigrasp.replay.step_record import Extras
 
 Mode = Literal["random", "train", "greedy"]
+Q_MAP = "q_map"  # view: values of the pixels of the action square, (A, A)
+ROTATION_VALUES = "rotation_values"  # view: values of the yaws at the chosen pixel, (n,)
+
+A_co = TypeVar("A_co", covariant=True)  # an action, given out
 B_co = TypeVar("B_co", covariant=True)  # a minibatch, given out
 B_contra = TypeVar("B_contra", contravariant=True)  # a minibatch, taken in
 
@@ -24,46 +27,93 @@ class EmptyWorkspaceError(PerceptionError):
 
 
 @dataclass(frozen=True, eq=False)
-class Decision:
-    """A chosen grasp and what it was chosen from.
+class Attempt:
+    """An action that was chosen, as the method encodes it, and what came of it.
 
     Args:
-        grasp: In the base frame.
-        pixel: On the heightmap.
-        q_value: Predicted probability of success; NaN for a random choice.
-        q_map: Probability of success for each pixel of the action square, shape (A, A),
-            float32; zeros for a random choice.
-        rotation_values: Probability of success for each yaw at the pixel, shape (n,).
-        policy_version: Version of the weights that chose.
-        decision_time: From observation to grasp [s, wall clock].
+        workspace: Name of the workspace that it was chosen for; empty: not known.
+        action: Named arrays; empty: not known.
+        reward: Of it; 0 for an action that was refused.
     """
 
-    grasp: PlanarGrasp
-    pixel: PixelGrasp
-    q_value: float
-    q_map: np.ndarray
-    rotation_values: np.ndarray
-    policy_version: int
-    decision_time: float
+    workspace: str
+    action: Mapping[str, np.ndarray]
+    reward: float
 
 
-class Policy(Protocol):
-    """Maps an observation to a grasp."""
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a policy is told beside the observation.
+
+    Args:
+        mode: `random`, `train` (explores) or `greedy`.
+        history: Attempts since the last success, newest last.
+    """
+
+    mode: Mode
+    history: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Decision(Generic[A_co]):
+    """A chosen action and what it was chosen from.
+
+    Args:
+        action: In the base frame.
+        encoded: The action as the method's steps hold it, by name.
+        value: Predicted return, for single grasps the probability of success; NaN for a random choice.
+        views: What the choice was made from, by name, for pictures.
+        policy_version: Version of the weights that chose.
+        decision_time: From observation to action [s, wall clock].
+    """
+
+    action: A_co
+    encoded: Mapping[str, np.ndarray]
+    value: float
+    views: Mapping[str, np.ndarray] = field(default_factory=dict)
+    policy_version: int = 0
+    decision_time: float = 0.0
+
+    def tried(self, workspace: str, reward: float = 0.0) -> Attempt:
+        """Return the attempt that this was, in the workspace of a name; refused or failed: reward 0."""
+        return Attempt(workspace, self.encoded, reward)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a policy says of a fixed scene, to see whether weights mean the same elsewhere.
+
+    Args:
+        answers: Some of its values there, to four digits; empty: it has none.
+        symmetry_error: How much its values change with a turn of the scene beyond that turn; None:
+            the policy claims no symmetry.
+    """
+
+    answers: tuple[float, ...] = ()
+    symmetry_error: float | None = None
+
+
+class Policy(Protocol[A_co]):
+    """Maps an observation to an action; it keeps nothing but its weights from choice to choice."""
 
     version: int
 
     def choose(
-        self,
-        observation: Observation,
-        rng: np.random.Generator,
-        mode: Mode,
-        num_consecutive_failures: int = 0,
-    ) -> Decision:
-        """Choose a grasp; raise `EmptyWorkspaceError` if there is nothing to grasp."""
+        self, observation: Observation, context: Context, rng: np.random.Generator
+    ) -> Decision[A_co]:
+        """Choose an action; the same arguments and weights give the same choice.
+
+        Raises:
+            EmptyWorkspaceError: if there is nothing to act on.
+        """
         ...
 
     def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
         """Take over weights between two choices; `WeightsError` leaves the old ones in place."""
+        ...
+
+    def probe(self) -> Probe:
+        """Return what the present weights say of a fixed scene."""
         ...
 
 

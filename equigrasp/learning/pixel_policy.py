@@ -19,8 +19,19 @@ from equigrasp.learning.exploration import (
     sample_index,
     spread_maxima,
 )
-from equigrasp.learning.failed_places import FailedPlaces
-from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
+from equigrasp.learning.grasping.failed_places import failed_pixels, nearness
+from equigrasp.learning.grasping.grasp_step import encode_grasp
+from equigrasp.learning.grasping.pixel_probe import probe_pixels
+from equigrasp.learning.interfaces import (
+    Q_MAP,
+    ROTATION_VALUES,
+    Attempt,
+    Context,
+    Decision,
+    EmptyWorkspaceError,
+    Mode,
+    Probe,
+)
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.weight_store import fill_parameters
 from equigrasp.perception.grasp_height import grasp_height
@@ -36,7 +47,17 @@ _NO_HOLD_SCORE = -0.5  # of the script, where nothing would be held, and at leas
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """A pixel and yaw in the action square, and the values that chose them; see `Decision`."""
+    """A pixel and yaw in the action square, and the values that chose them.
+
+    Args:
+        row: Of the pixel in the action square.
+        col: Of the pixel in the action square.
+        rotation_bin: Index of the yaw.
+        q_value: Predicted probability of success; NaN for a random choice.
+        q_map: Probability of success for each pixel of the action square, shape (A, A), float32; zeros for
+            a random choice.
+        rotation_values: Probability of success for each yaw at the pixel, shape (n,).
+    """
 
     row: int
     col: int
@@ -75,7 +96,6 @@ class PixelPolicy(ABC):
         self._modules = modules
         devices = (p.device for m in modules.values() for p in m.parameters())
         self._device = next(devices, torch.device("cpu"))
-        self._failed_places = FailedPlaces()
         self._lock = threading.Lock()
         self.version = 0
         self._refresh()
@@ -113,51 +133,49 @@ class PixelPolicy(ABC):
             self._refresh()
 
     def choose(
-        self,
-        observation: Observation,
-        rng: np.random.Generator,
-        mode: Mode,
-        num_consecutive_failures: int = 0,
-    ) -> Decision:
+        self, observation: Observation, context: Context, rng: np.random.Generator
+    ) -> Decision[PlanarGrasp]:
         """Choose a grasp.
 
         Args:
             observation: What the camera saw.
+            context: Its mode `random` is uniform over pixels near objects and over yaws. Each attempt of
+                its history raises the temperature as configured, spreads what the script rates and
+                makes its place worth less, so that a grasp which failed is not repeated for ever.
             rng: All randomness of the choice.
-            mode: `random` (uniform over pixels near objects and over yaws), `train` or `greedy`.
-            num_consecutive_failures: Raises the temperature as configured, spreads what the script
-                rates and makes its last choices worth less, so that a grasp which failed is not
-                repeated for ever.
 
         Raises:
             EmptyWorkspaceError: if there is nothing to grasp.
         """
         began = time.perf_counter()
-        mask = self._object_mask(observation)
+        mask, mode = self._object_mask(observation), context.mode
         if mode == "random" or self._is_random(mode, rng):
             selection = self._select_uniformly(mask, rng)
         else:
             with self._lock, torch.inference_mode():
-                temperature = self._temperature(mode, num_consecutive_failures)
+                temperature = self._temperature(mode, len(context.history))
                 heightmap = observation.heightmap[None, None].astype(np.float32)
                 image = torch.from_numpy(heightmap).to(self._device)
                 if self._config.script_weight:
                     selection = self._select_rated(
-                        observation, image, mask, temperature, num_consecutive_failures, rng
+                        observation, image, mask, temperature, context.history, rng
                     )
                 else:
                     selection = self._select(image, mask, temperature, rng)
         border = observation.workspace.border_px
         chosen = PixelGrasp(selection.row + border, selection.col + border, selection.rotation_bin)
         return Decision(
-            grasp=self._to_grasp(observation, chosen),
-            pixel=chosen,
-            q_value=selection.q_value,
-            q_map=selection.q_map,
-            rotation_values=selection.rotation_values,
+            action=self._to_grasp(observation, chosen),
+            encoded=encode_grasp(chosen),
+            value=selection.q_value,
+            views={Q_MAP: selection.q_map, ROTATION_VALUES: selection.rotation_values},
             policy_version=self.version,
             decision_time=time.perf_counter() - began,
         )
+
+    def probe(self) -> Probe:
+        """Return some values of a fixed scene, and how they follow a turn of it; see `Policy.probe`."""
+        return probe_pixels(self.values, self.is_equivariant)
 
     def values(
         self, heightmap: np.ndarray, action_size_px: int, row: int, col: int
@@ -188,14 +206,14 @@ class PixelPolicy(ABC):
         attempts = self.version / self._steps_per_attempt
         return bool(rng.random() < annealed_epsilon(self._config, attempts))
 
-    def _temperature(self, mode: Mode, num_consecutive_failures: int) -> float:
+    def _temperature(self, mode: Mode, num_failures: int) -> float:
         config = self._config
         if mode != "train":
-            extra = config.temperature_per_failure * num_consecutive_failures
+            extra = config.temperature_per_failure * num_failures
             return config.greedy_temperature + extra
         if config.exploration != "boltzmann":
             return _BEST_TEMPERATURE
-        extra = config.train_temperature_per_failure * num_consecutive_failures
+        extra = config.train_temperature_per_failure * num_failures
         return config.train_temperature + extra
 
     def _select_rated(
@@ -204,7 +222,7 @@ class PixelPolicy(ABC):
         image: torch.Tensor,
         mask: np.ndarray,
         temperature: float,
-        num_failures: int,
+        history: tuple[Attempt, ...],
         rng: np.random.Generator,
     ) -> Selection:
         """Choose among the best pixels' best yaws by their values and the script's scores.
@@ -214,9 +232,9 @@ class PixelPolicy(ABC):
         """
         config, workspace = self._config, observation.workspace
         q_map = self._q_map(image, workspace.border_px)
-        losses = config.failure_penalty * self._nearness_to_failures(mask, workspace, num_failures)
+        losses = config.failure_penalty * _nearness_to_failures(mask, workspace, history)
         liked = q_map - losses
-        for failures in range(num_failures, -1, -1):
+        for failures in range(len(history), -1, -1):
             radius = 1 + _SPREAD_PER_FAILURE * failures
             places = spread_maxima(liked, mask, _NUM_PIXELS, radius)
             if len(places) == _NUM_PIXELS:
@@ -229,22 +247,8 @@ class PixelPolicy(ABC):
         scores = self._script_scores(observation, candidates, yaws.ravel()).reshape(yaws.shape)
         total = values + config.script_weight * scores - losses[tuple(places.T)][:, None]
         i, j = sample_index(boltzmann_probabilities(total, temperature), rng)
-        self._failed_places.add(*pixels[i].tolist())
         row, col = places[i].tolist()
         return Selection(row, col, int(yaws[i, j]), float(values[i, j]), q_map, rotation_values[i])
-
-    def _nearness_to_failures(
-        self, mask: np.ndarray, workspace: Workspace, num_failures: int
-    ) -> np.ndarray:
-        """Return how near allowed pixels are to the last failures, see `FailedPlaces`, shape (A, A)."""
-        found = np.zeros(mask.shape)
-        found[mask] = self._failed_places.nearness(
-            np.argwhere(mask) + workspace.border_px,
-            workspace.name,
-            workspace.pixel_size,
-            num_failures,
-        )
-        return found
 
     def _script_scores(
         self, observation: Observation, pixels: np.ndarray, rotation_bins: np.ndarray
@@ -317,3 +321,13 @@ class PixelPolicy(ABC):
             wall_depth=config.wall_depth,
         )
         return height, width
+
+
+def _nearness_to_failures(
+    mask: np.ndarray, workspace: Workspace, history: tuple[Attempt, ...]
+) -> np.ndarray:
+    """Return how near allowed pixels are to the last failures, see `nearness`, shape (A, A)."""
+    pixels = np.argwhere(mask) + workspace.border_px
+    found = np.zeros(mask.shape)
+    found[mask] = nearness(pixels, failed_pixels(history, workspace.name), workspace.pixel_size)
+    return found

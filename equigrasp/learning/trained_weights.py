@@ -11,8 +11,8 @@ import torch
 from equigrasp.config import from_mapping, to_mapping
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.interfaces import Policy, Probe
 from equigrasp.learning.method_names import name_from_file
-from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.weight_store import fill_parameters, load_weights
 from equigrasp.paths import find_weights
 
@@ -20,8 +20,6 @@ SYMMETRY_TOLERANCE = 1e-3  # of probabilities; float32 leaves less than 1e-5
 PROBE = "probe"  # in the metadata: what the policy answered where the file was written
 _PROBE_TOLERANCE = 0.02  # of probabilities: devices and precisions differ by less
 _PIXEL_TOLERANCE = 0.01  # share by which the size of cells may differ
-_PROBE_SIZE_PX, _PROBE_ACTION_PX = 64, 32  # small, so that the check takes a moment at any size
-_PROBE_PIXEL = 9, 20
 
 
 def first_weights(name: str, config: Any) -> Path | None:
@@ -115,7 +113,7 @@ def check_trained_weights(
 
 
 def load_trained_weights(
-    policy: PixelPolicy,
+    policy: Policy[Any],
     path: Path,
     config: Any,
     workspaces: Sequence[Workspace] = (),
@@ -139,53 +137,21 @@ def load_trained_weights(
     tensors, metadata = read_trained_weights(path, config, workspaces, gripper)
     known = int(metadata.get("version", 0)) if version is None else version
     policy.load(tensors, known, str(path))
-    error = symmetry_error(policy)
+    probe = policy.probe()
+    error = probe.symmetry_error
     if error is not None and not error <= SYMMETRY_TOLERANCE:
         raise WeightsError(
             f"{path}: the policy is not equivariant: turning a scene by 90 degrees changes its "
             f"probabilities by {error:.2g}; at most {SYMMETRY_TOLERANCE:g} is rounding."
         )
     if PROBE in metadata:
-        _check_answers(path, policy, json.loads(metadata[PROBE]))
+        _check_answers(path, probe, json.loads(metadata[PROBE]))
     return metadata
 
 
-def probe_answers(policy: PixelPolicy) -> list[float]:
-    """Return what a policy says of a fixed scene, to four digits: some pixels, and a pixel's yaws."""
-    q_map, yaws = policy.values(probe_heightmap(), _PROBE_ACTION_PX, *_PROBE_PIXEL)
-    return [round(float(value), 4) for value in (*q_map[::8, ::8].flat, *yaws)]
-
-
-def probe_heightmap() -> np.ndarray:
-    """Return blocks of different heights that no turn maps onto themselves, float32 [m]."""
-    rng = np.random.default_rng(0)
-    heightmap = np.zeros((_PROBE_SIZE_PX, _PROBE_SIZE_PX), np.float32)
-    for _ in range(8):
-        row, col = rng.integers(8, _PROBE_SIZE_PX - 24, 2)
-        height, width = rng.integers(4, 20, 2)
-        heightmap[row : row + height, col : col + width] = rng.uniform(0.01, 0.09)
-    return heightmap
-
-
-def symmetry_error(policy: PixelPolicy) -> float | None:
-    """Return how much a quarter turn of a scene changes a policy's probabilities but for the turn.
-
-    None where the policy's networks have no such symmetry.
-    """
-    if not policy.is_equivariant:
-        return None
-    heightmap, last = probe_heightmap(), _PROBE_ACTION_PX - 1
-    row, col = _PROBE_PIXEL
-    q_map, yaws = policy.values(heightmap, _PROBE_ACTION_PX, row, col)
-    turned = policy.values(np.rot90(heightmap).copy(), _PROBE_ACTION_PX, last - col, row)
-    of_map = np.abs(turned[0] - np.rot90(q_map)).max()
-    of_yaws = np.abs(turned[1] - np.roll(yaws, len(yaws) // 2)).max()
-    return float(np.maximum(of_map, of_yaws))  # NaN stays NaN
-
-
-def _check_answers(path: Path, policy: PixelPolicy, expected: list[float]) -> None:
+def _check_answers(path: Path, probe: Probe, expected: list[float]) -> None:
     """Refuse weights that mean something else here, such as coordinates in another basis."""
-    error = np.abs(np.array(probe_answers(policy)) - np.array(expected)).max()
+    error = np.abs(np.array(probe.answers) - np.array(expected)).max()
     if not error <= _PROBE_TOLERANCE:
         raise WeightsError(
             f"{path}: on a test scene its networks answer otherwise than where it was written, by up to "

@@ -5,10 +5,13 @@ import pytest
 import torch
 
 from equigrasp.errors import ConfigError
-from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import annealed_epsilon, spread_maxima
-from equigrasp.learning.failed_places import FailedPlaces
+from equigrasp.learning.grasping.failed_places import failed_pixels, nearness
+from equigrasp.learning.grasping.grasp_step import decode_grasp, encode_grasp
+from equigrasp.learning.history import last_failures
+from equigrasp.learning.interfaces import Attempt, Context, Mode
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.pixel_policy import PixelPolicy, Selection
 from equigrasp.perception.observation import Observation
@@ -38,6 +41,28 @@ def _policy(version: int = 0, **acting: object) -> _Best:
     return policy
 
 
+def after_failures(mode: Mode, count: int) -> Context:
+    """Return the context of so many failures at places that are not known."""
+    return Context(mode, last_failures((), count))
+
+
+class Trials:
+    """Asks a policy for greedy grasps, and tells it where those before failed."""
+
+    def __init__(self, policy: PixelPolicy, observation: Observation) -> None:
+        self._policy, self._observation = policy, observation
+        self._failed: tuple[Attempt, ...] = ()
+
+    def place(self, num_failures: int, seed: int = 0) -> tuple[int, int]:
+        """Return row and column of the next grasp after so many failures."""
+        history = last_failures(self._failed, num_failures)
+        rng = np.random.default_rng(seed)
+        decision = self._policy.choose(self._observation, Context("greedy", history), rng)
+        self._failed = (*history, decision.tried(self._observation.workspace.name))
+        pixel = decode_grasp(decision.encoded)
+        return pixel.row, pixel.col
+
+
 def _observation(workspace: Workspace) -> Observation:
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[60:64, 60:70] = 0.05
@@ -59,23 +84,29 @@ def test_random_grasps_are_as_frequent_as_epsilon_says(
 ) -> None:
     policy, observation = _policy(version, exploration="epsilon_greedy"), _observation(workspace)
     choices = [
-        policy.choose(observation, np.random.default_rng([7, i]), "train")
+        policy.choose(observation, Context("train"), np.random.default_rng([7, i]))
         for i in range(NUM_CHOICES)
     ]
-    is_random = np.array([np.isnan(c.q_value) for c in choices])
+    is_random = np.array([np.isnan(c.value) for c in choices])
     error = np.sqrt(epsilon * (1 - epsilon) / NUM_CHOICES)
     assert abs(is_random.mean() - epsilon) < 4 * error
-    best = {c.pixel for c, r in zip(choices, is_random, strict=True) if not r}
+    pixels = [decode_grasp(c.encoded) for c in choices]
+    best = {p for p, r in zip(pixels, is_random, strict=True) if not r}
     assert len(best) == 1 and next(iter(best)).rotation_bin == 5
-    bins = [c.pixel.rotation_bin for c, r in zip(choices, is_random, strict=True) if r]
+    bins = [p.rotation_bin for p, r in zip(pixels, is_random, strict=True) if r]
     assert np.bincount(bins, minlength=8) / len(bins) == pytest.approx([1 / 8] * 8, abs=0.1)
-    assert len({c.pixel for c, r in zip(choices, is_random, strict=True) if r}) > 50
+    assert len({p for p, r in zip(pixels, is_random, strict=True) if r}) > 50
 
 
 def test_equal_seeds_explore_alike(workspace: Workspace) -> None:
     policy, observation = _policy(exploration="epsilon_greedy"), _observation(workspace)
     first, second = (
-        [policy.choose(observation, np.random.default_rng(i), "train").pixel for i in range(20)]
+        [
+            decode_grasp(
+                policy.choose(observation, Context("train"), np.random.default_rng(i)).encoded
+            )
+            for i in range(20)
+        ]
         for _ in range(2)
     )
     assert first == second
@@ -84,20 +115,26 @@ def test_equal_seeds_explore_alike(workspace: Workspace) -> None:
 def test_temperatures_follow_mode_exploration_and_failures(workspace: Workspace) -> None:
     observation, rng = _observation(workspace), np.random.default_rng(0)
     boltzmann = _policy(train_temperature=0.5, greedy_temperature=0.25)
-    assert boltzmann.choose(observation, rng, "train").q_value == 0.5
-    assert boltzmann.choose(observation, rng, "greedy", 2).q_value == pytest.approx(0.27)
-    assert boltzmann.choose(observation, rng, "train", 3).q_value == 0.5  # as published
+    assert boltzmann.choose(observation, Context("train"), rng).value == 0.5
+    assert boltzmann.choose(observation, after_failures("greedy", 2), rng).value == pytest.approx(
+        0.27
+    )
+    assert (
+        boltzmann.choose(observation, after_failures("train", 3), rng).value == 0.5
+    )  # as published
     rising = _policy(train_temperature=0.5, train_temperature_per_failure=0.1)
-    assert rising.choose(observation, rng, "train").q_value == 0.5
-    assert rising.choose(observation, rng, "train", 3).q_value == pytest.approx(0.8)
-    assert rising.choose(observation, rng, "greedy").q_value == 0.002
+    assert rising.choose(observation, Context("train"), rng).value == 0.5
+    assert rising.choose(observation, after_failures("train", 3), rng).value == pytest.approx(0.8)
+    assert rising.choose(observation, Context("greedy"), rng).value == 0.002
     with pytest.raises(ConfigError, match="train_temperature_per_failure must be at least 0"):
         ActingConfig(train_temperature_per_failure=-0.1)
     greedy = _policy(exploration="epsilon_greedy", epsilon_start=0.0, epsilon_end=0.0)
-    assert greedy.choose(observation, rng, "train").q_value < 1e-8  # the best grasp
+    assert greedy.choose(observation, Context("train"), rng).value < 1e-8  # the best grasp
     always = _policy(exploration="epsilon_greedy", epsilon_start=1.0, epsilon_end=1.0)
-    assert np.isnan(always.choose(observation, rng, "train").q_value)
-    assert always.choose(observation, rng, "greedy").q_value == 0.002  # near-greedy, as published
+    assert np.isnan(always.choose(observation, Context("train"), rng).value)
+    assert (
+        always.choose(observation, Context("greedy"), rng).value == 0.002
+    )  # near-greedy, as published
 
 
 class _Middle(_Best):
@@ -117,7 +154,7 @@ def test_fingers_open_less_beside_neighbours_if_they_may(workspace: Workspace) -
 
     def choose(**acting: float) -> PlanarGrasp:
         policy = _Middle(ActingConfig(edge_depth=0.01, **acting), TrainingConfig(), 8, {})
-        return policy.choose(observation, rng, "greedy").grasp
+        return policy.choose(observation, Context("greedy"), rng).action
 
     wide, narrow = choose(), choose(min_width=0.035)
     assert wide.width == 0.085
@@ -149,9 +186,10 @@ def test_the_script_outweighs_a_yaw_that_the_networks_like_a_little_better(
         policy = _policy(
             script_weight=weight, greedy_temperature=1e-4, temperature_per_failure=0.0
         )
-        decision = policy.choose(observation, np.random.default_rng(0), "greedy")
-        assert 58 <= decision.pixel.row <= 65 and 46 <= decision.pixel.col <= 82
-        return decision.pixel.rotation_bin, decision.q_value
+        decision = policy.choose(observation, Context("greedy"), np.random.default_rng(0))
+        pixel = decode_grasp(decision.encoded)
+        assert 58 <= pixel.row <= 65 and 46 <= pixel.col <= 82
+        return pixel.rotation_bin, decision.value
 
     assert chosen(0.1) == (0, 0.8)
     assert chosen(0.01) == (4, 0.9)
@@ -168,7 +206,8 @@ def test_after_failures_the_script_rates_grasps_of_other_objects_too(workspace: 
 
     def row(num_failures: int) -> int:
         rng = np.random.default_rng(0)
-        return policy.choose(observation, rng, "greedy", num_failures).pixel.row
+        context = after_failures("greedy", num_failures)
+        return decode_grasp(policy.choose(observation, context, rng).encoded).row
 
     assert 30 <= row(0) < 62
     assert 88 <= row(5) < 96
@@ -179,13 +218,8 @@ def test_a_lone_object_is_tried_at_many_places(workspace: Workspace) -> None:
     heightmap[50:74, 60:72] = 0.05  # 75 mm by 37 mm
     observation = Observation.of_heightmap(heightmap, workspace)
     policy = _policy(script_weight=0.1, failure_penalty=0.15, greedy_temperature=1e-6)
-
-    def place(num_failures: int) -> tuple[int, int]:
-        rng = np.random.default_rng(num_failures)
-        pixel = policy.choose(observation, rng, "greedy", num_failures).pixel
-        return pixel.row, pixel.col
-
-    places = [place(number) for number in range(20)]
+    trials = Trials(policy, observation)
+    places = [trials.place(number, seed=number) for number in range(20)]
     assert len(set(places[10:])) >= 4
 
 
@@ -202,11 +236,10 @@ def test_where_grasps_failed_the_next_ones_are_worth_less_until_one_holds(
         greedy_temperature=1e-6,
         temperature_per_failure=0.0,
     )
+    trials = Trials(policy, observation)
 
     def place(num_failures: int) -> np.ndarray:
-        rng = np.random.default_rng(0)
-        pixel = policy.choose(observation, rng, "greedy", num_failures).pixel
-        return np.array([pixel.row, pixel.col])
+        return np.array(trials.place(num_failures))
 
     first = place(0)
     others = [place(1), place(2), place(3)]
@@ -217,21 +250,58 @@ def test_where_grasps_failed_the_next_ones_are_worth_less_until_one_holds(
     assert (place(0) == first).all()  # one held: all is forgotten
 
 
-def test_failures_count_by_their_distance_and_in_their_workspace_only() -> None:
-    places = FailedPlaces()
-    places.add(9, 9)
-    places.add(20, 20)
+def _failure(workspace: str, row: int, col: int) -> Attempt:
+    return Attempt(workspace, encode_grasp(PixelGrasp(row, col, 0)), 0.0)
 
-    def nearness(workspace: str, num_failures: int) -> list[float]:
-        pixels = np.array([[20, 20], [20, 30], [9, 9]])
-        return places.nearness(pixels, workspace, 0.002, num_failures).round(4).tolist()
 
-    assert nearness("left", 1) == [0.0, 0.0, 0.0]  # they were in another one
-    for pixel in ((9, 9), (20, 20), (20, 20)):
-        places.add(*pixel)
-    assert nearness("left", 2) == [2.0, 1.2131, 0.5964]  # 2 exp(-100/200), 2 exp(-242/200)
-    assert nearness("left", 1) == [1.0, 0.6065, 0.2982]
-    assert nearness("right", 1) == nearness("left", 1) == [0.0, 0.0, 0.0]
+def test_failures_count_by_their_distance() -> None:
+    pixels = np.array([[20, 20], [20, 30], [9, 9]])
+
+    def near(*failed: tuple[int, int]) -> list[float]:
+        return nearness(pixels, np.array(failed, float).reshape(-1, 2), 0.002).round(4).tolist()
+
+    assert near() == [0.0, 0.0, 0.0]
+    assert near((20, 20)) == [1.0, 0.6065, 0.2982]
+    # 2 exp(-100/200), 2 exp(-242/200)
+    assert near((20, 20), (20, 20)) == [2.0, 1.2131, 0.5964]
+
+
+def test_failures_count_in_their_workspace_only() -> None:
+    """What failed before the last look at another workspace is forgotten, and unknown places are."""
+    left = _failure("left", 9, 9), _failure("left", 20, 21)
+    assert failed_pixels(left, "left").tolist() == [[9, 9], [20, 21]]
+    assert failed_pixels(left, "right").shape == (0, 2)
+    moved = (*left, _failure("right", 5, 5), _failure("left", 7, 8))
+    assert failed_pixels(moved, "left").tolist() == [[7, 8]]
+    assert failed_pixels(last_failures(left[1:], 3), "left").tolist() == [[20, 21]]
+    assert failed_pixels(last_failures((), 3), "").shape == (0, 2)
+
+
+def test_the_last_choices_are_those_that_failed() -> None:
+    choices = tuple(_failure("left", row, 0) for row in range(4))
+    assert last_failures(choices, 0) == ()
+    assert last_failures(choices, 2) == choices[2:]
+    longer = last_failures(choices, 6)
+    assert longer[2:] == choices and [a.action for a in longer[:2]] == [{}, {}]
+
+
+def test_a_choice_depends_on_its_arguments_only(workspace: Workspace) -> None:
+    """Whatever was asked in between: a policy keeps no memory of its own choices."""
+    heightmap = np.zeros((128, 128), np.float32)
+    heightmap[30:34, 40:76], heightmap[90:94, 40:76] = 0.052, 0.05
+    observation = Observation.of_heightmap(heightmap, workspace)
+    policy = _policy(script_weight=0.1, failure_penalty=0.15)
+    history = tuple(_failure(workspace.name, 32, col) for col in (50, 60))
+
+    def choose(seed: int, *failed: Attempt) -> tuple[PlanarGrasp, float]:
+        rng = np.random.default_rng(seed)
+        decision = policy.choose(observation, Context("greedy", failed), rng)
+        return decision.action, decision.value
+
+    first = choose(1, *history)
+    for seed in range(5):
+        choose(seed), choose(seed, *history[:1])
+    assert choose(1, *history) == first
 
 
 @pytest.mark.parametrize(

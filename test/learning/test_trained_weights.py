@@ -14,6 +14,7 @@ from equigrasp import paths
 from equigrasp.config import to_mapping
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.pixel_probe import probe_heightmap
 from equigrasp.learning.method_names import name_from_file
 from equigrasp.learning.trained_weights import (
     PROBE,
@@ -22,10 +23,7 @@ from equigrasp.learning.trained_weights import (
     describe_weights,
     load_trained_weights,
     name_of_first_weights,
-    probe_answers,
-    probe_heightmap,
     read_trained_weights,
-    symmetry_error,
 )
 from equigrasp.learning.weight_store import load_weights, read_parameters, write_weights
 from equigrasp.methods.asr import METHOD as asr
@@ -174,7 +172,7 @@ def test_weights_that_a_run_wrote_are_checked_against_the_network(
 
 
 def test_the_symmetry_is_measured_by_turning_a_scene(policy: Any) -> None:
-    error = symmetry_error(policy)
+    error = policy.probe().symmetry_error
     assert error is not None and error < SYMMETRY_TOLERANCE / 10
     heightmap = probe_heightmap()
     assert heightmap.max() > 0.05 and heightmap.dtype == np.float32
@@ -208,7 +206,7 @@ def test_weights_that_answer_otherwise_than_where_they_were_written_are_refused(
     tmp_path: Path, policy: Any, networks: dict[str, torch.nn.Module], workspace: Workspace
 ) -> None:
     own = asr.make_policy(CONFIG, networks)
-    answers = probe_answers(own)
+    answers = own.probe().answers
     assert len(answers) == 16 + CONFIG.network.num_rotations
     described = describe_weights("asr:tiny", CONFIG, workspace, GRIPPER, {"version": "7"})
     for name, change in (("same", 0.015), ("other", 0.03)):
@@ -224,7 +222,7 @@ def test_networks_without_symmetry_are_not_held_to_it() -> None:
     network = dataclasses.replace(CONFIG.network, kind="conventional")
     config = dataclasses.replace(CONFIG, network=network)
     policy = asr.make_policy(config, asr.make_networks(config, 0))
-    assert symmetry_error(policy) is None
+    assert policy.probe().symmetry_error is None
     row = policy.values(probe_heightmap(), 32, 5, 6)[1]
     assert row.shape == (config.network.num_rotations,)
 

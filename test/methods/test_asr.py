@@ -6,9 +6,11 @@ import torch
 
 from equigrasp.config import override
 from equigrasp.errors import ConfigError, WeightsError
+from equigrasp.geometry.actions import PixelGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_batches import GraspBatch
-from equigrasp.learning.interfaces import EmptyWorkspaceError
+from equigrasp.learning.grasping.grasp_step import decode_grasp
+from equigrasp.learning.interfaces import Q_MAP, ROTATION_VALUES, Context, EmptyWorkspaceError
 from equigrasp.learning.trained_weights import PROBE, load_trained_weights
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.asr.losses import (
@@ -161,9 +163,9 @@ def test_q2_sees_relative_heights_unless_it_is_told_not_to(
     heightmap = np.full((128, 128), 0.03, np.float32)  # less max(0.03 - 0.04, 0.03 + 0.01)
     policy = package.make_policy(config, modules)
     decision = policy.choose(
-        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+        Observation.of_heightmap(heightmap, workspace), Context("greedy"), np.random.default_rng(0)
     )
-    assert decision.rotation_values == pytest.approx([height] * 8, abs=1e-6)
+    assert decision.views[ROTATION_VALUES] == pytest.approx([height] * 8, abs=1e-6)
     pixel = torch.tensor([60])
     batch = GraspBatch(
         torch.from_numpy(heightmap)[None, None],
@@ -240,19 +242,21 @@ def test_turning_the_heightmap_turns_the_grasp(workspace: Workspace, script_weig
     heightmap = _scene(workspace)
     heightmap += np.random.default_rng(0).uniform(0, 0.002, (128, 128)).astype(np.float32)
     base = policy.choose(
-        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+        Observation.of_heightmap(heightmap, workspace), Context("greedy"), np.random.default_rng(0)
     )
-    row, col, yaw = base.pixel.row, base.pixel.col, base.pixel.rotation_bin
+    pixel = decode_grasp(base.encoded)
+    row, col, yaw = pixel.row, pixel.col, pixel.rotation_bin
     for k in (1, 2, 3):
         turned = np.ascontiguousarray(np.rot90(heightmap, k))
         decision = policy.choose(
-            Observation.of_heightmap(turned, workspace), np.random.default_rng(0), "greedy"
+            Observation.of_heightmap(turned, workspace),
+            Context("greedy"),
+            np.random.default_rng(0),
         )
         row, col, yaw = 127 - col, row, (yaw + 4) % 8
-        assert (decision.pixel.row, decision.pixel.col) == (row, col)
-        assert decision.pixel.rotation_bin == yaw
-        assert decision.q_map == pytest.approx(np.rot90(base.q_map, k), abs=1e-5)
-        assert decision.grasp.z == pytest.approx(base.grasp.z, abs=1e-5)
+        assert decode_grasp(decision.encoded) == PixelGrasp(row, col, yaw)
+        assert decision.views[Q_MAP] == pytest.approx(np.rot90(base.views[Q_MAP], k), abs=1e-5)
+        assert decision.action.z == pytest.approx(base.action.z, abs=1e-5)
 
 
 def test_grasps_lie_near_objects_and_in_the_action_square(workspace: Workspace) -> None:
@@ -261,37 +265,44 @@ def test_grasps_lie_near_objects_and_in_the_action_square(workspace: Workspace) 
     for seed in range(20):
         for mode in ("random", "train"):
             d = policy.choose(
-                Observation.of_heightmap(heightmap, workspace), np.random.default_rng(seed), mode
+                Observation.of_heightmap(heightmap, workspace),
+                Context(mode),
+                np.random.default_rng(seed),
             )  # type: ignore[arg-type]
-            r, c = d.pixel.row, d.pixel.col
+            pixel = decode_grasp(d.encoded)
+            r, c = pixel.row, pixel.col
             assert workspace.contains_pixel(r, c)
             assert heightmap[max(0, r - 4) : r + 5, max(0, c - 4) : c + 5].max() > 0.005
-            assert d.grasp.z >= workspace.floor_z + 0.01
+            assert d.action.z >= workspace.floor_z + 0.01
 
 
 def test_equal_seeds_choose_equal_grasps(workspace: Workspace) -> None:
     policy, observation = _policy(), Observation.of_heightmap(_scene(workspace), workspace)
-    a, b, c = (policy.choose(observation, np.random.default_rng(s), "train") for s in (1, 1, 2))
-    assert a.pixel == b.pixel and a.grasp == b.grasp and a.pixel != c.pixel
+    a, b, c = (
+        policy.choose(observation, Context("train"), np.random.default_rng(s)) for s in (1, 1, 2)
+    )
+    assert a.encoded == b.encoded and a.action == b.action and a.encoded != c.encoded
 
 
 def test_an_empty_workspace_is_an_error(workspace: Workspace) -> None:
     observation = Observation.of_heightmap(np.zeros((128, 128), np.float32), workspace)
     with pytest.raises(EmptyWorkspaceError, match="left"):
-        _policy().choose(observation, np.random.default_rng(0), "greedy")
+        _policy().choose(observation, Context("greedy"), np.random.default_rng(0))
 
 
 def test_bad_weights_leave_the_old_ones_in_place(workspace: Workspace) -> None:
     policy, observation = _policy(), Observation.of_heightmap(_scene(workspace), workspace)
-    before = policy.choose(observation, np.random.default_rng(0), "train")
+    before = policy.choose(observation, Context("train"), np.random.default_rng(0))
     tensors = read_parameters(policy._modules)
     with pytest.raises(WeightsError, match="some file"):
         policy.load({k: v * float("nan") for k, v in tensors.items()}, 7, "some file")
-    after = policy.choose(observation, np.random.default_rng(0), "train")
-    assert policy.version == 0 and np.array_equal(before.q_map, after.q_map)
+    after = policy.choose(observation, Context("train"), np.random.default_rng(0))
+    assert policy.version == 0 and np.array_equal(before.views[Q_MAP], after.views[Q_MAP])
     policy.load({k: v + 0.05 for k, v in tensors.items()}, 7, "good file")
-    changed = policy.choose(observation, np.random.default_rng(0), "train")
-    assert changed.policy_version == 7 and not np.allclose(changed.q_map, before.q_map)
+    changed = policy.choose(observation, Context("train"), np.random.default_rng(0))
+    assert changed.policy_version == 7 and not np.allclose(
+        changed.views[Q_MAP], before.views[Q_MAP]
+    )
 
 
 @pytest.mark.parametrize("name", ["asr_compact_ur5", "asr_cross_entropy_compact_ur5_pretrained"])
@@ -308,13 +319,16 @@ def test_the_shipped_weights_grasp_a_bar_across(
     if not along_rows:
         heightmap = np.ascontiguousarray(heightmap.T)
     decision = policy.choose(
-        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+        Observation.of_heightmap(heightmap, workspace), Context("greedy"), np.random.default_rng(0)
     )
     across = 4 if along_rows else 0  # yaw 0 opens along rows, bin 4 is a quarter turn
-    distance = abs(decision.pixel.rotation_bin - across)
-    assert min(distance, 8 - distance) <= 1 and decision.q_value > 0.5
-    chosen = decision.q_map[decision.pixel.row - 16, decision.pixel.col - 16]
-    assert chosen > 0.85 and chosen - np.median(decision.q_map) > 0.35  # with other signs 0.3, 0.7
+    pixel = decode_grasp(decision.encoded)
+    distance = abs(pixel.rotation_bin - across)
+    assert min(distance, 8 - distance) <= 1 and decision.value > 0.5
+    chosen = decision.views[Q_MAP][pixel.row - 16, pixel.col - 16]
+    assert (
+        chosen > 0.85 and chosen - np.median(decision.views[Q_MAP]) > 0.35
+    )  # with other signs 0.3, 0.7
 
 
 def test_an_unknown_method_lists_the_known_ones() -> None:

@@ -15,7 +15,8 @@ import torch
 from equigrasp.config import override, to_mapping
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
+from equigrasp.learning.grasping.grasp_step import decode_grasp, grasp_step, quantize
+from equigrasp.learning.interfaces import Q_MAP, ROTATION_VALUES, Context
 from equigrasp.learning.method import Method
 from equigrasp.learning.method_names import known_methods
 from equigrasp.learning.weight_store import read_parameters
@@ -255,11 +256,14 @@ def test_one_training_step_moves_all_networks_and_the_policy_acts(
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[50:70, 40:80] = 0.05
     decision = policy.choose(
-        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+        Observation.of_heightmap(heightmap, workspace), Context("greedy"), np.random.default_rng(0)
     )
-    assert decision.q_map.shape == (96, 96)
-    assert decision.rotation_values.shape == (config.network.num_rotations,)
-    assert decision.q_value == decision.rotation_values[decision.pixel.rotation_bin]
+    assert decision.views[Q_MAP].shape == (96, 96)
+    assert decision.views[ROTATION_VALUES].shape == (config.network.num_rotations,)
+    assert (
+        decision.value
+        == decision.views[ROTATION_VALUES][decode_grasp(decision.encoded).rotation_bin]
+    )
 
 
 @pytest.mark.parametrize(

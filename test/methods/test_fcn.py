@@ -7,6 +7,8 @@ import torch
 from equigrasp.config import override
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_batches import GraspBatch
+from equigrasp.learning.grasping.grasp_step import decode_grasp
+from equigrasp.learning.interfaces import Q_MAP, ROTATION_VALUES, Context
 from equigrasp.methods.fcn.losses import grasp_loss
 from equigrasp.methods.fcn.networks import turn_maps
 from equigrasp.methods.registry import load_method
@@ -97,17 +99,20 @@ def test_the_policy_takes_the_best_pixel_and_yaw_near_objects(
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[40:52, 60:90] = 0.05
     choice = policy.choose(
-        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+        Observation.of_heightmap(heightmap, workspace), Context("greedy"), np.random.default_rng(0)
     )
-    row, col, k = choice.pixel.row, choice.pixel.col, choice.pixel.rotation_bin
+    pixel = decode_grasp(choice.encoded)
+    row, col, k = pixel.row, pixel.col, pixel.rotation_bin
     assert heightmap[row - 4 : row + 5, col - 4 : col + 5].max() > 0.005
     with torch.no_grad():
         logits = modules["q"](torch.from_numpy(heightmap)[None, None])[0]
     values = logits[0] if len(logits) == 1 else torch.softmax(logits, 0)[1]  # (8, 128, 128)
-    assert choice.q_value == pytest.approx(float(values[k, row, col]), abs=1e-6)
+    assert choice.value == pytest.approx(float(values[k, row, col]), abs=1e-6)
     near = values[:, 40:52, 60:90]
-    assert choice.q_value >= float(near.max()) - 1e-6
-    assert choice.q_map == pytest.approx(values[:, 16:112, 16:112].amax(0).numpy(), abs=1e-6)
+    assert choice.value >= float(near.max()) - 1e-6
+    assert choice.views[Q_MAP] == pytest.approx(
+        values[:, 16:112, 16:112].amax(0).numpy(), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -133,11 +138,11 @@ def test_a_script_may_rate_the_best_pixels_and_yaws(workspace: Workspace, name: 
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[60:66, 50:90] = 0.04
     decision = policy.choose(
-        Observation.of_heightmap(heightmap, workspace), np.random.default_rng(0), "greedy"
+        Observation.of_heightmap(heightmap, workspace), Context("greedy"), np.random.default_rng(0)
     )
-    row, col = decision.pixel.row - 16, decision.pixel.col - 16
+    pixel = decode_grasp(decision.encoded)
+    row, col = pixel.row - 16, pixel.col - 16
     q_map, values = policy.values(heightmap, 96, row, col)
-    assert decision.q_map == pytest.approx(q_map) and decision.rotation_values == pytest.approx(
-        values
-    )
-    assert decision.q_value == pytest.approx(values[decision.pixel.rotation_bin])
+    assert decision.views[Q_MAP] == pytest.approx(q_map)
+    assert decision.views[ROTATION_VALUES] == pytest.approx(values)
+    assert decision.value == pytest.approx(values[pixel.rotation_bin])

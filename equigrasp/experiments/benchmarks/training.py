@@ -24,6 +24,7 @@ from equigrasp.experiments.rollouts.scene import Scene
 from equigrasp.experiments.rollouts.simulated_run import Attempt, store
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.metrics_file import MetricsFile, seconds_per_attempt
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
@@ -122,7 +123,7 @@ def simulate_piece(
 
 @contextlib.contextmanager
 def _simulated(
-    piece: Piece, conditions: Conditions, run: TrainingRun, policy: Policy, done: int
+    piece: Piece, conditions: Conditions, run: TrainingRun, policy: Policy[PlanarGrasp], done: int
 ) -> Iterator[Callable[[int, Callable[[Attempt], None]], None]]:
     """Yield what makes the attempt of a number, gives it away, and keeps the scene that it leaves."""
     path = run.folder.path / "scene.json"
@@ -143,7 +144,7 @@ def _source(
     piece: Piece,
     conditions: Conditions,
     simulation: SimulatedCell,
-    policy: Policy,
+    policy: Policy[PlanarGrasp],
     scene: Scene | None,
 ) -> AttemptSource:
     # A run that lost its scene goes on with other ones.

@@ -21,6 +21,7 @@ from equigrasp.experiments.rollouts.scene import Scene
 from equigrasp.experiments.rollouts.simulated_run import wilson_interval
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.run_folder import commit
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.weight_store import load_weights
@@ -93,12 +94,14 @@ def validate_piece(
     scene_path.unlink(missing_ok=True)
 
 
-def _policy(piece: Piece, out: Path, conditions: Conditions, device: str) -> Policy:
+def _policy(piece: Piece, out: Path, conditions: Conditions, device: str) -> Policy[PlanarGrasp]:
     is_random = piece.method == RANDOM
     name = "asr" if is_random else piece.method  # random choices ask no network
     package, method = load_method(name, conditions.size)
     modules = package.make_networks(method, piece.seed)
-    policy: Policy = package.make_policy(method, {k: m.to(device) for k, m in modules.items()})
+    policy: Policy[PlanarGrasp] = package.make_policy(
+        method, {k: m.to(device) for k, m in modules.items()}
+    )
     if not is_random:
         path = piece.snapshot(out)
         tensors, metadata = load_weights(path)
@@ -112,7 +115,7 @@ def _source(
     piece: Piece,
     conditions: Conditions,
     simulation: SimulatedCell,
-    policy: Policy,
+    policy: Policy[PlanarGrasp],
     scene: Scene | None,
 ) -> AttemptSource:
     seed = derive_seed(_SCENES, piece.seed)  # the same scenes for all methods and checkpoints

@@ -13,7 +13,8 @@ from equigrasp.config import read_yaml
 from equigrasp.environments.grasp_episode import GraspEpisode
 from equigrasp.errors import ConfigError, DeviceError, PlanningError
 from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
-from equigrasp.learning.interfaces import EmptyWorkspaceError, Policy
+from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.learning.interfaces import Context, EmptyWorkspaceError, Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import config_dir
@@ -44,7 +45,9 @@ def unseen_names(level: str, object_set: str) -> list[str]:
     return ranked[:NUM_OBJECTS] if level == "easy" else ranked[-NUM_OBJECTS:]
 
 
-def measure(episode: GraspEpisode, policy: Policy, name: str, attempts: int = _ATTEMPTS) -> int:
+def measure(
+    episode: GraspEpisode, policy: Policy[PlanarGrasp], name: str, attempts: int = _ATTEMPTS
+) -> int:
     """Return how many of some random grasps at a shape that lies alone in the tray hold it."""
     successes = 0
     for number in range(attempts):
@@ -52,8 +55,9 @@ def measure(episode: GraspEpisode, policy: Policy, name: str, attempts: int = _A
             seed = derive_seed(17, number, retry)
             observation = episode.reset([name], seed)  # every grasp finds the shape anew
             try:
-                decision = policy.choose(observation, np.random.default_rng(seed), "random")
-                successes += int(episode.step(decision.grasp)[1].is_success)
+                rng = np.random.default_rng(seed)
+                decision = policy.choose(observation, Context("random"), rng)
+                successes += int(episode.step(decision.action)[1].is_success)
                 break
             except (EmptyWorkspaceError, PlanningError, DeviceError):
                 continue

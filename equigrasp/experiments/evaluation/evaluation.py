@@ -21,7 +21,7 @@ from equigrasp.experiments.runs.claims import claim
 from equigrasp.experiments.runs.run_folder import commit
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.interfaces import Decision, Mode, Policy
+from equigrasp.learning.interfaces import Context, Decision, Mode, Policy, Probe
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest
@@ -113,33 +113,33 @@ def aimed_at(world: TwoTrayWorld, grasp: PlanarGrasp, workspace: Workspace) -> s
 class _Witness:
     """Chooses as a policy does, and notes at which object the grasp aims."""
 
-    def __init__(self, policy: Policy, world: TwoTrayWorld) -> None:
+    def __init__(self, policy: Policy[PlanarGrasp], world: TwoTrayWorld) -> None:
         self._policy, self._world = policy, world
         self.version = policy.version
         self.target = ""
 
     def choose(
-        self,
-        observation: Observation,
-        rng: np.random.Generator,
-        mode: Mode,
-        num_consecutive_failures: int = 0,
-    ) -> Decision:
+        self, observation: Observation, context: Context, rng: np.random.Generator
+    ) -> Decision[PlanarGrasp]:
         """Choose a grasp; see `Policy.choose`."""
-        decision = self._policy.choose(observation, rng, mode, num_consecutive_failures)
-        self.target = aimed_at(self._world, decision.grasp, observation.workspace)
+        decision = self._policy.choose(observation, context, rng)
+        self.target = aimed_at(self._world, decision.action, observation.workspace)
         return decision
 
     def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
         """Hand weights on; see `Policy.load`."""
         self._policy.load(tensors, version, source)
 
+    def probe(self) -> Probe:
+        """Hand the question on; see `Policy.probe`."""
+        return self._policy.probe()
+
 
 def _carry_on(
     folder: EvaluationFolder,
     arguments: dict[str, str],
     mode: Mode,
-    policy: Policy,
+    policy: Policy[PlanarGrasp],
     simulation: SimulatedCell,
     num_attempts: int,
 ) -> None:
@@ -162,7 +162,7 @@ def _carry_on(
 
 def _policy(
     arguments: dict[str, str], chooser: Chooser, weights: Path | None, simulation: SimulatedCell
-) -> Policy:
+) -> Policy[PlanarGrasp]:
     if chooser == "oracle":
         return OraclePolicy(Oracle(world=simulation.world))
     if chooser == "heuristic":

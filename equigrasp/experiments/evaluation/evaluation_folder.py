@@ -9,6 +9,7 @@ from typing import Any
 from equigrasp.experiments.rollouts.simulated_run import Attempt, wilson_interval
 from equigrasp.experiments.runs.claims import read_json, write_json
 from equigrasp.experiments.runs.pictures import draw_grasp, save_picture
+from equigrasp.learning.grasping.grasp_step import decode_grasp
 from equigrasp.learning.method_names import name_from_file
 
 COLUMNS = (
@@ -59,20 +60,21 @@ class EvaluationFolder:
             seconds: That all of it took, wall clock.
         """
         decision, number = attempt.decision, len(self.rows)
+        pixel = decode_grasp(decision.encoded)
         row = {
             "attempt": f"{number}",
             "success": f"{int(attempt.outcome.is_success)}",
             "object": name,
-            "q_value": f"{decision.q_value:.4f}",
-            "row": f"{decision.pixel.row}",
-            "col": f"{decision.pixel.col}",
-            "theta": f"{decision.grasp.theta:.4f}",
+            "q_value": f"{decision.value:.4f}",
+            "row": f"{pixel.row}",
+            "col": f"{pixel.col}",
+            "theta": f"{decision.action.theta:.4f}",
             "finger_width": f"{attempt.outcome.finger_width:.4f}",
             "refused": f"{refused}",
             "seconds": f"{seconds:.2f}",
         }
         if not attempt.outcome.is_success:
-            caption = f"{name}, P {decision.q_value:.2f}"
+            caption = f"{name}, P {decision.value:.2f}"
             picture = draw_grasp(attempt.observation, decision, caption)
             save_picture(failure_picture(self.path, number), picture)
         self.rows.append(row)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from equigrasp.environments.oracle import Oracle, OracleConfig
-from equigrasp.geometry.actions import PixelGrasp
-from equigrasp.learning.interfaces import Policy
+from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
+from equigrasp.learning.grasping.grasp_step import decode_grasp
+from equigrasp.learning.interfaces import Attempt, Context, Policy
 from equigrasp.perception.observation import Observation
 
 _NUM_OWN = 4  # grasps of a scene that the policy itself would try, more and more at random
@@ -36,7 +37,7 @@ class ScriptedLabels:
         policy: Chooses the grasps.
     """
 
-    def __init__(self, method: Any, policy: Policy) -> None:
+    def __init__(self, method: Any, policy: Policy[PlanarGrasp]) -> None:
         acting = method.acting
         self._num_rotations = int(method.network.num_rotations)
         self._policy = policy
@@ -71,8 +72,11 @@ class ScriptedLabels:
         What the script is not sure of counts as bad: there are better ones.
         """
         labels: list[Label] = []
-        for number in range(_NUM_OWN):
-            pixel = self._policy.choose(seen, rng, "greedy", number).pixel
+        history: tuple[Attempt, ...] = ()
+        for _ in range(_NUM_OWN):
+            decision = self._policy.choose(seen, Context("greedy", history), rng)
+            history = (*history, decision.tried(seen.workspace.name))
+            pixel = decode_grasp(decision.encoded)
             is_good = self._judge(observation, pixel) is True
             labels.append(Label(pixel, is_good))
             others = [] if is_good else self._other_yaws(pixel)
@@ -88,7 +92,7 @@ class ScriptedLabels:
         for _ in range(_NUM_DRAWS):
             if num_good == _NUM_GOOD and num_bad == _NUM_BAD:
                 break
-            pixel = self._policy.choose(observation, rng, "random").pixel
+            pixel = decode_grasp(self._policy.choose(observation, Context("random"), rng).encoded)
             is_good = self._judge(observation, pixel)
             if is_good and num_good < _NUM_GOOD:
                 num_good += 1

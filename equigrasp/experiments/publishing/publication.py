@@ -31,7 +31,6 @@ from equigrasp.learning.trained_weights import (
     PROBE,
     describe_weights,
     load_trained_weights,
-    probe_answers,
 )
 from equigrasp.learning.weight_store import load_weights, tensor_digest, write_weights
 from equigrasp.methods.registry import load_method
@@ -218,7 +217,7 @@ def _write(order: Order, model: Model, run_config: Path, cell: CellConfig) -> Pa
         package = load_method(name)[0]
         policy = package.make_policy(model.config, package.make_networks(model.config, 0))
         policy.load(model.tensors, model.version, order.name)
-        described[PROBE] = json.dumps(probe_answers(policy))
+        described[PROBE] = json.dumps(policy.probe().answers)
         sha256 = write_weights(trial, model.tensors, described)
         load_trained_weights(policy, trial, model.config, cell.workspaces, cell.gripper)
         trial.replace(path)

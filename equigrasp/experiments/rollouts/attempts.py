@@ -10,7 +10,10 @@ from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.rollouts.protocol import EPISODE_ATTEMPTS
 from equigrasp.experiments.rollouts.scene import Scene, placed_objects
 from equigrasp.experiments.rollouts.simulated_run import Attempt, SimulatedRun
-from equigrasp.learning.interfaces import EmptyWorkspaceError, Mode, Policy
+from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.learning.history import last_failures
+from equigrasp.learning.interfaces import Attempt as PastAttempt
+from equigrasp.learning.interfaces import Context, EmptyWorkspaceError, Mode, Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.simulation.make import SimulatedCell
@@ -49,7 +52,7 @@ class EpisodeAttempts:
     def __init__(
         self,
         simulation: SimulatedCell,
-        policy: Policy,
+        policy: Policy[PlanarGrasp],
         seed: int,
         names: Names,
         num_objects: int,
@@ -66,6 +69,7 @@ class EpisodeAttempts:
         )
         self.num_refused = 0
         self._failures = 0 if scene is None else scene.failures  # in a row, of this episode
+        self._choices: tuple[PastAttempt, ...] = ()
         self._number = -1 if scene is None else scene.episode
         if scene is None:
             self._next_episode()
@@ -83,11 +87,13 @@ class EpisodeAttempts:
             used: Mode = mode if refusals < _MAX_REFUSALS else "random"
             # The published validation does not vary what failed; while learning the method may.
             failures = refusals + (self._failures if mode == "train" else 0)
+            history = last_failures(self._choices, failures)
             observation = self._observation
             disagreements = self._episode.num_disagreements
             try:
-                decision = self._policy.choose(observation, rng, used, failures)
-                self._observation, outcome = self._episode.step(decision.grasp)
+                decision = self._policy.choose(observation, Context(used, history), rng)
+                self._choices = (*history, decision.tried(observation.workspace.name))
+                self._observation, outcome = self._episode.step(decision.action)
             except EmptyWorkspaceError:
                 self._next_episode()
                 continue
@@ -135,7 +141,7 @@ class TwoTrayAttempts(SimulatedRun):
     def __init__(
         self,
         simulation: SimulatedCell,
-        policy: Policy,
+        policy: Policy[PlanarGrasp],
         seed: int,
         names: Names,
         scene: Scene | None = None,

@@ -1,5 +1,6 @@
 """The scripted oracle in the place of a policy: the reference that learned ones are held to."""
 
+import itertools
 import time
 
 import numpy as np
@@ -8,7 +9,9 @@ import torch
 from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
-from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
+from equigrasp.geometry.angles import angle_to_bin
+from equigrasp.learning.grasping.grasp_step import encode_grasp
+from equigrasp.learning.interfaces import Attempt, Context, Decision, EmptyWorkspaceError, Probe
 from equigrasp.perception.observation import Observation
 
 _MIN_TRIES = 20  # failures and refusals in a row in one tray, after which it may be left …
@@ -26,40 +29,29 @@ class OraclePolicy:
 
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
-        self._tray = ""
-        self._first = self._last = 0  # failures in a row when it came to the tray, and now
 
     def choose(
-        self,
-        observation: Observation,
-        rng: np.random.Generator,
-        mode: Mode,
-        num_consecutive_failures: int = 0,
-    ) -> Decision:
+        self, observation: Observation, context: Context, rng: np.random.Generator
+    ) -> Decision[PlanarGrasp]:
         """Choose the best grasp, after failures the next best; see `Policy.choose`."""
         began = time.perf_counter()
         try:
-            grasp = self._next(observation, num_consecutive_failures)
+            grasp = self._next(observation, context.history)
         except PerceptionError as error:
             raise EmptyWorkspaceError(str(error)) from error
+        row, col = observation.workspace.xy_to_pixel(grasp.x, grasp.y)
+        rotation_bin = angle_to_bin(grasp.theta, self._oracle.config.num_rotations)
         return Decision(
-            grasp=grasp,
-            pixel=PixelGrasp(0, 0, 0),
-            q_value=float("nan"),
-            q_map=np.zeros((1, 1), np.float32),
-            rotation_values=np.zeros(1),
-            policy_version=self.version,
+            action=grasp,
+            encoded=encode_grasp(PixelGrasp(row, col, rotation_bin)),
+            value=float("nan"),
             decision_time=time.perf_counter() - began,
         )
 
-    def _next(self, observation: Observation, failures: int) -> PlanarGrasp:
+    def _next(self, observation: Observation, history: tuple[Attempt, ...]) -> PlanarGrasp:
         name = observation.workspace.name
-        if failures < self._last:
-            self._first = 0
-        elif name != self._tray:
-            self._first = failures
-        self._tray, self._last = name, failures
-        tries = failures - self._first
+        here = itertools.takewhile(lambda a: a.workspace in (name, ""), reversed(history))
+        tries = sum(1 for _ in here)
         choices = self._oracle.choices(observation, tries + 1)
         if tries >= _MAX_TRIES or tries >= max(_MIN_TRIES, len(choices)):
             raise PerceptionError(f"After {tries} tries nothing is left in workspace '{name}'.")
@@ -67,3 +59,7 @@ class OraclePolicy:
 
     def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
         """Take over nothing: a script does not learn."""
+
+    def probe(self) -> Probe:
+        """Return nothing: a script has no weights."""
+        return Probe()

@@ -15,8 +15,20 @@ from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
 from equigrasp.experiments.runs.run_folder import RunFolder
-from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
-from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode, Policy, Trainer
+from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.learning.grasping.grasp_step import decode_grasp, grasp_step, quantize
+from equigrasp.learning.history import last_failures
+from equigrasp.learning.interfaces import (
+    Attempt as PastAttempt,
+)
+from equigrasp.learning.interfaces import (
+    Context,
+    Decision,
+    EmptyWorkspaceError,
+    Mode,
+    Policy,
+    Trainer,
+)
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.trained_weights import first_weights, load_trained_weights
 from equigrasp.methods.registry import load_method
@@ -36,7 +48,7 @@ class Attempt:
     """An attempt that was carried out; `is_disagreeing`: finger width and simulator differ on it."""
 
     observation: Observation
-    decision: Decision
+    decision: Decision[PlanarGrasp]
     outcome: GraspOutcome
     is_disagreeing: bool = False
 
@@ -55,7 +67,7 @@ class SimulatedRun:
     def __init__(
         self,
         simulation: SimulatedCell,
-        policy: Policy,
+        policy: Policy[PlanarGrasp],
         split: str,
         seed: int,
         names: list[str] | None = None,
@@ -71,6 +83,7 @@ class SimulatedRun:
         simulation.world.spawn_objects(names, self.env.trays.pick)
         self.num_refused = 0
         self._failures = 0
+        self._choices: tuple[PastAttempt, ...] = ()
 
     def attempt(self, number: int, mode: Mode) -> Attempt:
         """Look, choose and try; swaps the trays when the first is empty.
@@ -85,11 +98,12 @@ class SimulatedRun:
             seed = derive_seed(self._seed, 10, number, self.num_refused)
             try:
                 observation = self.env.observe()
-                failures = self._failures + refusals
+                history = last_failures(self._choices, self._failures + refusals)
                 decision = self._policy.choose(
-                    observation, np.random.default_rng(seed), mode, failures
+                    observation, Context(mode, history), np.random.default_rng(seed)
                 )
-                outcome = self.env.step(decision.grasp, observation)
+                self._choices = (*history, decision.tried(observation.workspace.name))
+                outcome = self.env.step(decision.action, observation)
             except EmptyWorkspaceError:
                 if is_swapped:
                     raise
@@ -160,7 +174,11 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
 
 
 def _learn(
-    learner: Trainer, policy: Policy, metrics: MetricsFile, attempt: Attempt, number: int
+    learner: Trainer,
+    policy: Policy[PlanarGrasp],
+    metrics: MetricsFile,
+    attempt: Attempt,
+    number: int,
 ) -> None:
     row = store(learner.add, attempt, number)
     for report in learner.train_pending(learner.num_pending_steps):
@@ -182,7 +200,7 @@ def store(write: Callable[[Step, Extras], object], attempt: Attempt, number: int
         outcome.idle_time,
         decision.decision_time,
     )
-    pixel = decision.pixel
+    pixel = decode_grasp(decision.encoded)
     write(
         grasp_step(
             quantize(attempt.observation.heightmap),

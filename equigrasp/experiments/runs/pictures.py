@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 
 from equigrasp.experiments.runs.metrics_file import WINDOW
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.interfaces import Decision
+from equigrasp.learning.grasping.grasp_step import decode_grasp
+from equigrasp.learning.interfaces import Q_MAP, ROTATION_VALUES, Decision
 from equigrasp.perception.observation import Observation
 
 _SCALE = 4  # picture pixels a cell
@@ -15,7 +17,7 @@ _TOP = 0.12  # [m] height that is drawn brightest
 _BAND_PX = 34
 
 
-def draw_decision(observation: Observation, decision: Decision) -> np.ndarray:
+def draw_decision(observation: Observation, decision: Decision[PlanarGrasp]) -> np.ndarray:
     """Draw heightmap, Q-map and yaw values with the chosen grasp.
 
     Returns:
@@ -24,7 +26,7 @@ def draw_decision(observation: Observation, decision: Decision) -> np.ndarray:
     size, border = observation.heightmap.shape[0], observation.workspace.border_px
     heights = _colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS)
     q_map = np.zeros((size, size), np.float32)
-    q_map[border : size - border, border : size - border] = decision.q_map
+    q_map[border : size - border, border : size - border] = decision.views[Q_MAP]
     values = _colorize(q_map, cv2.COLORMAP_INFERNO)
     panels = [_enlarge(p) for p in (heights, values)]
     for panel in panels:
@@ -34,8 +36,8 @@ def draw_decision(observation: Observation, decision: Decision) -> np.ndarray:
     panels.append(_draw_yaws(decision, size * _SCALE))
     picture = np.hstack(panels)
     band = np.full((_BAND_PX, picture.shape[1], 3), 255, np.uint8)
-    is_random = bool(np.isnan(decision.q_value))
-    chosen = "random" if is_random else f"P(success) {decision.q_value:.2f}"
+    is_random = bool(np.isnan(decision.value))
+    chosen = "random" if is_random else f"P(success) {decision.value:.2f}"
     texts = ("heightmap (bright: 12 cm)", "q1: P(success) of each pixel", "q2: of each yaw")
     for text, x in zip(texts, (8, size * _SCALE + 8, 2 * size * _SCALE + 8), strict=True):
         cv2.putText(
@@ -49,7 +51,9 @@ def draw_decision(observation: Observation, decision: Decision) -> np.ndarray:
     return np.vstack([band, picture])
 
 
-def draw_grasp(observation: Observation, decision: Decision, caption: str) -> np.ndarray:
+def draw_grasp(
+    observation: Observation, decision: Decision[PlanarGrasp], caption: str
+) -> np.ndarray:
     """Draw the action square's heights with the grasp in it, small; see `draw_decision`."""
     workspace, size = observation.workspace, observation.heightmap.shape[0]
     heights = _enlarge(_colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS))
@@ -129,12 +133,14 @@ def _enlarge(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_NEAREST)
 
 
-def _draw_gripper(panel: np.ndarray, decision: Decision, workspace: Workspace) -> None:
+def _draw_gripper(
+    panel: np.ndarray, decision: Decision[PlanarGrasp], workspace: Workspace
+) -> None:
     """Draw both finger pads and the line between them."""
     pixel_size = workspace.pixel_size
-    row, col = workspace.xy_to_pixel(decision.grasp.x, decision.grasp.y)
+    row, col = workspace.xy_to_pixel(decision.action.x, decision.action.y)
     centre = np.array([col + 0.5, row + 0.5]) * _SCALE
-    theta, half = decision.grasp.theta, decision.grasp.width / 2 / pixel_size * _SCALE
+    theta, half = decision.action.theta, decision.action.width / 2 / pixel_size * _SCALE
     opening = np.array([np.sin(theta), np.cos(theta)])  # (col, row): yaw turns rows into columns
     across = np.array([opening[1], -opening[0]])
     pad = 0.011 / pixel_size * _SCALE
@@ -146,13 +152,14 @@ def _draw_gripper(panel: np.ndarray, decision: Decision, workspace: Workspace) -
     cv2.circle(panel, _point(centre), 4, (80, 255, 80), -1, cv2.LINE_AA)
 
 
-def _draw_yaws(decision: Decision, side: int) -> np.ndarray:
+def _draw_yaws(decision: Decision[PlanarGrasp], side: int) -> np.ndarray:
     panel = np.full((side, side // 2, 3), 245, np.uint8)
     centre = np.array([side / 4, side / 2])
-    for k, value in enumerate(decision.rotation_values):
-        theta = k * np.pi / len(decision.rotation_values)
+    values, chosen = decision.views[ROTATION_VALUES], decode_grasp(decision.encoded).rotation_bin
+    for k, value in enumerate(values):
+        theta = k * np.pi / len(values)
         arm = np.array([np.sin(theta), np.cos(theta)]) * float(value) * side / 4.4
-        is_chosen = k == decision.pixel.rotation_bin
+        is_chosen = k == chosen
         color, width = ((220, 50, 50), 4) if is_chosen else ((90, 90, 160), 2)
         cv2.line(panel, _point(centre - arm), _point(centre + arm), color, width, cv2.LINE_AA)
     cv2.circle(panel, _point(centre), int(side / 4.4), (200, 200, 200), 1, cv2.LINE_AA)

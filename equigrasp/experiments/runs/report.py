@@ -13,6 +13,7 @@ from equigrasp.experiments.runs.pictures import draw_decision, draw_learning_cur
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_step import dequantize
+from equigrasp.learning.interfaces import Context
 from equigrasp.learning.trained_weights import name_of_first_weights
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
@@ -72,7 +73,7 @@ def _draw_decisions(run: RunFolder, method_name: str) -> list[str]:
         heightmap = dequantize(step.observation["heightmap"])
         workspace = Workspace("logged", 0.0, 0.0, heightmap_size_px=heightmap.shape[0])
         observation = Observation.of_heightmap(heightmap, workspace)
-        decision = policy.choose(observation, np.random.default_rng(0), "greedy")
+        decision = policy.choose(observation, Context("greedy"), np.random.default_rng(0))
         name = f"pictures/decision_{step.index:05d}.png"
         save_picture(run.path / name, draw_decision(observation, decision))
         pictures.append(name)

@@ -7,14 +7,15 @@ import numpy as np
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.experiments.rollouts.simulated_run import SimulatedRun
 from equigrasp.experiments.speed.stopwatch import Comparison, alternate
-from equigrasp.learning.interfaces import Policy
+from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.learning.interfaces import Context, Policy
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.simulation.make import make_simulated_cell
 from equigrasp.simulation.physics import TIME_STEP
 
 
 def measure_simulation(
-    policies: dict[str, Policy], repeats: int
+    policies: dict[str, Policy[PlanarGrasp]], repeats: int
 ) -> tuple[Comparison, list[tuple[str, float]], float]:
     """Time attempts in the simulated UR5 cell, and the parts that they consist of.
 
@@ -31,7 +32,7 @@ def measure_simulation(
         cell, workspace = simulation.cell, loop.env.trays.pick
         physics, camera = simulation.physics, cell.camera
         observation, frame = observe(cell, workspace), camera.capture()
-        rng = np.random.default_rng(0)
+        rng, training = np.random.default_rng(0), Context("train")
         numbers = iter(range(10**6))
         durations: list[float] = []
         num_steps: list[int] = []
@@ -49,7 +50,7 @@ def measure_simulation(
             heightmap_from_depth(frame.depth, camera.model, camera.T_base_camera, workspace)
 
         works: dict[str, Callable[[], object]] = {
-            f"decision, {name}": lambda one=policy: one.choose(observation, rng, "train")  # type: ignore[misc]
+            f"decision, {name}": lambda one=policy: one.choose(observation, training, rng)  # type: ignore[misc]
             for name, policy in policies.items()
         }
         works |= {

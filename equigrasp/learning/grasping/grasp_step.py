@@ -1,8 +1,11 @@
 """A single grasp on a heightmap as a step: what the methods that choose pixels and yaws learn from."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from equigrasp.errors import ReplayError
+from equigrasp.geometry.actions import PixelGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.augment import AugmentedGrasp
 from equigrasp.replay.step import ArraySpec, ExperienceSpec, Step
@@ -43,15 +46,25 @@ def grasp_step(
         reward: 1.0 for success, 0.0 for failure.
         attempt: Number of the attempt in its run, from 0.
     """
-    action = {"row": row, "col": col, "rotation_bin": rotation_bin}
-    encoded = {name: np.asarray(value, np.int32) for name, value in action.items()}
+    encoded = encode_grasp(PixelGrasp(row, col, rotation_bin))
     return Step(attempt, attempt, {"heightmap": heightmap}, encoded, reward)
+
+
+def encode_grasp(pixel: PixelGrasp) -> dict[str, np.ndarray]:
+    """Return a grasp on the grid as steps hold it: `row`, `col`, `rotation_bin`, int32, shape ()."""
+    action = {"row": pixel.row, "col": pixel.col, "rotation_bin": pixel.rotation_bin}
+    return {name: np.asarray(value, np.int32) for name, value in action.items()}
+
+
+def decode_grasp(encoded: Mapping[str, np.ndarray]) -> PixelGrasp:
+    """Return the grasp on the grid that `encode_grasp` encoded."""
+    return PixelGrasp(*(int(encoded[k]) for k in ("row", "col", "rotation_bin")))
 
 
 def grasp_of(step: Step) -> AugmentedGrasp:
     """Return the heightmap and the grasp of a step, as they were."""
-    row, col, rotation_bin = (int(step.action[k]) for k in ("row", "col", "rotation_bin"))
-    return AugmentedGrasp(step.observation["heightmap"], row, col, rotation_bin)
+    pixel = decode_grasp(step.action)
+    return AugmentedGrasp(step.observation["heightmap"], pixel.row, pixel.col, pixel.rotation_bin)
 
 
 def quantize(heightmap: np.ndarray) -> np.ndarray:

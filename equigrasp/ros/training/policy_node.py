@@ -14,7 +14,10 @@ from sensor_msgs.msg import Image
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsError
 from equigrasp.experiments.runs.pictures import draw_decision
-from equigrasp.learning.interfaces import Decision, EmptyWorkspaceError, Mode
+from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.learning.grasping.grasp_step import decode_grasp
+from equigrasp.learning.history import last_failures
+from equigrasp.learning.interfaces import Attempt, Context, Decision, EmptyWorkspaceError, Mode
 from equigrasp.learning.method_names import DEFAULT_METHOD
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights
@@ -37,6 +40,8 @@ _MODES: dict[int, Mode] = {
     Experience.MODE_TRAIN: "train",
     Experience.MODE_GREEDY: "greedy",
 }
+
+_MAX_FAILURES = 1000  # in a row; more of them change nothing
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class PolicyNode(ManagedNode):
         super().__init__(names.POLICY)
         self._config = declare(self, PolicyNodeConfig)
         self._update: PolicyUpdate | None = None
+        self._choices: tuple[Attempt, ...] = ()  # its last ones; a request says how many failed
 
     def set_up(self) -> None:
         """Build the networks and listen to the camera and the learner."""
@@ -116,12 +122,15 @@ class PolicyNode(ManagedNode):
                 frame.depth, self._camera.model, self._camera.T_base_camera, workspace
             )
             observation = Observation.of_heightmap(heightmap, workspace, frame.stamp)
+            history = last_failures(
+                self._choices, min(request.num_consecutive_failures, _MAX_FAILURES)
+            )
             decision = self._policy.choose(
                 observation,
+                Context(_MODES[request.mode], history),
                 np.random.default_rng(request.seed),
-                _MODES[request.mode],
-                request.num_consecutive_failures,
             )
+            self._choices = (*history, decision.tried(workspace.name))
         except ConfigError as error:
             return _refuse(response, code.UNKNOWN_WORKSPACE, str(error))
         except EmptyWorkspaceError as error:
@@ -133,15 +142,18 @@ class PolicyNode(ManagedNode):
         return self._answer(response, observation, decision)
 
     def _answer(
-        self, response: PlanGrasp.Response, observation: Observation, decision: Decision
+        self,
+        response: PlanGrasp.Response,
+        observation: Observation,
+        decision: Decision[PlanarGrasp],
     ) -> PlanGrasp.Response:
         response.heightmap = to_heightmap_msg(observation)
         response.grasp = to_grasp_msg(
-            decision.grasp,
+            decision.action,
             observation.workspace.name,
             observation.stamp,
-            decision.pixel,
-            decision.q_value,
+            decode_grasp(decision.encoded),
+            decision.value,
             decision.policy_version,
         )
         response.decision_time = decision.decision_time

@@ -30,7 +30,8 @@ from equigrasp.experiments.rollouts.scene import PlacedObject, Scene
 from equigrasp.experiments.runs.claims import claim, is_claimed
 from equigrasp.experiments.runs.metrics_file import read_metrics
 from equigrasp.experiments.speed import bench
-from equigrasp.learning.interfaces import Decision, Mode
+from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.learning.interfaces import Context, Decision
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
@@ -322,10 +323,10 @@ def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene(
     choose, asked = policy.choose, []
 
     def ask(
-        observation: Observation, rng: np.random.Generator, mode: Mode, count: int
-    ) -> Decision:
-        asked.append((mode, count))
-        return choose(observation, rng, "random")
+        observation: Observation, context: Context, rng: np.random.Generator
+    ) -> Decision[PlanarGrasp]:
+        asked.append((context.mode, len(context.history)))
+        return choose(observation, Context("random"), rng)  # type: ignore[no-any-return]
 
     monkeypatch.setattr(policy, "choose", ask)
     failures = 0

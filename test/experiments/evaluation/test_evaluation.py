@@ -25,6 +25,7 @@ from equigrasp.experiments.runs.pictures import draw_grasp, lay_out, load_pictur
 from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_step import encode_grasp
 from equigrasp.learning.interfaces import Decision
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome
@@ -39,11 +40,9 @@ def _attempt(workspace: Workspace, is_success: bool) -> Attempt:
     heightmap[60:70, 50:60] = 0.08
     x, y = workspace.pixel_to_xy(64, 55)
     decision = Decision(
-        grasp=PlanarGrasp(x, y, 0.05, math.pi / 2, 0.085),
-        pixel=PixelGrasp(64, 55, 4),
-        q_value=0.75,
-        q_map=np.zeros((96, 96), np.float32),
-        rotation_values=np.zeros(8),
+        action=PlanarGrasp(x, y, 0.05, math.pi / 2, 0.085),
+        encoded=encode_grasp(PixelGrasp(64, 55, 4)),
+        value=0.75,
         policy_version=3,
         decision_time=0.01,
     )

@@ -25,6 +25,7 @@ from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.geometry.actions import PixelGrasp
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.grasping.grasp_step import encode_grasp
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
@@ -79,10 +80,11 @@ def test_the_policys_own_choices_come_first_and_bad_ones_with_a_better_yaw(
     policy, along = labels._policy, PixelGrasp(64, 64, 4)  # the fingers open along the bar
     choose, modes = policy.choose, []
 
-    def stubborn(seen, rng, mode, failures=0):  # type: ignore[no-untyped-def]
-        decision = choose(seen, rng, mode, failures)
-        modes.append((mode, failures))
-        return dataclasses.replace(decision, pixel=along) if mode == "greedy" else decision
+    def stubborn(seen, context, rng):  # type: ignore[no-untyped-def]
+        decision = choose(seen, context, rng)
+        modes.append((context.mode, len(context.history)))
+        is_own = context.mode == "greedy"
+        return dataclasses.replace(decision, encoded=encode_grasp(along)) if is_own else decision
 
     monkeypatch.setattr(policy, "choose", stubborn)
     drawn = labels.draw(bar(workspace, 5), bar(workspace, 5), np.random.default_rng(0))

@@ -6,7 +6,7 @@ import pytest
 from equigrasp.environments.oracle import Oracle
 from equigrasp.experiments.rollouts.oracle_policy import OraclePolicy
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.interfaces import EmptyWorkspaceError
+from equigrasp.learning.interfaces import Attempt, Context, EmptyWorkspaceError
 from equigrasp.perception.observation import Observation
 
 
@@ -14,19 +14,21 @@ def _bars(name: str, columns: tuple[int, ...]) -> Observation:
     heightmap = np.zeros((128, 128), np.float32)
     for col in columns:
         heightmap[50:80, col : col + 8] = 0.04
-    return Observation(heightmap, Workspace(name, 0.45, 0.21))
+    return Observation.of_heightmap(heightmap, Workspace(name, 0.45, 0.21))
 
 
 def test_every_object_has_its_turn_before_the_tray_is_left() -> None:
     policy, rng = OraclePolicy(Oracle()), np.random.default_rng(0)
     seen, columns = set(), (30, 60, 90)
     left, right = _bars("left", columns), _bars("right", columns)
+    history: tuple[Attempt, ...] = ()
     with pytest.raises(EmptyWorkspaceError, match="nothing is left in workspace 'left'"):
-        for failures in range(100):
-            grasp = policy.choose(left, rng, "greedy", failures).grasp
-            col = left.workspace.xy_to_pixel(grasp.x, grasp.y)[1]
+        for _ in range(100):
+            decision = policy.choose(left, Context("greedy", history), rng)
+            history = (*history, decision.tried("left"))
+            col = left.workspace.xy_to_pixel(decision.action.x, decision.action.y)[1]
             seen.add(min(columns, key=lambda c: abs(c + 4 - col)))
-    assert seen == set(columns) and failures <= 40
-    first = OraclePolicy(Oracle()).choose(right, rng, "greedy", 0).grasp
-    assert policy.choose(right, rng, "greedy", failures).grasp == first
-    assert policy.choose(left, rng, "greedy", 0).grasp.x == pytest.approx(first.x)
+    assert seen == set(columns) and len(history) <= 40
+    first = policy.choose(right, Context("greedy"), rng).action
+    assert policy.choose(right, Context("greedy", history), rng).action == first
+    assert policy.choose(left, Context("greedy"), rng).action.x == pytest.approx(first.x)
