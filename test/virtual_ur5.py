@@ -111,7 +111,6 @@ def virtual_ur5(*, is_e_series: bool = False) -> Iterator[VirtualRobot]:
             config,
             BulletRobot(physics, assemble(config, gripper)),
             has_force_sensor=True,
-            is_steered=True,
         )
         arm.teleport(np.array(config.home_positions))
         with arm:

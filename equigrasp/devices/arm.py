@@ -1,5 +1,6 @@
 """Contract of a robot arm that follows joint trajectories."""
 
+import contextlib
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -15,7 +16,8 @@ class Arm(ABC):
     `joint_names`, `limits` and `home_positions` are known before `connect()`. All commands are
     checked by `limits.check_trajectory` before anything moves. Starting a trajectory while
     another one runs replaces it: the new one must start from the present joint positions within
-    `limits.start_tolerance`.
+    `limits.start_tolerance`. What is followed is the trajectory as `join_trajectory` joins it to the
+    set-point: no set-point ever jumps.
     """
 
     @property
@@ -49,6 +51,25 @@ class Arm(ABC):
                 not start where the arm is. Nothing moves, a running motion goes on.
             ArmStoppedError: if the robot's own safety functions hold it; see `recover`.
         """
+
+    def set_point(self) -> JointState:
+        """Return where the joints are commanded to be now, and how fast: what a trajectory is joined to.
+
+        Joints that move lag behind it. Of an arm that does not tell, it is what is measured.
+        """
+        return self.joint_state()
+
+    def moment(self) -> contextlib.AbstractContextManager[object]:
+        """Keep the set-point where it is, where that can be done: what is judged inside begins there."""
+        return contextlib.nullcontext()
+
+    def steer(self, trajectory: JointTrajectory) -> None:
+        """Begin a piece of motion of a controller that steers the arm cycle by cycle.
+
+        Such a controller answers for speeds and accelerations itself; a simulated arm takes what it
+        sends as it comes, checked as by `limits.check_trajectory`.
+        """
+        self.start_trajectory(trajectory)
 
     @abstractmethod
     def motion_status(self) -> MotionStatus:

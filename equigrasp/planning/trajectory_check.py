@@ -5,8 +5,12 @@ import pinocchio as pin
 from scipy.interpolate import CubicHermiteSpline
 from scipy.spatial.transform import Rotation
 
-from equigrasp.devices.bridge import SHORTEST, make_bridge
 from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.joined_trajectory import (
+    JoinedTrajectory,
+    join_trajectory,
+    piece_accelerations,
+)
 from equigrasp.devices.motion import JointState, JointTrajectory
 from equigrasp.errors import CommandRejectedError
 from equigrasp.planning.kinematics import Kinematics, tool_points
@@ -17,12 +21,12 @@ _RETURN = 1e-3  # [m] by which what stands farther outside must end nearer
 _END_SPEED = (
     0.01  # [rad/s] of the last point: nothing stops an arm that a trajectory leaves moving
 )
-_HELD = 1e-3  # [rad] from the trajectory's start: an arm that is there already
 _TURN = (
     0.02  # [rad] that any joint turns at most between two samples: 19 mm at the UR5's full reach
 )
+_BEND = 5e-4  # [rad] by which any joint leaves the straight line between two samples at most
 _MIN_SAMPLES = 30
-_MAX_SAMPLES = 20_000  # of a path: what is planned needs some hundreds
+_MAX_SAMPLES = 20_000  # of a path, 400 rad of way; what is planned needs some hundreds
 _START_TIME = 0.05  # [s] in which a joint may be brought from its speed to that of the first point
 _ELBOW = 3  # joints from the third on are held above the table
 
@@ -42,30 +46,28 @@ class TrajectoryCheck:
         self._chain = _Chain(self.kinematics.model)
         self._points = tool_points(gripper)
 
-    def check(self, trajectory: JointTrajectory, present: JointState) -> None:
+    def check(
+        self, trajectory: JointTrajectory, present: JointState, set_point: JointState | None = None
+    ) -> None:
         """Raise `CommandRejectedError` unless the arm may follow a trajectory from where it is.
 
-        What is judged is what the arm would do: the spline through the points, joined from the
-        present state (`make_bridge`), whatever the form: one point or many, the first at time 0 or
-        later. Checked are form, start, joint positions, speeds and accelerations, and, on samples,
-        speed and place of the TCP, places of fingertips, flange, elbow and wrists. An arm that
-        stands outside may come back, but not go farther out, and must end nearer.
+        What is judged is what the arm would do: the trajectory joined to the set-point, and to rest
+        (`join_trajectory`), whatever its form: one point or many, the first at time 0 or later. Checked
+        are form, start and end, joint positions, speeds and accelerations, and, on samples, speed and
+        place of the TCP, places of fingertips, flange, elbow and wrists. An arm that stands outside may
+        come back, but not go farther out, and must end nearer.
 
         Args:
             trajectory: What is to be followed.
             present: Where the arm is and how fast it turns.
+            set_point: Where it is commanded to be (`Arm.set_point`); None: where it is.
         """
-        names = self._arm.joint_names
-        self._arm.limits.check_trajectory(trajectory, names, present.positions)
-        times, positions, velocities = _from_present(trajectory, present)
-        self._check_ends(velocities, present.velocities)
-        ways = self._check_spline(times, positions, velocities)
-        spline = CubicHermiteSpline(times, positions, velocities)
-        offset = present.positions - positions[0]
-        if np.abs(offset).max() < _HELD:
-            offset = np.zeros_like(offset)
-        bridge = make_bridge(offset, np.zeros_like(offset), self._arm.limits)
-        self._check_path(spline, bridge, present.positions, ways)
+        limits, begin = self._arm.limits, set_point or present
+        limits.check_trajectory(trajectory, self._arm.joint_names, present.positions)
+        self._check_ends(trajectory, begin.velocities)
+        joined = join_trajectory(trajectory, limits, begin.positions, begin.velocities)
+        shares = self._check_spline(joined)
+        self._check_path(joined.trajectory, shares)
 
     def places(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where what must stay inside the limits is, for many joint positions at once.
@@ -81,13 +83,13 @@ class TrajectoryCheck:
         tool = self._points @ rotations.transpose(0, 2, 1) + origins[:, None, -1]
         return tool, np.column_stack([origins[:, _ELBOW - 1 : -1, 2], tool[:, 3, 2]])
 
-    def _check_ends(self, velocities: np.ndarray, present: np.ndarray) -> None:
+    def _check_ends(self, trajectory: JointTrajectory, begin: np.ndarray) -> None:
+        velocities = np.asarray(trajectory.velocities, dtype=float)
         at_start = _START_TIME * np.asarray(self._arm.limits.accelerations)
-        at_end = np.full_like(at_start, _END_SPEED)
-        for what, change, allowed in (
-            ("begin", np.abs(velocities[0] - present), at_start),
-            ("end", np.abs(velocities[-1]), at_end),
-        ):
+        changes = [("end", np.abs(velocities[-1]), np.full_like(at_start, _END_SPEED))]
+        if trajectory.times[0] == 0.0:
+            changes.insert(0, ("begin", np.abs(velocities[0] - begin), at_start))
+        for what, change, allowed in changes:
             i = int((change / allowed).argmax())
             if change[i] > allowed[i]:
                 raise CommandRejectedError(
@@ -95,31 +97,30 @@ class TrajectoryCheck:
                     f"{change[i]:.2f} rad/s; at most {allowed[i]:.2f} rad/s are allowed."
                 )
 
-    def _check_spline(
-        self, times: np.ndarray, positions: np.ndarray, velocities: np.ndarray
-    ) -> np.ndarray:
-        """Hold speeds and accelerations; return how far any joint turns between points, at most.
-
-        Returns:
-            Shape (T - 1,) [rad].
-        """
-        # A cubic's acceleration is linear: its ends tell all; its speed peaks where that is zero.
-        h = np.diff(times)[:, None]
+    def _check_spline(self, joined: JoinedTrajectory) -> np.ndarray:
+        """Hold speeds and accelerations; return how many samples each piece needs, in fractions."""
+        times, velocities = joined.trajectory.times, joined.trajectory.velocities
         before, after = velocities[:-1], velocities[1:]
-        mean = np.diff(positions, axis=0) / h
-        at_start = (6.0 * mean - 4.0 * before - 2.0 * after) / h
-        at_end = (2.0 * before + 4.0 * after - 6.0 * mean) / h
-        slope = at_end - at_start
+        at_start, at_end = piece_accelerations(times, joined.trajectory.positions, velocities)
+        # The speed of a cubic peaks where its acceleration, which is linear, is zero.
+        h, slope = np.diff(times)[:, None], at_end - at_start
         share = np.where(slope != 0.0, -at_start / np.where(slope != 0.0, slope, 1.0), 0.0)
         share = np.clip(share, 0.0, 1.0)
-        peak = before + h * share * (at_start + 0.5 * share * slope)
+        peak = np.abs(before + h * share * (at_start + 0.5 * share * slope))
+        peak = np.maximum(peak, np.maximum(np.abs(before), np.abs(after)))
         limits = self._arm.limits
-        self._compare("turn at", "rad/s", np.abs(np.vstack([velocities, peak])), limits.velocities)
-        self._compare(
-            "accelerate at", "rad/s²", np.abs(np.vstack([at_start, at_end])), limits.accelerations
-        )
-        fastest = np.abs(np.stack([before, after, peak])).max(axis=(0, 2))
-        return np.asarray(fastest * h[:, 0])
+        self._compare("turn at", "rad/s", peak, limits.velocities)
+        hardest = np.maximum(np.abs(at_start), np.abs(at_end))
+        is_hasty = times[:-1] < joined.hasty_time
+        for pieces, allowed in (
+            (hardest[~is_hasty], limits.accelerations),
+            (hardest[is_hasty], limits.stop_accelerations),
+        ):
+            if len(pieces):
+                self._compare("accelerate at", "rad/s²", pieces, allowed)
+        turns = peak.max(axis=1) / _TURN
+        bends = np.sqrt(hardest.max(axis=1) / (8.0 * _BEND))
+        return np.asarray(h[:, 0] * np.maximum(turns, bends))
 
     def _compare(
         self, what: str, unit: str, values: np.ndarray, limits: tuple[float, ...]
@@ -132,20 +133,12 @@ class TrajectoryCheck:
                 f"its limit is {limits[i]:.2f} {unit}."
             )
 
-    def _check_path(
-        self,
-        spline: CubicHermiteSpline,
-        bridge: CubicHermiteSpline | None,
-        start: np.ndarray,
-        ways: np.ndarray,
-    ) -> None:
-        limits, names = self._arm.limits, self._arm.joint_names
-        samples = _samples(spline, bridge, ways)
-        joints = spline(np.minimum(samples, spline.x[-1]))
-        if bridge is not None:
-            joints = joints + _faded(bridge, samples)
-            self._check_joined(spline, bridge, samples)
-        limits.check_positions(joints, names, start)
+    def _check_path(self, trajectory: JointTrajectory, shares: np.ndarray) -> None:
+        samples = _samples(trajectory.times, shares)
+        start = trajectory.positions[0]
+        spline = CubicHermiteSpline(trajectory.times, trajectory.positions, trajectory.velocities)
+        joints = spline(samples)
+        self._arm.limits.check_positions(joints, self._arm.joint_names, start)
         tool, heights = self.places(np.vstack([start, joints]))
         self._check_box(tool[:, :3], samples)
         self._check_height(heights, samples)
@@ -155,18 +148,6 @@ class TrajectoryCheck:
                 f"The TCP would move at {speeds.max():.2f} m/s, {samples[speeds.argmax()]:.2f} s "
                 f"into the trajectory; its limit is {self._safety.tcp_speed} m/s."
             )
-
-    def _check_joined(
-        self, spline: CubicHermiteSpline, bridge: CubicHermiteSpline, samples: np.ndarray
-    ) -> None:
-        """Hold speeds and accelerations of a trajectory and of the way that joins it, together."""
-        inside = samples[samples <= spline.x[-1]]
-        for order, what, unit, most in (
-            (1, "turn at", "rad/s", self._arm.limits.velocities),
-            (2, "accelerate at", "rad/s²", self._arm.limits.accelerations),
-        ):
-            total = spline(inside, order) + _faded(bridge, inside, order)
-            self._compare(what, unit, np.abs(total), most)
 
     def _check_box(self, points: np.ndarray, samples: np.ndarray) -> None:
         box = self._safety.box
@@ -233,59 +214,24 @@ def _excess(outside: np.ndarray) -> np.ndarray:
     return np.asarray(excess)
 
 
-def _samples(
-    spline: CubicHermiteSpline, bridge: CubicHermiteSpline | None, ways: np.ndarray
-) -> np.ndarray:
-    """Return the times at which a path is looked at [s]: no joint turns by more than `_TURN` between two.
+def _samples(times: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the times at which a path is looked at [s]: dense where it is fast or bends.
 
-    They lie as dense as each piece of the spline is fast. Even in time, a quick way out and back in a
-    long trajectory would fall between two of them.
+    Even in time, a quick way out and back in a long trajectory would fall between two of them.
 
     Args:
-        spline: The trajectory, from 0 on.
-        bridge: What joins it, from 0 on.
-        ways: How far any joint turns in each piece, at most, shape (T - 1,) [rad].
+        times: Of the points, shape (T,) [s].
+        shares: How many samples the way from each point to the next needs, shape (T - 1,).
 
     Raises:
         CommandRejectedError: if there would be more than `_MAX_SAMPLES`.
     """
-    knots, end = spline.x, float(spline.x[-1])
-    turned = np.concatenate([[0.0], np.cumsum(ways)])
-    if bridge is not None:
-        last = float(bridge.x[-1])
-        knots = np.union1d(knots, [last])
-        # From rest to rest a cubic is fastest in its middle, 1.5 times its mean.
-        joining = 1.5 * float(np.abs(bridge(0.0)).max())
-        turned = np.interp(knots, spline.x, turned) + np.interp(knots, [0.0, last], [0.0, joining])
-        end = max(end, last)
-    needed = turned / _TURN + _MIN_SAMPLES * knots / end
+    least = _MIN_SAMPLES * np.diff(times) / (times[-1] - times[0])
+    needed = np.concatenate([[0.0], np.cumsum(np.maximum(shares, least))])
     count = int(np.ceil(needed[-1]))
     if count > _MAX_SAMPLES:
         raise CommandRejectedError(
-            f"The trajectory turns joints by {turned[-1]:.0f} rad in all; at most "
-            f"{_MAX_SAMPLES * _TURN:.0f} rad are followed. Send it in parts."
+            f"The trajectory is too long to be judged: {count} samples along it, at most "
+            f"{_MAX_SAMPLES} are taken. Send it in parts."
         )
-    return np.asarray(np.interp(np.linspace(0.0, needed[-1], count + 1), needed, knots))
-
-
-def _faded(bridge: CubicHermiteSpline, samples: np.ndarray, order: int = 0) -> np.ndarray:
-    """Return a bridge or a derivative of it, which is 0 behind its end, shape (T, n)."""
-    end = float(bridge.x[-1])
-    return np.where((samples <= end)[:, None], bridge(np.minimum(samples, end), order), 0.0)
-
-
-def _from_present(
-    trajectory: JointTrajectory, present: JointState
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return times, positions and velocities, begun where the arm is if the first point is later."""
-    times = np.asarray(trajectory.times, dtype=float)
-    positions = np.asarray(trajectory.positions, dtype=float)
-    velocities = np.asarray(trajectory.velocities, dtype=float)
-    if times[0] > 0.0:
-        times = np.concatenate([[0.0], times])
-        positions = np.vstack([present.positions, positions])
-        velocities = np.vstack([present.velocities, velocities])
-    elif times.size == 1:  # held from now on
-        times = np.array([0.0, SHORTEST])
-        positions, velocities = np.repeat(positions, 2, axis=0), np.repeat(velocities, 2, axis=0)
-    return times, positions, velocities
+    return np.asarray(np.interp(np.linspace(0.0, needed[-1], count + 1), needed, times))

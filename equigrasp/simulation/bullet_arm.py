@@ -1,11 +1,13 @@
 """A PyBullet arm that follows joint trajectories under the limits of the real one."""
 
+import contextlib
+
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
 from equigrasp.devices.arm import Arm
-from equigrasp.devices.bridge import make_bridge
 from equigrasp.devices.cell import ArmConfig
+from equigrasp.devices.joined_trajectory import join_trajectory
 from equigrasp.devices.limits import JointLimits
 from equigrasp.devices.motion import (
     JointState,
@@ -21,7 +23,6 @@ from equigrasp.simulation.physics import TIME_STEP
 _TRACKING_TOLERANCE = 0.12  # [rad] beyond this the arm is blocked: it stops with a fault
 _SETTLE_TOLERANCE = 0.01  # [rad] distance to the goal at which a motion has arrived
 _SETTLE_SPEED = 0.02  # [rad/s]
-_JUMP = 1e-3  # [rad] off the start of a trajectory: the reference goes there, it does not jump
 _FORCE_SMOOTHING = 0.4  # per step: a force sensor's filter of about 10 ms
 _SETTLE_TIME = 0.5  # [s] allowed for arriving after the last point
 
@@ -34,8 +35,6 @@ class BulletArm(Arm):
         robot: The body.
         has_force_sensor: Whether it measures the force on the TCP, as a UR does; others tell by
             their joint torques.
-        is_steered: Whether a controller steers it piece by piece, many times a second: each piece begins
-            where that controller's own set-point is, and is followed from there.
     """
 
     def __init__(
@@ -44,16 +43,13 @@ class BulletArm(Arm):
         robot: BulletRobot,
         *,
         has_force_sensor: bool = False,
-        is_steered: bool = False,
     ) -> None:
         self._config = config
-        self._is_steered = is_steered
         self._robot = robot
         self._physics = robot.physics
         self._indices = [robot.joints[name] for name in config.joint_names]
         self._is_connected = False
         self._spline: CubicHermiteSpline | None = None
-        self._bridge: CubicHermiteSpline | None = None  # from where the arm was to its start
         self._start_time = 0.0
         self._reference = np.array(config.home_positions)
         self._reference_velocity = np.zeros(len(self._indices))
@@ -101,31 +97,41 @@ class BulletArm(Arm):
             np.array([s[3] for s in states]),
         )
 
-    def start_trajectory(self, trajectory: JointTrajectory) -> None:
-        self._require_connection()
+    def set_point(self) -> JointState:
+        measured = self.joint_state()
         with self._physics.lock:
-            if self._safety_stop is not None:
-                raise ArmStoppedError(self._safety_stop.message, self._safety_stop.reason)
-            present = self.joint_state().positions
-            self.limits.check_trajectory(trajectory, self.joint_names, present)
-            times = np.asarray(trajectory.times, dtype=float)
-            positions = np.asarray(trajectory.positions, dtype=float)
-            velocities = np.asarray(trajectory.velocities, dtype=float)
-            if times[0] > 0.0:  # the first point is reached from where the arm is
-                times = np.concatenate([[0.0], times])
-                positions = np.vstack([present, positions])
-                velocities = np.vstack([self._reference_velocity, velocities])
-            if times.size == 1:
-                times = np.array([0.0, TIME_STEP])
-                positions = np.repeat(positions, 2, axis=0)
-                velocities = np.repeat(velocities, 2, axis=0)
-            self._spline = CubicHermiteSpline(times, positions, velocities)
-            offset = self._reference - positions[0]
-            is_off = not self._is_steered and bool(np.abs(offset).max() > _JUMP)
-            still = np.zeros_like(offset)
-            self._bridge = make_bridge(offset, still, self.limits) if is_off else None
-            self._start_time = self._physics.now()
-            self._status = MotionStatus(MotionState.MOVING)
+            positions, velocities = self._reference.copy(), self._reference_velocity.copy()
+        return JointState(measured.stamp, positions, velocities, measured.efforts)
+
+    def moment(self) -> contextlib.AbstractContextManager[object]:
+        return self._physics.lock
+
+    def start_trajectory(self, trajectory: JointTrajectory) -> None:
+        with self._physics.lock:
+            self._check(trajectory)
+            joined = join_trajectory(
+                trajectory, self.limits, self._reference, self._reference_velocity
+            ).trajectory
+            self.limits.check_positions(joined.positions, self.joint_names, self._reference)
+            self._begin(joined)
+
+    def steer(self, trajectory: JointTrajectory) -> None:
+        with self._physics.lock:
+            self._check(trajectory)
+            self._begin(trajectory)
+
+    def _check(self, trajectory: JointTrajectory) -> None:
+        self._require_connection()
+        if self._safety_stop is not None:
+            raise ArmStoppedError(self._safety_stop.message, self._safety_stop.reason)
+        self.limits.check_trajectory(trajectory, self.joint_names, self.joint_state().positions)
+
+    def _begin(self, trajectory: JointTrajectory) -> None:
+        self._spline = CubicHermiteSpline(
+            trajectory.times, trajectory.positions, trajectory.velocities
+        )
+        self._start_time = self._physics.now()
+        self._status = MotionStatus(MotionState.MOVING)
 
     def motion_status(self) -> MotionStatus:
         self._require_connection()
@@ -186,14 +192,13 @@ class BulletArm(Arm):
     def _follow(self, now: float, measured: np.ndarray, velocities: np.ndarray) -> None:
         assert self._spline is not None
         end = float(self._spline.x[-1])
-        if self._bridge is not None:
-            end = max(end, float(self._bridge.x[-1]))
         t = min(now - self._start_time, end)
         error = np.abs(self._reference - measured)
         if error.max() > _TRACKING_TOLERANCE:
             self._fail(measured, error)
             return
-        self._reference, self._reference_velocity = self._set_point(self._spline, t, t < end)
+        self._reference = self._spline(t)
+        self._reference_velocity = self._spline(t, 1) if t < end else np.zeros_like(measured)
         if t < end:
             return
         if error.max() < _SETTLE_TOLERANCE and np.abs(velocities).max() < _SETTLE_SPEED:
@@ -201,18 +206,6 @@ class BulletArm(Arm):
             self._status = MotionStatus(MotionState.SUCCEEDED)
         elif now - self._start_time > end + _SETTLE_TIME:
             self._fail(measured, error)
-
-    def _set_point(
-        self, spline: CubicHermiteSpline, t: float, is_moving: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return reference and its speed, on the way that joins a start that was off, (n,) each."""
-        last, bridge = float(spline.x[-1]), self._bridge
-        positions, velocities = spline(min(t, last)), spline(min(t, last), 1)
-        if not is_moving or t >= last:
-            velocities = np.zeros_like(velocities)
-        if bridge is not None and t < bridge.x[-1]:
-            positions, velocities = positions + bridge(t), velocities + bridge(t, 1)
-        return positions, velocities
 
     def _fail(self, measured: np.ndarray, error: np.ndarray) -> None:
         joint = self.joint_names[int(error.argmax())]

@@ -88,7 +88,7 @@ def build_simulated_cell(
     if start_tolerance is not None:
         limits = replace(arm_config.limits, start_tolerance=start_tolerance)
         arm_config = replace(arm_config, limits=limits)
-    arm = BulletArm(arm_config, robot, is_steered=start_tolerance is not None)
+    arm = BulletArm(arm_config, robot)
     gripper = BulletGripper(gripper_config, robot)
     camera = BulletCamera(camera_config, physics, seed)
 

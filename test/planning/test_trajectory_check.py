@@ -1,7 +1,6 @@
 """Every limit of a cell is found out along the spline, and planned motion passes."""
 
 import dataclasses
-import itertools
 import time
 from collections.abc import Callable
 
@@ -10,14 +9,14 @@ import pytest
 from scipy.interpolate import CubicHermiteSpline
 
 from equigrasp.config import load_config
-from equigrasp.devices.bridge import make_bridge
 from equigrasp.devices.cell import CellConfig, RobotCell
+from equigrasp.devices.joined_trajectory import join_trajectory
 from equigrasp.devices.motion import JointState, JointTrajectory
 from equigrasp.errors import CommandRejectedError, PlanningError
 from equigrasp.geometry.transform import Transform
 from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.ompl_planner import OmplPlanner
-from equigrasp.planning.trajectory_check import TrajectoryCheck, _Chain, _faded, _samples
+from equigrasp.planning.trajectory_check import TrajectoryCheck, _Chain, _samples
 
 CELL = load_config(CellConfig, "cells", "ur5")
 HOME = np.array(CELL.load_arm().home_positions)
@@ -42,6 +41,18 @@ def turn(start: np.ndarray, change: np.ndarray, duration: float) -> JointTraject
 
 def joint(number: int, change: float) -> np.ndarray:
     return change * np.eye(6)[number]
+
+
+def turned_to_the_wall(check: TrajectoryCheck, beyond: float) -> np.ndarray:
+    """Return joints of a hand that the first joint has turned to the wall at y = 0.5 m, or beyond it [rad]."""
+    inside, outside = (np.array([a, -1.2, 1.5, -1.8708, -1.5708, 0.0]) for a in (0.0, 1.3))
+    for _ in range(60):
+        middle = 0.5 * (inside + outside)
+        if check.places(middle[None])[0][0, :3, 1].max() < CELL.safety.box.upper[1]:
+            inside = middle
+        else:
+            outside = middle
+    return inside + joint(0, beyond)
 
 
 @pytest.mark.parametrize("name", ["ur5", "kuka"])
@@ -177,35 +188,50 @@ def test_a_quick_way_out_and_back_in_a_long_trajectory_is_seen(
 def test_no_joint_turns_far_between_two_samples(check: TrajectoryCheck) -> None:
     """Whatever the pace is, here and there, also on the way that joins the start."""
     rng = np.random.default_rng(0)
+    limits = CELL.load_arm().limits
     for _ in range(40):
         count = int(rng.integers(2, 7))
         times = np.concatenate([[0.0], np.cumsum(rng.choice([0.3, 1.0, 60.0], count - 1))])
-        positions = HOME + np.vstack([np.zeros(6), rng.normal(0.0, 0.05, (count - 1, 6))])
+        positions = HOME + np.vstack([np.zeros(6), rng.normal(0.0, 0.02, (count - 1, 6))])
         velocities = np.zeros((count, 6))
-        velocities[1:-1] = rng.normal(0.0, 0.05, (count - 2, 6))
-        spline = CubicHermiteSpline(times, positions, velocities)
+        velocities[1:-1] = rng.normal(0.0, 0.02, (count - 2, 6))
         offset = rng.choice([0.0, 0.04]) * rng.uniform(-1.0, 1.0, 6)
-        bridge = make_bridge(offset, np.zeros(6), CELL.load_arm().limits)
-        fine = np.linspace(0.0, times[-1], 20_001)
-        ways = [
-            float(np.abs(spline(np.linspace(a, b, 400), 1)).max()) * (b - a)
-            for a, b in itertools.pairwise(times.tolist())
-        ]
-        samples = _samples(spline, bridge, np.array(ways))
-        assert samples[0] == 0.0 and samples[-1] >= times[-1] and (np.diff(samples) > 0.0).all()
-        path = spline(np.minimum(samples, times[-1]))
-        if bridge is not None:
-            path = path + _faded(bridge, samples)
-        assert np.abs(np.diff(path, axis=0)).max() <= 0.0201
-        assert len(samples) < len(fine)
+        motion = JointTrajectory(times, positions, velocities)
+        joined = join_trajectory(motion, limits, HOME + offset, np.zeros(6))
+        path = joined.trajectory
+        samples = _samples(path.times, check._check_spline(joined))
+        assert samples[0] == 0.0 and samples[-1] == path.times[-1]
+        assert (np.diff(samples) > 0.0).all() and len(samples) < 2000
+        spline = CubicHermiteSpline(path.times, path.positions, path.velocities)
+        assert np.abs(np.diff(spline(samples), axis=0)).max() <= 0.0201
 
 
 def test_what_turns_without_end_is_refused_by_its_way(check: TrajectoryCheck) -> None:
     times = np.arange(0.0, 599.0, 0.5)
     positions = np.tile(HOME, (times.size, 1))
     positions[1::2, 5] += 0.4
-    with pytest.raises(CommandRejectedError, match="rad in all; at most 400 rad are followed"):
+    with pytest.raises(CommandRejectedError, match="too long to be judged: .* Send it in parts"):
         check.check(JointTrajectory(times, positions, np.zeros_like(positions)), at_rest(HOME))
+
+
+def test_a_moving_arm_is_judged_from_its_set_point(check: TrajectoryCheck) -> None:
+    """The joints lag behind a set-point that is at the wall, and moves on."""
+    edge, velocities = turned_to_the_wall(check, -0.01), joint(0, 0.38)
+    set_point = JointState(0.0, edge, velocities, np.zeros(6))
+    behind = edge - joint(0, 0.03)
+    here = JointState(0.0, behind, velocities, np.zeros(6))
+    stay = JointTrajectory(np.array([0.0, 1.0]), np.stack([behind] * 2), np.zeros((2, 6)))
+    check.check(stay, here)
+    with pytest.raises(CommandRejectedError, match="y would be"):
+        check.check(stay, here, set_point)
+
+
+def test_a_knock_at_the_joints_makes_no_jump(check: TrajectoryCheck) -> None:
+    """What the encoders of an arm say that touches something is not how fast it is led."""
+    knocked = JointState(0.0, HOME, joint(3, -0.6), np.zeros(6))
+    with pytest.raises(CommandRejectedError, match="would begin with a jump of speed of 0.60"):
+        check.check(turn(HOME, joint(0, 0.1), 1.0), knocked)
+    check.check(turn(HOME, joint(0, 0.1), 1.0), knocked, at_rest(HOME))
 
 
 def test_an_arm_left_moving_at_the_end_is_refused(check: TrajectoryCheck) -> None:

@@ -50,6 +50,7 @@ class Bench:
     arm: FakeArm
     client: ActionClient
     node: Node
+    driver: ArmNode
     scalings: list[float] = field(default_factory=list)
     shown: list[JointTrajectoryMsg] = field(default_factory=list)
 
@@ -98,7 +99,7 @@ def make_bench(**parameters: object) -> Iterator[Bench]:
         states: list[JointState] = []
         action = FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY
         with active(node, *action, states, []) as client:
-            bench = Bench(arm, client, client._node)
+            bench = Bench(arm, client, client._node, node)
             bench.node.create_subscription(
                 Float64,
                 names.SPEED_SCALING,
@@ -326,3 +327,25 @@ def test_too_many_points_are_refused_before_they_are_read(bench: Bench) -> None:
     long = bench.send(0.1, 601.0)
     assert "takes 601 s; at most 600 s" in bench.result(long)[1].error_string
     assert bench.arm.num_commands == 0
+
+
+def test_a_trajectory_begins_in_the_moment_in_which_it_is_judged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+
+    @contextlib.contextmanager
+    def moment() -> Iterator[None]:
+        events.append("moment")
+        yield
+        events.append("past")
+
+    def noted(owner: object, name: str) -> None:
+        do = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *a: (events.append(name), do(*a))[1])
+
+    monkeypatch.setattr(bench.arm, "moment", moment)
+    noted(bench.driver._check, "check")
+    noted(bench.arm, "start_trajectory")
+    assert bench.result(bench.send(0.2, 1.0))[0] == GoalStatus.STATUS_SUCCEEDED
+    assert events[-4:] == ["moment", "check", "start_trajectory", "past"]

@@ -109,6 +109,15 @@ def test_a_way_round_the_pillar_is_timed_within_limits(
     cell.arm_config.limits.check_trajectory(trajectory, cell.arm_config.joint_names, start)
 
 
+def test_a_search_begins_within_the_joint_limits(planner: MoveItPlanner, cell: RobotCell) -> None:
+    start, goal = (planner.inverse_kinematics(p, _home(cell)) for p in (_LEFT, _RIGHT))
+    start[5] = cell.arm_config.limits.upper[5] + 0.002  # MoveIt would refuse it
+    trajectory = planner.plan_joints(start, goal)
+    asked = planner._component._start.joint_positions[cell.arm_config.joint_names[5]]
+    assert asked == cell.arm_config.limits.upper[5]
+    np.testing.assert_allclose(trajectory.positions[0], start, atol=1e-6)
+
+
 def test_a_free_way_needs_no_search(planner: MoveItPlanner, cell: RobotCell) -> None:
     goal = planner.inverse_kinematics(_LEFT, _home(cell))
     assert planner.plan_joints(_home(cell), goal).duration > 0.1

@@ -118,6 +118,11 @@ class UrArm(Arm):
     def joint_state(self) -> JointState:
         return self._require_link().report.joints
 
+    def set_point(self) -> JointState:
+        report = self._require_link().report
+        joints = report.joints
+        return JointState(joints.stamp, report.set_point, report.departure, joints.efforts)
+
     def start_trajectory(self, trajectory: JointTrajectory) -> None:
         link = self._require_link()
         with self._lock:

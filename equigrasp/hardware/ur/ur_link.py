@@ -57,6 +57,7 @@ class UrReport:
             day, as ROS counts it.
         robot_time: The controller's own time [s].
         set_point: Where the joints should be, shape (6,) [rad].
+        departure: How fast the set-point moves by its trajectory's own time, shape (6,) [rad/s].
         tcp_force: Generalized force on the TCP in UR's base frame, shape (6,) [N, N·m].
         speed_fraction: Speed slider and scaling by the controller together, 0 to 1.
         fault: Why the robot cannot be moved; None where it can.
@@ -67,6 +68,7 @@ class UrReport:
     joints: JointState
     robot_time: float
     set_point: np.ndarray
+    departure: np.ndarray
     tcp_force: np.ndarray
     speed_fraction: float
     fault: MotionStatus | None = None

@@ -160,7 +160,7 @@ class TrajectoryServer:
         trajectory = from_trajectory_msg(goal.trajectory, self._arm.joint_names)
         start = StartTime(goal.trajectory.header.stamp, trajectory.duration, self._clock.stamp)
         trajectory = trajectory.slowed(self._config.speed_scale)
-        self._check.check(trajectory, self._arm.joint_state())
+        self._judge(trajectory)
         if self._config.dry_run or self._config.confirm:
             self._shown.publish(to_trajectory_msg(trajectory, self._arm.joint_names))
         if self._config.dry_run:
@@ -169,6 +169,9 @@ class TrajectoryServer:
                 StopReason.DRY_RUN,
             )
         return trajectory, start
+
+    def _judge(self, trajectory: JointTrajectory) -> None:
+        self._check.check(trajectory, self._arm.joint_state(), self._arm.set_point())
 
     def _commander(self, goal_handle: ServerGoalHandle) -> CommanderWatch:
         config = self._config
@@ -212,9 +215,9 @@ class TrajectoryServer:
                 raise CommandRejectedError(
                     "A newer trajectory took this one's place, or the node ended."
                 )
-            if start.was_awaited or self._config.confirm:  # the arm may be elsewhere by now
-                self._check.check(trajectory, self._arm.joint_state())
-            self._arm.start_trajectory(trajectory)
+            with self._arm.moment():  # the arm may be elsewhere by now
+                self._judge(trajectory)
+                self._arm.start_trajectory(trajectory)
             self._owner, self._owner_id = number, _id_of(goal_handle)
         return number
 

@@ -94,7 +94,9 @@ class MoveItPlanner(JointSpacePlanner):
         return self._time_line(path, np.linalg.norm(positions - first, axis=1), speed)
 
     def _search(self, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        self._component.set_start_state(robot_state=self._state(start))
+        # MoveIt refuses a start beyond a joint's range, from which an arm may well come back.
+        inside = np.clip(start, self._limits.lower, self._limits.upper)
+        self._component.set_start_state(robot_state=self._state(inside))
         self._component.set_goal_state(robot_state=self._state(goal))
         path = self._plan("ompl", "RRTConnect", None)
         path[0], path[-1] = start, goal

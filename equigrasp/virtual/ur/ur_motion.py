@@ -160,7 +160,7 @@ class UrMotion:
             np.vstack([self.target_velocities] * 2 + [np.zeros_like(end)]),
         )
         try:
-            self._arm.start_trajectory(trajectory)
+            self._arm.steer(trajectory)
         except CommandRejectedError:
             self.give_way()
             raise

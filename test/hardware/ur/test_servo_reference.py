@@ -231,18 +231,33 @@ def test_a_slider_pushed_up_is_followed_slowly(
     assert reference.is_at_end
 
 
-def test_a_joint_beyond_its_range_comes_back_without_a_jump(arm_config: ArmConfig) -> None:
-    """It stands 0.03 rad beyond; it holds there, comes back smoothly, and does not go out again."""
-    start = np.array(arm_config.home_positions)
-    limit = arm_config.limits.upper[0]
-    start[0] = limit + 0.03
-    reference = ServoReference(arm_config.limits, start)
-    held = run(reference, 5)
-    assert (held == start[0]).all()
-    reference.follow(ramp(start, -0.2, 1.0))
+@pytest.mark.parametrize("change", [-0.4, 0.0])
+def test_a_joint_beyond_its_range_comes_back_without_a_jump(
+    change: float, arm_config: ArmConfig
+) -> None:
+    home = np.array(arm_config.home_positions)
+    home[0] = arm_config.limits.upper[0] + 0.03
+    reference = ServoReference(arm_config.limits, home)
+    held = run(reference, 10)
+    assert (held == home[0]).all()
+    reference.follow(ramp(home, change, 1.0))
     points = np.concatenate([held, run(reference, 130)])
-    assert np.diff(points).max() <= 0.0 and points[-1] == pytest.approx(start[0] - 0.2)
-    rates = np.abs(np.diff(points, 2)) / _STEP**2
-    assert rates.max() < arm_config.limits.accelerations[0]
-    reference.follow(ramp(reference.positions, 0.2, 1.0))  # unchecked: back to where it stood
-    assert run(reference, 130).max() <= limit
+    assert np.diff(points).max() <= 0.0
+    rate = arm_config.limits.accelerations[0]
+    assert np.abs(np.diff(points, 2)).max() / _STEP**2 < rate
+    assert points[-1] == pytest.approx(home[0] + change)
+    reference.brake(reference.positions, reference.velocities)
+    reference.follow(ramp(reference.positions + 0.01, change, 1.0))  # farther out at first
+    assert run(reference, 130).max() <= points[-1]
+
+
+def test_a_motion_replaced_at_a_slow_pace_goes_on_at_that_pace(
+    reference: ServoReference, arm_config: ArmConfig
+) -> None:
+    reference.follow(ramp(reference.positions, 0.9, 1.0))
+    first = run(reference, 150, 0.4)
+    reference.follow(ramp(reference.positions, -0.3, 1.0))
+    points = np.concatenate([first[-3:], run(reference, 400, 0.4)])
+    rate = arm_config.limits.stop_accelerations[0]
+    assert np.abs(np.diff(points, 2)).max() / _STEP**2 < 0.5 * rate
+    assert reference.is_at_end

@@ -47,3 +47,6 @@ def test_the_servo_process_holds_the_box_by_itself() -> None:
         arm.start_trajectory(back)
         robot.wait_until(lambda: not arm.motion_status().is_active, 6.0)
         assert arm.motion_status().state is MotionState.SUCCEEDED
+        set_point = arm.set_point()
+        assert set_point.positions == pytest.approx(start, abs=1e-3)
+        assert not set_point.velocities.any()
