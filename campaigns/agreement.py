@@ -22,7 +22,7 @@ from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_stra
 from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import DeviceError, PerceptionError, PlanningError
 from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
-from equigrasp.experiments.rollouts.simulated_run import wilson_interval
+from equigrasp.experiments.statistics import wilson_interval
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.grasp_height import grasp_height

@@ -15,7 +15,7 @@ def add(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from equigrasp.experiments.rollouts.simulated_run import train
+    from equigrasp.experiments.rollouts.train import train
     from equigrasp.experiments.runs.report import write_report
 
     folder = train(values_of(options, "sim"), options.attempts, is_resume(options))

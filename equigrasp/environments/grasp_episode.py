@@ -4,6 +4,7 @@ import threading
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
+from equigrasp.environments.environment import StepResult
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
 from equigrasp.errors import ConfigError, PerceptionError
@@ -12,7 +13,6 @@ from equigrasp.geometry.transform import Transform
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.motion import Motion
-from equigrasp.primitives.outcome import GraspOutcome
 from equigrasp.primitives.pick import PickPrimitive
 
 _TIME_TO_SETTLE = 0.25  # [s] for objects that were put back where they lay
@@ -49,20 +49,24 @@ class GraspEpisode:
         self.workspace = cell.config.workspaces[0]
         self.num_objects, self.max_attempts = num_objects, max_attempts
         self.num_attempts = 0
-        self.num_disagreements = 0
         self.is_terminal = self.is_truncated = False
         self._world = world
         self._pick = PickPrimitive(cell, planner)
 
-    def reset(self, names: list[str], seed: int) -> Observation:
+    @property
+    def is_over(self) -> bool:
+        """Whether the tray is empty, or the attempts are used up."""
+        return self.is_terminal or self.is_truncated
+
+    def begin(self, names: list[str], seed: int) -> None:
         """Start over with named objects, and look; `names` holds `num_objects` shapes."""
         if len(names) != self.num_objects:
             raise ConfigError(f"An episode needs {self.num_objects} objects, found {len(names)}.")
         self._world.reset(seed)
         self._world.spawn_objects(names, self.workspace)
-        return self._begin(0)
+        self._begin(0)
 
-    def resume(self, objects: list[tuple[str, Transform]], num_attempts: int) -> Observation:
+    def resume(self, objects: list[tuple[str, Transform]], num_attempts: int) -> None:
         """Carry on an episode that was left with these objects after `num_attempts`, and look."""
         self._world.reset(0)
         for name, pose in objects:
@@ -70,30 +74,37 @@ class GraspEpisode:
         settled = self.cell.clock.now() + _TIME_TO_SETTLE
         while self.cell.clock.now() < settled:
             self.cell.clock.pause()
-        return self._begin(num_attempts)
+        self._begin(num_attempts)
 
-    def step(self, grasp: PlanarGrasp) -> tuple[Observation, GraspOutcome]:
+    def observe(self) -> Observation:
+        """Return what was seen last: nothing moves between two attempts."""
+        return self._seen
+
+    def step(self, action: PlanarGrasp) -> StepResult:
         """Try a grasp, take away what is held, go home and look.
-
-        `num_disagreements` counts attempts in which finger width and world differ on success.
 
         Raises:
             PerceptionError: if the episode has ended.
         """
         if self.is_terminal or self.is_truncated:
-            raise PerceptionError("The episode has ended; call reset() first.")
-        outcome = self._pick.execute(grasp, self.workspace, None)
+            raise PerceptionError("The episode has ended; begin another one first.")
+        outcome = self._pick.execute(action, self.workspace, None)
         held = self._world.held_objects()
-        self.num_disagreements += int(bool(held) != outcome.is_success)
         for handle in held:
             self._world.remove_object(handle)
         if outcome.is_success and not held:
             Motion(self.cell, threading.Event()).open_fingers()  # drops what it has where it was
         self.go_home()
         self.num_attempts += 1
-        observation = self.look()
+        self._look()
         self.is_truncated = not self.is_terminal and self.num_attempts >= self.max_attempts
-        return observation, outcome
+        is_disagreeing = bool(held) != outcome.is_success
+        return StepResult(float(outcome.is_success), outcome, is_disagreeing=is_disagreeing)
+
+    def recover(self) -> None:
+        """Bring the arm out of the camera's view, opening the fingers on the way, and look again."""
+        self.go_home()
+        self._look()
 
     def go_home(self) -> None:
         """Bring the arm out of the camera's view, opening the fingers on the way."""
@@ -102,13 +113,11 @@ class GraspEpisode:
         self._pick.go_home()
         motion.wait_for_fingers()
 
-    def _begin(self, num_attempts: int) -> Observation:
-        self.num_attempts, self.num_disagreements = num_attempts, 0
+    def _begin(self, num_attempts: int) -> None:
+        self.num_attempts = num_attempts
         self.is_terminal = self.is_truncated = False
-        return self.look()
+        self._look()
 
-    def look(self) -> Observation:
-        """Look at the tray; the episode ends if it is empty."""
-        observation = observe(self.cell, self.workspace)
-        self.is_terminal = is_empty(observation)
-        return observation
+    def _look(self) -> None:
+        self._seen = observe(self.cell, self.workspace)
+        self.is_terminal = is_empty(self._seen)

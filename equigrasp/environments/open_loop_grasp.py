@@ -8,6 +8,7 @@ import numpy as np
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
+from equigrasp.environments.environment import StepResult
 from equigrasp.environments.oracle import is_empty
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PlanarGrasp
@@ -15,7 +16,6 @@ from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
-from equigrasp.primitives.outcome import GraspOutcome
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.place_target import sample_place
 
@@ -55,11 +55,18 @@ class OpenLoopGraspEnv:
         self.pick = PickPrimitive(cell, planner)
         self.trays = Trays(*cell.config.workspaces[:2])
         self._rng = rng
+        self._seen: Observation | None = None
         self.num_swaps = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Never: objects go from tray to tray for ever."""
+        return False
 
     def observe(self) -> Observation:
         """Look at the tray that is picked from."""
-        return observe(self.cell, self.trays.pick)
+        self._seen = observe(self.cell, self.trays.pick)
+        return self._seen
 
     def observe_filled(self) -> Observation:
         """Look at the tray that is picked from; swap first if it is empty.
@@ -70,7 +77,7 @@ class OpenLoopGraspEnv:
         observation = self.observe()
         if not is_empty(observation):
             return observation
-        self.swap()
+        self.reset()
         observation = self.observe()
         if is_empty(observation):
             raise PerceptionError(
@@ -78,17 +85,23 @@ class OpenLoopGraspEnv:
             )
         return observation
 
-    def swap(self) -> None:
+    def reset(self) -> None:
         """Exchange the trays' roles and clear the view of the new pick tray."""
         self.trays = self.trays.swapped()
         self.num_swaps += 1
+        self.recover()
+
+    def recover(self) -> None:
+        """Clear the view."""
         self.pick.go_home()
 
-    def step(self, grasp: PlanarGrasp, observation: Observation | None = None) -> GraspOutcome:
-        """Carry out one attempt round the objects observed; errors as `PickPrimitive.execute`."""
+    def step(self, action: PlanarGrasp) -> StepResult:
+        """Carry out one attempt, round the objects seen last; errors as `PickPrimitive.execute`."""
         spread = self.cell.config.motion.place_spread
         place = sample_place(self.trays.place, spread, self._rng)
-        return self.pick.execute(grasp, self.trays.pick, place, observation=observation)
+        seen, self._seen = self._seen, None
+        outcome = self.pick.execute(action, self.trays.pick, place, observation=seen)
+        return StepResult(float(outcome.is_success), outcome)
 
 
 def return_stray(

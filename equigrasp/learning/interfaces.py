@@ -177,6 +177,11 @@ class Trainer(Protocol):
         ...
 
     @property
+    def next_episode(self) -> int:
+        """Number of the episode that the next step belongs to, if none was left in its middle."""
+        ...
+
+    @property
     def num_successes(self) -> int:
         """Steps on disk with the largest reward of the method."""
         ...

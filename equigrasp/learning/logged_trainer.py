@@ -67,7 +67,7 @@ class LoggedTrainer(Generic[B]):
         self.method = method
         self.learner = learner
         self.num_steps = 0
-        self.num_successes = 0
+        self.num_successes = self.next_episode = 0
         self._spec, self._batches = spec, batches
         self._config, self._seed = config, seed
         self._average = read_parameters(learner.modules) if config.average_decay else {}
@@ -164,6 +164,7 @@ class LoggedTrainer(Generic[B]):
     def _remember(self, step: Step, extras: Extras) -> None:
         self._steps_due.append(int(extras.get(_STEPS_DUE, self._next_due())))
         self._batches.add(step)
+        self.next_episode = step.episode + int(step.is_last)
         self.num_successes += int(step.reward >= self._spec.reward_range[1])
 
     def _restore(self) -> None:

@@ -13,7 +13,8 @@ from equigrasp.learning.logged_trainer import LoggedTrainer
 from equigrasp.learning.method_config import TrainerConfig
 from equigrasp.learning.trained_weights import read_trained_weights
 from equigrasp.learning.weight_store import fill_parameters
-from equigrasp.replay.step import ExperienceSpec
+from equigrasp.perception.observation import Observation
+from equigrasp.replay.step import Arrays, ExperienceSpec
 
 Modules = dict[str, torch.nn.Module]
 
@@ -44,6 +45,7 @@ class Method(Generic[C]):
         config: Class of its configurations, a frozen dataclass; see `MethodConfig`.
         metrics: What its learner's `train_step` returns, with what each number means.
         make_spec: Returns what its steps hold, from configuration and workspace.
+        encode: Returns what the steps hold of an observation, by name.
         make_networks: Builds its networks, by name, with weights that depend on the seed alone.
         make_policy: Returns the policy that acts by these networks; it owns them.
         make_batches: Returns an empty `BatchSource`, from configuration, workspace, seed and device.
@@ -56,6 +58,7 @@ class Method(Generic[C]):
     config: type[C]
     metrics: Mapping[str, str]
     make_spec: Callable[[C, Workspace], ExperienceSpec]
+    encode: Callable[[Observation], Arrays]
     make_networks: Callable[[C, int], Modules]
     make_policy: Callable[[C, Modules], Any]
     make_batches: Callable[[C, Workspace, int, torch.device], BatchSource[Any]]

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_method import METHOD, WORKSPACE, ToyConfig, make_step
+from toy_method import METHOD, WORKSPACE, ToyConfig, ToyRoom, make_step
 
 from equigrasp.errors import ReplayError
+from equigrasp.experiments.rollouts.loop import EPISODES, Loop
+from equigrasp.experiments.rollouts.recording import to_step
 from equigrasp.learning.interfaces import Trainer
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import find_method
@@ -85,6 +87,35 @@ def test_a_step_of_another_method_is_refused_and_nothing_lost(tmp_path: Path) ->
     with pytest.raises(ReplayError, match="must hold points; found heightmap"):
         trainer.add(foreign, {})
     assert trainer.num_attempts == 1 and trainer.add(make_step(1), {})
+
+
+def act_and_learn(folder: Path, num_steps: int, *, is_cut: bool) -> Trainer:
+    """Act in the loop, and learn after each step; or be closed and opened again after each."""
+    config, trainer = ToyConfig(), open_trainer(folder)
+    policy = METHOD.make_policy(config, METHOD.make_networks(config, 3))
+    loop = Loop(ToyRoom(1), policy, EPISODES, 5)
+    for number in range(num_steps):
+        made = loop.attempt(number, "random" if number < 4 else "train")
+        trainer.add(to_step(METHOD, made, number, trainer.next_episode), {})
+        trainer.train_pending(10)
+        policy.load(trainer.weights(), trainer.num_steps, "trainer")
+        if is_cut:
+            trainer.close()
+            trainer = open_trainer(folder)
+    return trainer
+
+
+def test_the_loop_carries_episodes_of_two_steps(tmp_path: Path) -> None:
+    """The log, the trainer and the loop know nothing of points, velocities or episodes."""
+    trainer = act_and_learn(tmp_path / "a", NUM_STEPS, is_cut=False)
+    steps = [
+        step for step, _ in ExperienceLog(tmp_path / "a" / "experience.log", is_writing=False)
+    ]
+    assert [s.episode for s in steps] == [n // 2 for n in range(NUM_STEPS)]
+    assert [s.discount for s in steps] == [0.0 if n % 2 else 0.9 for n in range(NUM_STEPS)]
+    assert len({len(s.observation["points"]) for s in steps}) > 2
+    again = act_and_learn(tmp_path / "b", NUM_STEPS, is_cut=True)
+    assert tensor_digest(again.weights()) == tensor_digest(trainer.weights())
 
 
 @pytest.mark.parametrize("name", ["asr", "fcn"])

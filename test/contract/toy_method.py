@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from equigrasp.environments.environment import StepResult
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.interfaces import Context, Decision, Probe
 from equigrasp.learning.method import Method
 from equigrasp.learning.method_config import TrainerConfig
 from equigrasp.learning.seeding import derive_seed
+from equigrasp.learning.weight_store import fill_parameters
+from equigrasp.perception.observation import Observation
+from equigrasp.primitives.outcome import GraspOutcome
 from equigrasp.replay.step import ArraySpec, ExperienceSpec, Step
 
+WORKSPACE = Workspace("left", 0.45, 0.21)
 SPEC = ExperienceSpec(
     observation={"points": ArraySpec((None, 3), "float32", "zlib", "m")},
     action={"velocity": ArraySpec((2,), "float64", unit="m/s", low=-1.0, high=1.0)},
@@ -91,8 +97,68 @@ def make_step(index: int) -> Step:
     return Step(index, index // 2, {"points": points}, action, reward, 0.0 if is_last else 0.9)
 
 
-def _make_policy(config: ToyConfig, modules: dict[str, torch.nn.Module]) -> Any:
-    raise NotImplementedError("The toy method only learns so far.")
+class ToyPolicy:
+    """Tries some velocities, and takes the one that its network values most."""
+
+    version = 0
+
+    def __init__(self, modules: dict[str, torch.nn.Module]) -> None:
+        self._modules = modules
+
+    def choose(
+        self, observation: Observation, context: Context, rng: np.random.Generator
+    ) -> Decision[np.ndarray]:
+        """Choose a velocity [m/s]; at random in mode `random`."""
+        tried = rng.uniform(-1.0, 1.0, (1 if context.mode == "random" else 8, 2))
+        mean = np.tile(observation.arrays["points"].mean(axis=0), (len(tried), 1))
+        rows = torch.tensor(np.column_stack([mean, tried]), dtype=torch.float32)
+        with torch.no_grad():
+            values = self._modules["q"](rows)[:, 0].numpy()
+        best = int(values.argmax())
+        encoded = {"velocity": tried[best]}
+        return Decision(tried[best], encoded, float(values[best]), {}, self.version)
+
+    def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
+        """Take over weights."""
+        fill_parameters(self._modules, tensors, source)
+        self.version = version
+
+    def probe(self) -> Probe:
+        """Return nothing."""
+        return Probe()
+
+
+class ToyRoom:
+    """Two steps an episode: who is fast to the right in both is rewarded at the end."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._episode, self._way = seed, -1, list[float]()
+        self.reset()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether two steps were taken."""
+        return len(self._way) == 2
+
+    def observe(self) -> Observation:
+        """Return a cloud of one to five points."""
+        rng = np.random.default_rng([self._seed, self._episode, len(self._way)])
+        points = rng.normal(size=(int(rng.integers(1, 6)), 3)).astype(np.float32)
+        return Observation({"points": points}, WORKSPACE)
+
+    def step(self, action: np.ndarray) -> StepResult:
+        """Move."""
+        self._way.append(float(action[0]))
+        is_good = self.is_over and min(self._way) > 0.0
+        outcome = GraspOutcome(is_good, False, 0.0, 1.0, 0.0)
+        return StepResult(float(is_good), outcome, 0.0 if self.is_over else 0.9)
+
+    def reset(self) -> None:
+        """Begin the next episode."""
+        self._episode, self._way = self._episode + 1, []
+
+    def recover(self) -> None:
+        """Do nothing."""
 
 
 METHOD = Method(
@@ -101,8 +167,8 @@ METHOD = Method(
     metrics={"toy_error": "Mean square error of the return."},
     make_spec=lambda config, workspace: SPEC,
     make_networks=make_networks,
-    make_policy=_make_policy,
+    encode=lambda observation: {"points": observation.arrays["points"]},
+    make_policy=lambda config, modules: ToyPolicy(modules),
     make_batches=lambda config, workspace, seed, device: ToyBatches(seed),
     make_learner=lambda config, modules, workspace: ToyLearner(modules),
 )
-WORKSPACE = Workspace("left", 0.45, 0.21)

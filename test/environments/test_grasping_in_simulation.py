@@ -40,7 +40,7 @@ def test_a_box_is_picked_and_lands_in_the_other_tray_in_a_short_cycle(
 ) -> None:
     left, right = simulation.cell.config.workspaces
     simulation.world.spawn_objects(["box_0"], left)
-    outcome = env.step(Oracle(world=simulation.world).choose(env.observe()))
+    outcome = env.step(Oracle(world=simulation.world).choose(env.observe())).outcome
     simulation.physics.sleep(0.5)
     assert outcome.is_success and 0.02 < outcome.finger_width < 0.085
     assert _names(simulation, left) == [] and _names(simulation, right) == ["box_0"]
@@ -65,7 +65,7 @@ def test_the_picture_taken_at_place_shows_the_tray_as_it_is_without_the_arm(
         place = sample_place(env.trays.place, 0.042, np.random.default_rng(4))
         env.pick.execute(_floor_grasp(tray), tray, place, on_phase=on_phase)
         np.testing.assert_allclose(taken[0], bare, atol=1e-3)
-        env.swap()
+        env.reset()
 
 
 def _floor_grasp(tray: Workspace) -> PlanarGrasp:
@@ -78,9 +78,9 @@ def test_a_finger_that_lands_on_an_object_ends_the_descent_and_the_next_pick_wor
 ) -> None:
     simulation.world.spawn_objects([name], env.trays.pick)
     x, y, _ = simulation.world.objects()[0].pose.position
-    outcome = env.step(PlanarGrasp(float(x) + 0.0425, float(y), 0.006, 0.0, 0.085))
+    outcome = env.step(PlanarGrasp(float(x) + 0.0425, float(y), 0.006, 0.0, 0.085)).outcome
     assert outcome.is_contact and not outcome.is_success
-    outcome = env.step(Oracle(world=simulation.world).choose(env.observe()))
+    outcome = env.step(Oracle(world=simulation.world).choose(env.observe())).outcome
     assert outcome.is_success and not outcome.is_contact
 
 
@@ -106,18 +106,18 @@ def test_an_episode_removes_what_is_grasped_and_ends_when_empty(
         max_attempts=8,
     )
     oracle = Oracle(world=simulation.world)
-    observation = episode.reset(["cube_1", "bar_2"], seed=5)
+    episode.begin(["cube_1", "bar_2"], seed=5)
     successes = 0
-    while not (episode.is_terminal or episode.is_truncated):
-        observation, outcome = episode.step(oracle.choose(observation))
-        successes += outcome.is_success
+    while not episode.is_over:
+        result = episode.step(oracle.choose(episode.observe()))
+        assert not result.is_disagreeing
+        successes += result.outcome.is_success
         assert len(simulation.world.objects()) == 2 - successes
-    assert episode.num_disagreements == 0
     assert episode.is_terminal and successes == 2
     with pytest.raises(PerceptionError, match="episode has ended"):
         episode.step(_floor_grasp(episode.workspace))
     with pytest.raises(ConfigError, match="needs 2 objects, found 1"):
-        episode.reset(["cube_1"], seed=0)
+        episode.begin(["cube_1"], seed=0)
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_the_oracle_clears_most_of_fifteen_household_objects(
     oracle, outcomes = Oracle(world=world), []
     failures = 0
     for _ in range(6):
-        outcome = env.step(oracle.choose(env.observe_filled(), failures))
+        outcome = env.step(oracle.choose(env.observe_filled(), failures)).outcome
         failures = 0 if outcome.is_success else failures + 1
         outcomes.append(outcome)
     assert sum(o.is_success for o in outcomes) >= 4

@@ -55,7 +55,7 @@ def test_the_pages_robot_grasps_in_simulation(folder: Path) -> None:
         assert cell.arm.joint_names == tuple(own_names)
         env = OpenLoopGraspEnv(cell, OmplPlanner(cell), np.random.default_rng(0))
         simulation.world.spawn_objects(["box_0"], env.trays.pick)
-        outcome = env.step(Oracle(world=simulation.world).choose(env.observe()))
+        outcome = env.step(Oracle(world=simulation.world).choose(env.observe())).outcome
         simulation.physics.sleep(0.5)
         assert outcome.is_success
         assert simulation.world.object_names_in(env.trays.place) == ["box_0"]

@@ -13,15 +13,16 @@ from equigrasp.experiments.benchmarks.plan import Piece
 from equigrasp.experiments.benchmarks.protocol import Conditions
 from equigrasp.experiments.benchmarks.published import row
 from equigrasp.experiments.rollouts.attempts import (
-    AttemptSource,
-    EpisodeAttempts,
-    TwoTrayAttempts,
+    Rollout,
+    in_episodes,
+    in_two_trays,
     pool_names,
     training_names,
 )
+from equigrasp.experiments.rollouts.loop import LoopStep
 from equigrasp.experiments.rollouts.protocol import POOL_SIZE, RESAMPLE_EVERY
+from equigrasp.experiments.rollouts.recording import to_row, to_step
 from equigrasp.experiments.rollouts.scene import Scene
-from equigrasp.experiments.rollouts.simulated_run import Attempt, store
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.metrics_file import MetricsFile, seconds_per_attempt
 from equigrasp.geometry.actions import PlanarGrasp
@@ -29,6 +30,7 @@ from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
+Made = LoopStep[PlanarGrasp]
 _LOGGER = logging.getLogger(__name__)
 _POLL = 0.05  # [s] between two looks for new weights
 _SAY_EVERY = 60.0  # [s] that they have not come
@@ -64,8 +66,10 @@ def train_piece(
             learning.catch_up()
             policy.load(learner.weights(), learner.num_steps, "learner")
 
-        def add(made: Attempt) -> None:
-            row = store(learner.add, made, learner.num_attempts)
+        def add(made: Made) -> None:
+            number = learner.num_attempts
+            row = to_row(made, number)
+            learner.add(to_step(run.method, made, number, learner.next_episode), row.extras())
             learn()
             metrics.add_attempt(row)
 
@@ -107,8 +111,10 @@ def simulate_piece(
                 time.sleep(_POLL)
             policy.load(*found, str(handover.path))
 
-        def add(made: Attempt) -> None:
-            metrics.add_attempt(store(log.append, made, len(log)))
+        def add(made: Made) -> None:
+            row = to_row(made, len(log))
+            log.append(to_step(run.method, made, len(log), len(log)), row.extras())
+            metrics.add_attempt(row)
 
         if len(log) < piece.attempts:
             with _simulated(piece, conditions, run, policy, len(log)) as attempt:
@@ -124,7 +130,7 @@ def simulate_piece(
 @contextlib.contextmanager
 def _simulated(
     piece: Piece, conditions: Conditions, run: TrainingRun, policy: Policy[PlanarGrasp], done: int
-) -> Iterator[Callable[[int, Callable[[Attempt], None]], None]]:
+) -> Iterator[Callable[[int, Callable[[Made], None]], None]]:
     """Yield what makes the attempt of a number, gives it away, and keeps the scene that it leaves."""
     path = run.folder.path / "scene.json"
     with make_simulated_cell(
@@ -132,7 +138,7 @@ def _simulated(
     ) as simulation:
         source = _source(piece, conditions, simulation, policy, Scene.load(path, done))
 
-        def attempt(number: int, give: Callable[[Attempt], None]) -> None:
+        def attempt(number: int, give: Callable[[Made], None]) -> None:
             mode: Mode = "random" if number < run.num_random_attempts else "train"
             give(source.attempt(number, mode))
             source.scene(number + 1).save(path)
@@ -146,13 +152,13 @@ def _source(
     simulation: SimulatedCell,
     policy: Policy[PlanarGrasp],
     scene: Scene | None,
-) -> AttemptSource:
+) -> Rollout:
     # A run that lost its scene goes on with other ones.
     seed, count = derive_seed(piece.seed, 7), conditions.num_objects
     if conditions.protocol == "simulation":
         names = training_names(simulation, count, seed)
-        return EpisodeAttempts(simulation, policy, seed, names, count, scene)
+        return in_episodes(simulation, policy, seed, names, count, scene)
     is_resampled = row(piece.method).is_resampled
     names = pool_names(simulation, POOL_SIZE if is_resampled else count, count, seed)
     every = RESAMPLE_EVERY if is_resampled else 0
-    return TwoTrayAttempts(simulation, policy, seed, names, scene, every)
+    return in_two_trays(simulation, policy, seed, names, scene, every)

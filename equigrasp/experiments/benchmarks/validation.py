@@ -12,15 +12,15 @@ from equigrasp.experiments.benchmarks.plan import SIMULATION_SET, Piece
 from equigrasp.experiments.benchmarks.protocol import RANDOM, Conditions
 from equigrasp.experiments.evaluation.difficulty import unseen_names
 from equigrasp.experiments.rollouts.attempts import (
-    AttemptSource,
-    EpisodeAttempts,
-    TwoTrayAttempts,
+    Rollout,
+    in_episodes,
+    in_two_trays,
     training_names,
 )
 from equigrasp.experiments.rollouts.scene import Scene
-from equigrasp.experiments.rollouts.simulated_run import wilson_interval
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.run_folder import commit
+from equigrasp.experiments.statistics import wilson_interval
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
@@ -83,8 +83,8 @@ def validate_piece(
             began, refused = time.monotonic(), source.num_refused
             attempt = source.attempt(number, mode)
             journal.add(
-                attempt.outcome.is_success,
-                attempt.is_disagreeing,
+                attempt.result.outcome.is_success,
+                attempt.result.is_disagreeing,
                 source.num_refused - refused,
                 time.monotonic() - began,
             )
@@ -117,13 +117,13 @@ def _source(
     simulation: SimulatedCell,
     policy: Policy[PlanarGrasp],
     scene: Scene | None,
-) -> AttemptSource:
+) -> Rollout:
     seed = derive_seed(_SCENES, piece.seed)  # the same scenes for all methods and checkpoints
     if piece.objects == SIMULATION_SET:
         shapes = training_names(simulation, conditions.num_objects, seed)
-        return EpisodeAttempts(simulation, policy, seed, shapes, conditions.num_objects, scene)
+        return in_episodes(simulation, policy, seed, shapes, conditions.num_objects, scene)
     names = unseen_names(piece.objects, conditions.objects)
-    return TwoTrayAttempts(simulation, policy, seed, lambda number: names, scene)
+    return in_two_trays(simulation, policy, seed, lambda number: names, scene)
 
 
 def _result(journal: Journal, piece: Piece) -> dict[str, Any]:

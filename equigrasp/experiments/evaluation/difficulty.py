@@ -53,11 +53,11 @@ def measure(
     for number in range(attempts):
         for retry in range(10):
             seed = derive_seed(17, number, retry)
-            observation = episode.reset([name], seed)  # every grasp finds the shape anew
+            episode.begin([name], seed)  # every grasp finds the shape anew
             try:
                 rng = np.random.default_rng(seed)
-                decision = policy.choose(observation, Context("random"), rng)
-                successes += int(episode.step(decision.action)[1].is_success)
+                decision = policy.choose(episode.observe(), Context("random"), rng)
+                successes += int(episode.step(decision.action).outcome.is_success)
                 break
             except (EmptyWorkspaceError, PlanningError, DeviceError):
                 continue

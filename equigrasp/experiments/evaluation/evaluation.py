@@ -13,7 +13,7 @@ from equigrasp.environments.oracle import Oracle
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.evaluation.difficulty import unseen_names
 from equigrasp.experiments.evaluation.evaluation_folder import EvaluationFolder
-from equigrasp.experiments.rollouts.attempts import TwoTrayAttempts
+from equigrasp.experiments.rollouts.attempts import in_two_trays
 from equigrasp.experiments.rollouts.oracle_policy import OraclePolicy
 from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 from equigrasp.experiments.rollouts.scene import Scene
@@ -148,7 +148,7 @@ def _carry_on(
     names = shape_names(simulation.world.object_set, arguments["objects"], split, seed)
     witness = _Witness(policy, simulation.world)
     scene = Scene.load(folder.scene, done)
-    source = TwoTrayAttempts(simulation, witness, derive_seed(seed, 8), lambda _: names, scene)
+    source = in_two_trays(simulation, witness, derive_seed(seed, 8), lambda _: names, scene)
     with tqdm(total=num_attempts, initial=done, unit="attempt", desc=split) as bar:
         for number in range(done, num_attempts):
             began, refused = time.monotonic(), source.num_refused

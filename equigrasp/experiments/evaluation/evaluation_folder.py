@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from equigrasp.experiments.rollouts.simulated_run import Attempt, wilson_interval
+from equigrasp.experiments.rollouts.loop import LoopStep
 from equigrasp.experiments.runs.claims import read_json, write_json
 from equigrasp.experiments.runs.pictures import draw_grasp, save_picture
+from equigrasp.experiments.statistics import wilson_interval
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.grasping.grasp_step import decode_grasp
 from equigrasp.learning.method_names import name_from_file
 
@@ -50,7 +52,7 @@ class EvaluationFolder:
         path.mkdir(parents=True, exist_ok=True)
         self._csv.write_text(_csv_text(self.rows, has_head=True), encoding="utf-8")
 
-    def add(self, attempt: Attempt, name: str, refused: int, seconds: float) -> None:
+    def add(self, attempt: LoopStep[PlanarGrasp], name: str, refused: int, seconds: float) -> None:
         """Record an attempt.
 
         Args:
@@ -63,17 +65,17 @@ class EvaluationFolder:
         pixel = decode_grasp(decision.encoded)
         row = {
             "attempt": f"{number}",
-            "success": f"{int(attempt.outcome.is_success)}",
+            "success": f"{int(attempt.result.outcome.is_success)}",
             "object": name,
             "q_value": f"{decision.value:.4f}",
             "row": f"{pixel.row}",
             "col": f"{pixel.col}",
             "theta": f"{decision.action.theta:.4f}",
-            "finger_width": f"{attempt.outcome.finger_width:.4f}",
+            "finger_width": f"{attempt.result.outcome.finger_width:.4f}",
             "refused": f"{refused}",
             "seconds": f"{seconds:.2f}",
         }
-        if not attempt.outcome.is_success:
+        if not attempt.result.outcome.is_success:
             caption = f"{name}, P {decision.value:.2f}"
             picture = draw_grasp(attempt.observation, decision, caption)
             save_picture(failure_picture(self.path, number), picture)

@@ -1,65 +1,66 @@
-"""Attempts under the two protocols: one tray in episodes, two trays for ever."""
+"""Attempts in simulated scenes that can be left and carried on, under the two published protocols."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
+from equigrasp.devices.world import World
+from equigrasp.environments.environment import Environment, StepResult
 from equigrasp.environments.grasp_episode import GraspEpisode
-from equigrasp.errors import DeviceError, PlanningError
-from equigrasp.experiments.rollouts.protocol import EPISODE_ATTEMPTS
+from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_stray
+from equigrasp.experiments.rollouts.loop import EPISODES, TWO_TRAYS, Loop, LoopStep, Rules
+from equigrasp.experiments.rollouts.protocol import EPISODE_ATTEMPTS, NUM_OBJECTS
 from equigrasp.experiments.rollouts.scene import Scene, placed_objects
-from equigrasp.experiments.rollouts.simulated_run import Attempt, SimulatedRun
 from equigrasp.geometry.actions import PlanarGrasp
-from equigrasp.learning.history import last_failures
-from equigrasp.learning.interfaces import Attempt as PastAttempt
-from equigrasp.learning.interfaces import Context, EmptyWorkspaceError, Mode, Policy
+from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.learning.seeding import derive_seed
+from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.simulation.make import SimulatedCell
 
-_MAX_REFUSALS = 20  # grasps in a row that the planner refuses, after which one is drawn at random
+_TIME_TO_SETTLE = 1.0  # [s] for an object that was dropped
+_TIME_TO_REST = 0.25  # [s] for objects that were put back where they lay
 
 Names = Callable[[int], list[str]]
 
 
-class AttemptSource(Protocol):
-    """Carries out attempts of a policy, one after the other."""
+class SimulatedEnvironment(Environment[PlanarGrasp], Protocol):
+    """An environment whose scene can be kept."""
 
-    num_refused: int
+    rules: Rules
 
-    def attempt(self, number: int, mode: Mode) -> Attempt:
-        """Look, choose and try; what the planner refuses does not count as an attempt."""
+    def prepare(self, number: int) -> None:
+        """Draw new objects where the attempt of this number asks for them."""
         ...
 
-    def scene(self, attempts: int) -> Scene:
-        """Return where everything lies after some attempts."""
+    def scene(self, attempts: int, failures: int) -> Scene:
+        """Return where everything lies after some attempts, the last of them failures."""
         ...
 
 
-class EpisodeAttempts:
+class EpisodeScenes:
     """One tray of objects, each removed once grasped; then, or after 30 attempts, a new one.
 
     Args:
         simulation: The cell.
-        policy: Chooses the grasps.
-        seed: Of scenes and choices; the n-th episode is the same for all policies.
+        seed: Of scenes; the n-th episode is the same for all policies.
         names: Returns the shapes of an episode by its number.
         num_objects: How many those are.
         scene: Where to carry on; None: with the first episode.
     """
 
+    rules = EPISODES
+
     def __init__(
         self,
         simulation: SimulatedCell,
-        policy: Policy[PlanarGrasp],
         seed: int,
         names: Names,
         num_objects: int,
         scene: Scene | None = None,
     ) -> None:
-        self._world = simulation.world
-        self._policy, self._seed, self._names = policy, seed, names
+        self._world, self._seed, self._names = simulation.world, seed, names
         self._episode = GraspEpisode(
             simulation.cell,
             simulation.world,
@@ -67,111 +68,174 @@ class EpisodeAttempts:
             num_objects=num_objects,
             max_attempts=EPISODE_ATTEMPTS,
         )
-        self.num_refused = 0
-        self._failures = 0 if scene is None else scene.failures  # in a row, of this episode
-        self._choices: tuple[PastAttempt, ...] = ()
         self._number = -1 if scene is None else scene.episode
         if scene is None:
-            self._next_episode()
+            self.reset()
         else:
             objects = [(o.name, o.pose) for o in scene.objects]
-            self._observation = self._episode.resume(objects, scene.episode_attempts)
+            self._episode.resume(objects, scene.episode_attempts)
 
-    def attempt(self, number: int, mode: Mode) -> Attempt:
-        """Look, choose and try in the present episode, or in a new one where it has ended."""
-        refusals = 0
-        while True:
-            if self._episode.is_terminal or self._episode.is_truncated:
-                self._next_episode()
-            rng = np.random.default_rng(derive_seed(self._seed, 10, number, refusals))
-            used: Mode = mode if refusals < _MAX_REFUSALS else "random"
-            # The published validation does not vary what failed; while learning the method may.
-            failures = refusals + (self._failures if mode == "train" else 0)
-            history = last_failures(self._choices, failures)
-            observation = self._observation
-            disagreements = self._episode.num_disagreements
-            try:
-                decision = self._policy.choose(observation, Context(used, history), rng)
-                self._choices = (*history, decision.tried(observation.workspace.name))
-                self._observation, outcome = self._episode.step(decision.action)
-            except EmptyWorkspaceError:
-                self._next_episode()
-                continue
-            except (PlanningError, DeviceError):
-                self.num_refused += 1
-                refusals += 1
-                self._recover()
-                continue
-            self._failures = 0 if outcome.is_success else self._failures + 1
-            is_disagreeing = self._episode.num_disagreements > disagreements
-            return Attempt(observation, decision, outcome, is_disagreeing)
+    @property
+    def is_over(self) -> bool:
+        """Whether the episode has ended."""
+        return self._episode.is_over
 
-    def scene(self, attempts: int) -> Scene:
-        """Return where everything lies after some attempts."""
-        done, objects = self._episode.num_attempts, placed_objects(self._world)
-        return Scene(attempts, self._number, done, 0, self._failures, objects)
+    def prepare(self, number: int) -> None:
+        """Do nothing: episodes bring new objects."""
 
-    def _next_episode(self) -> None:
+    def observe(self) -> Observation:
+        """Return what lies in the tray."""
+        return self._episode.observe()
+
+    def step(self, action: PlanarGrasp) -> StepResult:
+        """Try a grasp; see `GraspEpisode.step`."""
+        return self._episode.step(action)
+
+    def reset(self) -> None:
+        """Begin the next episode."""
         self._number += 1
-        self._failures = 0
-        seed = derive_seed(self._seed, 6, self._number)
-        self._observation = self._episode.reset(self._names(self._number), seed)
+        self._episode.begin(self._names(self._number), derive_seed(self._seed, 6, self._number))
 
-    def _recover(self) -> None:
-        """Look again from home; where the arm cannot go there, begin the next episode."""
-        try:
-            self._episode.go_home()
-            self._observation = self._episode.look()
-        except (PlanningError, DeviceError):
-            self._next_episode()
+    def recover(self) -> None:
+        """Look again from home."""
+        self._episode.recover()
+
+    def scene(self, attempts: int, failures: int) -> Scene:
+        """Return where everything lies."""
+        done, objects = self._episode.num_attempts, placed_objects(self._world)
+        return Scene(attempts, self._number, done, 0, failures, objects)
 
 
-class TwoTrayAttempts(SimulatedRun):
-    """Objects that go from tray to tray; drawn anew every so many attempts where that is asked.
+class TrayScenes(OpenLoopGraspEnv):
+    """Objects that go from tray to tray; what leaves the trays is put back.
 
     Args:
         simulation: The cell.
-        policy: Chooses the grasps.
-        seed: Of scenes and choices.
+        seed: Of scenes and places.
         names: Returns the shapes of a draw by its number.
         scene: Where to carry on; None: with all objects in the first tray.
         resample_every: Attempts between two draws; 0: one draw for ever.
     """
 
+    rules = TWO_TRAYS
+
     def __init__(
         self,
         simulation: SimulatedCell,
-        policy: Policy[PlanarGrasp],
         seed: int,
         names: Names,
         scene: Scene | None = None,
         resample_every: int = 0,
     ) -> None:
+        rng = np.random.default_rng([seed, 9])
+        super().__init__(simulation.cell, OmplPlanner(simulation.cell), rng)
+        self._simulation, self._seed = simulation, seed
+        self._names, self._resample_every = names, resample_every
         self._draw = 0 if scene is None else scene.episode
-        self._draw_names, self._resample_every = names, resample_every
-        super().__init__(simulation, policy, "", seed, names(0) if scene is None else [])
-        if scene is None:
-            return
-        self._failures = scene.failures
-        if scene.tray == 1:
-            self.env.swap()
-        for thing in scene.objects:
-            simulation.world.place_object(thing.name, thing.pose)
-        simulation.physics.sleep(0.25)
+        # Without objects too: spawning lets the physics come to rest.
+        self._world.spawn_objects(names(0) if scene is None else [], self.trays.pick)
+        if scene is not None:
+            self._restore(scene)
 
-    def attempt(self, number: int, mode: Mode) -> Attempt:
-        """Look, choose and try; swaps the trays when the first is empty."""
+    @property
+    def _world(self) -> World:
+        return self._simulation.world
+
+    def prepare(self, number: int) -> None:
+        """Draw all objects anew where it is time for it."""
         if self._resample_every and number // self._resample_every != self._draw:
             self._draw = number // self._resample_every
-            self._simulation.world.reset(derive_seed(self._seed, 6, self._draw))
-            self._simulation.world.spawn_objects(self._draw_names(self._draw), self.env.trays.pick)
-        return super().attempt(number, mode)
+            self._world.reset(derive_seed(self._seed, 6, self._draw))
+            self._world.spawn_objects(self._names(self._draw), self.trays.pick)
+
+    def observe(self) -> Observation:
+        """Put back what left the trays, and look at the tray that is picked from."""
+        for _ in self._world.objects():
+            if not return_stray(self._world, self.cell.config.workspaces, self.trays.place):
+                break
+            self._simulation.physics.sleep(_TIME_TO_SETTLE)
+        return super().observe()
+
+    def scene(self, attempts: int, failures: int) -> Scene:
+        """Return where everything lies."""
+        tray = self.cell.config.workspaces.index(self.trays.pick)
+        return Scene(attempts, self._draw, attempts, tray, failures, placed_objects(self._world))
+
+    def _restore(self, scene: Scene) -> None:
+        if scene.tray == 1:
+            self.reset()
+        for thing in scene.objects:
+            self._world.place_object(thing.name, thing.pose)
+        self._simulation.physics.sleep(_TIME_TO_REST)
+
+
+class Rollout:
+    """A policy's attempts in such an environment.
+
+    Args:
+        environment: Where it acts.
+        policy: Chooses the grasps.
+        seed: Of choices.
+        scene: Where to carry on; None: from the beginning.
+    """
+
+    def __init__(
+        self,
+        environment: SimulatedEnvironment,
+        policy: Policy[PlanarGrasp],
+        seed: int,
+        scene: Scene | None = None,
+    ) -> None:
+        self._environment = environment
+        failures = 0 if scene is None else scene.failures
+        self._loop = Loop(environment, policy, environment.rules, seed, failures)
+
+    @property
+    def num_refused(self) -> int:
+        """Grasps that were refused; they are not attempts."""
+        return self._loop.num_refused
+
+    def attempt(self, number: int, mode: Mode) -> LoopStep[PlanarGrasp]:
+        """Look, choose and try; see `Loop.attempt`."""
+        self._environment.prepare(number)
+        return self._loop.attempt(number, mode)
 
     def scene(self, attempts: int) -> Scene:
         """Return where everything lies after some attempts."""
-        tray = self._simulation.cell.config.workspaces.index(self.env.trays.pick)
-        objects = placed_objects(self._simulation.world)
-        return Scene(attempts, self._draw, attempts, tray, self._failures, objects)
+        return self._environment.scene(attempts, self._loop.failures)
+
+
+def in_episodes(
+    simulation: SimulatedCell,
+    policy: Policy[PlanarGrasp],
+    seed: int,
+    names: Names,
+    num_objects: int,
+    scene: Scene | None = None,
+) -> Rollout:
+    """Return attempts in episodes (paper, section 6.1); arguments as of `EpisodeScenes`."""
+    environment = EpisodeScenes(simulation, seed, names, num_objects, scene)
+    return Rollout(environment, policy, seed, scene)
+
+
+def in_two_trays(
+    simulation: SimulatedCell,
+    policy: Policy[PlanarGrasp],
+    seed: int,
+    names: Names,
+    scene: Scene | None = None,
+    resample_every: int = 0,
+) -> Rollout:
+    """Return attempts from tray to tray (paper, section 6.2); arguments as of `TrayScenes`."""
+    environment = TrayScenes(simulation, seed, names, scene, resample_every)
+    return Rollout(environment, policy, seed, scene)
+
+
+def split_names(simulation: SimulatedCell, split: str, seed: int) -> Names:
+    """Return the shapes of one draw from a part of the object set."""
+    rng = np.random.default_rng([seed, 5])
+    names = simulation.world.object_set.draw(split, NUM_OBJECTS, rng)
+    return lambda number: names
 
 
 def training_names(simulation: SimulatedCell, count: int, seed: int) -> Names:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from equigrasp.environments.open_loop_grasp import observe
-from equigrasp.experiments.rollouts.simulated_run import SimulatedRun
+from equigrasp.experiments.rollouts.attempts import in_two_trays, split_names
 from equigrasp.experiments.speed.stopwatch import Comparison, alternate
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Context, Policy
@@ -28,8 +28,9 @@ def measure_simulation(
         and the robot's own time for an attempt [s].
     """
     with make_simulated_cell("ur5") as simulation:
-        loop = SimulatedRun(simulation, next(iter(policies.values())), "train", 0)
-        cell, workspace = simulation.cell, loop.env.trays.pick
+        names = split_names(simulation, "train", 0)
+        rollout = in_two_trays(simulation, next(iter(policies.values())), 0, names)
+        cell, workspace = simulation.cell, simulation.cell.config.workspaces[0]
         physics, camera = simulation.physics, cell.camera
         observation, frame = observe(cell, workspace), camera.capture()
         rng, training = np.random.default_rng(0), Context("train")
@@ -39,7 +40,7 @@ def measure_simulation(
 
         def attempt() -> None:
             began = physics.now()
-            durations.append(loop.attempt(next(numbers), "random").outcome.duration)
+            durations.append(rollout.attempt(next(numbers), "random").result.outcome.duration)
             num_steps.append(round((physics.now() - began) / TIME_STEP))
 
         def bare_steps() -> None:

@@ -8,6 +8,7 @@ from equigrasp.errors import ReplayError
 from equigrasp.geometry.actions import PixelGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.augment import AugmentedGrasp
+from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import ArraySpec, ExperienceSpec, Step
 
 HEIGHT_UNIT = 1e-4  # [m] heightmaps are kept as whole tenths of a millimetre in uint16
@@ -48,6 +49,11 @@ def grasp_step(
     """
     encoded = encode_grasp(PixelGrasp(row, col, rotation_bin))
     return Step(attempt, attempt, {"heightmap": heightmap}, encoded, reward)
+
+
+def encode_observation(observation: Observation) -> dict[str, np.ndarray]:
+    """Return what steps hold of an observation: `heightmap`, shape (S, S), uint16."""
+    return {"heightmap": quantize(observation.heightmap)}
 
 
 def encode_grasp(pixel: PixelGrasp) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 Zhu et al., "Equivariant grasp learning in real time". q1 chooses the pixel, q2 the yaw.
 """
 
+from equigrasp.learning.grasping.grasp_step import encode_observation
 from equigrasp.learning.grasping.method_parts import make_grasp_batches, make_grasp_spec
 from equigrasp.learning.method import Method
 from equigrasp.methods.asr.config import AsrConfig
@@ -20,6 +21,7 @@ METHOD = Method(
         "loss_q2": "Error of q2 at the tried yaw (L2).",
     },
     make_spec=make_grasp_spec,
+    encode=encode_observation,
     make_networks=make_networks,
     make_policy=make_policy,
     make_batches=make_grasp_batches,

@@ -25,7 +25,7 @@ from equigrasp.experiments.benchmarks.protocol import Conditions, Order
 from equigrasp.experiments.benchmarks.validation import Journal
 from equigrasp.experiments.benchmarks.worker import Task, lock_path
 from equigrasp.experiments.evaluation.difficulty import unseen_names
-from equigrasp.experiments.rollouts.attempts import EpisodeAttempts, TwoTrayAttempts
+from equigrasp.experiments.rollouts.attempts import in_episodes, in_two_trays
 from equigrasp.experiments.rollouts.scene import PlacedObject, Scene
 from equigrasp.experiments.runs.claims import claim, is_claimed
 from equigrasp.experiments.runs.metrics_file import read_metrics
@@ -331,10 +331,10 @@ def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene(
     monkeypatch.setattr(policy, "choose", ask)
     failures = 0
     with make_simulated_cell("kuka") as simulation:
-        source = EpisodeAttempts(simulation, policy, 1, lambda n: ["cube_1", "ball_1"], 2)
+        source = in_episodes(simulation, policy, 1, lambda n: ["cube_1", "ball_1"], 2)
         for number in range(5):
             before = source.num_refused
-            success = source.attempt(number, "train").outcome.is_success
+            success = source.attempt(number, "train").result.outcome.is_success
             refusals = source.num_refused - before
             assert asked[-1] == ("train", failures + refusals)
             failures = 0 if success else failures + 1
@@ -345,7 +345,7 @@ def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene(
         source.attempt(5, "greedy")  # a published validation does not vary what failed
         assert asked[-1] == ("greedy", source.num_refused - before)
     with make_simulated_cell("kuka") as simulation:
-        again = EpisodeAttempts(simulation, policy, 1, lambda n: ["cube_1", "ball_1"], 2, scene)
+        again = in_episodes(simulation, policy, 1, lambda n: ["cube_1", "ball_1"], 2, scene)
         assert again.scene(5).failures == failures
 
 
@@ -354,15 +354,15 @@ def test_two_trays_carry_on_where_they_were_and_draw_new_objects_in_time() -> No
     policy = package.make_policy(method, package.make_networks(method, 0))
     names = [["cube_1", "bar_2"], ["can_1", "bar_3"]]
     with make_simulated_cell("ur5") as simulation:
-        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], None, 1)
+        source = in_two_trays(simulation, policy, 1, lambda n: names[n], None, 1)
         source.attempt(0, "random")
         scene = source.scene(1)
     assert sorted(o.name for o in scene.objects) == sorted(names[0]) and scene.episode == 0
     with make_simulated_cell("ur5") as simulation:
-        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], scene, 0)
+        source = in_two_trays(simulation, policy, 1, lambda n: names[n], scene, 0)
         for before, after in zip(scene.objects, source.scene(1).objects, strict=True):
             assert np.allclose(before.position, after.position, atol=0.01)
     with make_simulated_cell("ur5") as simulation:
-        source = TwoTrayAttempts(simulation, policy, 1, lambda n: names[n], scene, 1)
+        source = in_two_trays(simulation, policy, 1, lambda n: names[n], scene, 1)
         source.attempt(1, "random")
         assert sorted(o.name for o in source.scene(2).objects) == sorted(names[1])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from equigrasp.environments.environment import StepResult
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.evaluation.evaluation import (
     aimed_at,
@@ -19,7 +20,7 @@ from equigrasp.experiments.evaluation.evaluation_folder import (
     failure_picture,
     read_attempts,
 )
-from equigrasp.experiments.rollouts.simulated_run import Attempt
+from equigrasp.experiments.rollouts.loop import LoopStep
 from equigrasp.experiments.runs.claims import claim
 from equigrasp.experiments.runs.pictures import draw_grasp, lay_out, load_picture
 from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
@@ -35,7 +36,7 @@ from equigrasp.simulation.object_sets.household import HouseholdSet
 CONDITIONS = {"weights_digest": "a", "split": "easy", "seed": "1", "policy": "learned"}
 
 
-def _attempt(workspace: Workspace, is_success: bool) -> Attempt:
+def _attempt(workspace: Workspace, is_success: bool) -> LoopStep[PlanarGrasp]:
     heightmap = np.zeros((128, 128), np.float32)
     heightmap[60:70, 50:60] = 0.08
     x, y = workspace.pixel_to_xy(64, 55)
@@ -47,7 +48,8 @@ def _attempt(workspace: Workspace, is_success: bool) -> Attempt:
         decision_time=0.01,
     )
     outcome = GraspOutcome(is_success, is_success, 0.02, 4.0, 0.1)
-    return Attempt(Observation.of_heightmap(heightmap, workspace), decision, outcome)
+    result = StepResult(float(is_success), outcome)
+    return LoopStep(Observation.of_heightmap(heightmap, workspace), decision, result)
 
 
 def test_an_evaluation_carries_on_after_a_crash(tmp_path: Path, workspace: Workspace) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from equigrasp.cli.main import main
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.rollouts.simulated_run import wilson_interval
 from equigrasp.experiments.runs.metrics_file import COLUMNS, AttemptRow, MetricsFile, read_metrics
 from equigrasp.experiments.runs.run_folder import RunFolder
+from equigrasp.experiments.statistics import wilson_interval
 from equigrasp.learning.logged_trainer import StepReport
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.ros.bringup.launch_parts import describe, resolve
