@@ -23,7 +23,7 @@ def pack_step(step: Step, extras: Extras, spec: ExperienceSpec) -> bytes:
     entries, blobs = [], []
     for group, arrays in (("observation", step.observation), ("action", step.action)):
         for name in sorted(arrays):
-            array, codec = np.ascontiguousarray(arrays[name]), spec.codec(group, name)
+            array, codec = np.asarray(arrays[name], order="C"), spec.codec(group, name)
             blobs.append(_encode(array, codec))
             entries.append(
                 {

@@ -23,7 +23,10 @@ WIDE = ExperienceSpec(
         "points": ArraySpec((None, 2), "float32"),
         "depth": ArraySpec((4, 5), "uint16", "png"),
     },
-    action={"velocity": ArraySpec((3,), "float64", low=-1.0, high=1.0)},
+    action={
+        "velocity": ArraySpec((3,), "float64", low=-1.0, high=1.0),
+        "is_closing": ArraySpec((), "int32", low=0, high=1),
+    },
     reward_range=(-1.0, 1.0),
 )
 
@@ -43,7 +46,7 @@ def make_wide_step(**changes: np.ndarray | float) -> Step:
         "depth": rng.integers(0, 60000, (4, 5)).astype(np.uint16),
         "velocity": np.array([0.5, -1.0, 0.25]),
     } | {k: v for k, v in changes.items() if k != "reward"}
-    action = {"velocity": arrays.pop("velocity")}
+    action = {"velocity": arrays.pop("velocity"), "is_closing": np.asarray(1, np.int32)}
     return Step(7, 3, arrays, action, float(changes.get("reward", -0.5)), 0.9, True)
 
 
