@@ -8,20 +8,28 @@ from equigrasp.errors import ConfigError
 from equigrasp.learning.method import Method
 from equigrasp.learning.method_names import full_name, layer_files, name_from_file, sizes_of
 
-_METHODS = {"asr": "equigrasp.methods.asr", "fcn": "equigrasp.methods.fcn"}
+_METHODS = {"asr": "equigrasp.methods.asr:METHOD", "fcn": "equigrasp.methods.fcn:METHOD"}
 
 
 def find_method(name: str) -> Method[Any]:
-    """Return a method by its name.
+    """Return a method.
+
+    Args:
+        name: One of ours, or `module:attribute`, where Python finds a `Method` of yours.
 
     Raises:
-        ConfigError: if the method is unknown; lists the known ones.
+        ConfigError: if there is none of this name; lists the known ones.
     """
-    if name not in _METHODS:
-        raise ConfigError(
-            f"Unknown method '{name}'. Known methods: {', '.join(sorted(_METHODS))}."
-        )
-    found: Method[Any] = importlib.import_module(_METHODS[name]).METHOD
+    module, _, attribute = _METHODS.get(name, name).partition(":")
+    known = f"Known methods: {', '.join(sorted(_METHODS))}; or name your own, module:METHOD."
+    if not attribute:
+        raise ConfigError(f"Unknown method '{name}'. {known}")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"Cannot load method '{name}': {error}. {known}") from error
+    if not isinstance(found, Method):
+        raise ConfigError(f"'{name}' is no Method but {type(found).__name__}. {known}")
     return found
 
 

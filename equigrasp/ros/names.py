@@ -22,7 +22,7 @@ TF, TF_STATIC = "tf", "tf_static"
 CLOCK = "/clock"  # the one absolute name: simulated time is shared by every namespace
 
 # Learning side
-PLAN_GRASP = "plan_grasp"
+PLAN_ACTION, PLAN_GRASP = "plan_action", "plan_grasp"
 EXPERIENCE = "experience"
 POLICY_UPDATE = "policy_update"
 LEARNER_STATUS = "learner_status"

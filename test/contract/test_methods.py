@@ -7,7 +7,7 @@ import pytest
 import torch
 from toy_method import METHOD, WORKSPACE, ToyConfig, ToyRoom, make_step
 
-from equigrasp.errors import ReplayError
+from equigrasp.errors import ConfigError, ReplayError
 from equigrasp.experiments.rollouts.loop import EPISODES, Loop
 from equigrasp.experiments.rollouts.recording import to_step
 from equigrasp.learning.interfaces import Trainer
@@ -116,6 +116,21 @@ def test_the_loop_carries_episodes_of_two_steps(tmp_path: Path) -> None:
     assert len({len(s.observation["points"]) for s in steps}) > 2
     again = act_and_learn(tmp_path / "b", NUM_STEPS, is_cut=True)
     assert tensor_digest(again.weights()) == tensor_digest(trainer.weights())
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("toy", "Unknown method 'toy'. Known methods: asr, fcn; or name your own, module:METHOD"),
+        ("toy_method:TOY", "Cannot load method 'toy_method:TOY'.*no attribute 'TOY'"),
+        ("nowhere:METHOD", "Cannot load method.*No module named 'nowhere'"),
+        ("toy_method:ToyRoom", "'toy_method:ToyRoom' is no Method but type"),
+    ],
+)
+def test_a_method_that_is_none_is_named(name: str, match: str) -> None:
+    assert find_method("toy_method:METHOD") is METHOD
+    with pytest.raises(ConfigError, match=match):
+        find_method(name)
 
 
 @pytest.mark.parametrize("name", ["asr", "fcn"])

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from equigrasp.environments.environment import StepResult
+from equigrasp.geometry.actions import GripperStep
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Context, Decision, Probe
 from equigrasp.learning.method import Method
@@ -97,6 +98,17 @@ def make_step(index: int) -> Step:
     return Step(index, index // 2, {"points": points}, action, reward, 0.0 if is_last else 0.9)
 
 
+def points_of(observation: Observation) -> np.ndarray:
+    """Return the points of an observation, or those of a heightmap that rise above 2 cm, shape (n, 3)."""
+    if "points" in observation.arrays:
+        return observation.arrays["points"]
+    rows, cols = np.nonzero(observation.heightmap > 0.02)
+    size = observation.workspace.pixel_size
+    return np.column_stack([rows * size, cols * size, observation.heightmap[rows, cols]]).astype(
+        np.float32
+    )
+
+
 class ToyPolicy:
     """Tries some velocities, and takes the one that its network values most."""
 
@@ -107,16 +119,17 @@ class ToyPolicy:
 
     def choose(
         self, observation: Observation, context: Context, rng: np.random.Generator
-    ) -> Decision[np.ndarray]:
+    ) -> Decision[GripperStep]:
         """Choose a velocity [m/s]; at random in mode `random`."""
         tried = rng.uniform(-1.0, 1.0, (1 if context.mode == "random" else 8, 2))
-        mean = np.tile(observation.arrays["points"].mean(axis=0), (len(tried), 1))
+        mean = np.tile(points_of(observation).mean(axis=0), (len(tried), 1))
         rows = torch.tensor(np.column_stack([mean, tried]), dtype=torch.float32)
         with torch.no_grad():
             values = self._modules["q"](rows)[:, 0].numpy()
         best = int(values.argmax())
-        encoded = {"velocity": tried[best]}
-        return Decision(tried[best], encoded, float(values[best]), {}, self.version)
+        x, y = tried[best].tolist()
+        step = GripperStep((x, y, 0.0), 0.0)
+        return Decision(step, {"velocity": tried[best]}, float(values[best]), {}, self.version)
 
     def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
         """Take over weights."""
@@ -146,9 +159,9 @@ class ToyRoom:
         points = rng.normal(size=(int(rng.integers(1, 6)), 3)).astype(np.float32)
         return Observation({"points": points}, WORKSPACE)
 
-    def step(self, action: np.ndarray) -> StepResult:
+    def step(self, action: GripperStep) -> StepResult:
         """Move."""
-        self._way.append(float(action[0]))
+        self._way.append(action.d_position[0])
         is_good = self.is_over and min(self._way) > 0.0
         outcome = GraspOutcome(is_good, False, 0.0, 1.0, 0.0)
         return StepResult(float(is_good), outcome, 0.0 if self.is_over else 0.9)
@@ -167,7 +180,7 @@ METHOD = Method(
     metrics={"toy_error": "Mean square error of the return."},
     make_spec=lambda config, workspace: SPEC,
     make_networks=make_networks,
-    encode=lambda observation: {"points": observation.arrays["points"]},
+    encode=lambda observation: {"points": points_of(observation)},
     make_policy=lambda config, modules: ToyPolicy(modules),
     make_batches=lambda config, workspace, seed, device: ToyBatches(seed),
     make_learner=lambda config, modules, workspace: ToyLearner(modules),

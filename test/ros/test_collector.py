@@ -13,7 +13,7 @@ from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome  # noqa: E402
 from equigrasp_interfaces.msg import Experience, LearnerStatus  # noqa: E402
-from equigrasp_interfaces.srv import PlanGrasp  # noqa: E402
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.action import ActionServer  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
@@ -71,7 +71,7 @@ class Partners:
         )
         self._status = node.create_publisher(LearnerStatus, names.LEARNER_STATUS, qos.latched())
         self._service = node.create_service(
-            PlanGrasp, names.PLAN_GRASP, self._plan, callback_group=group
+            PlanAction, names.PLAN_ACTION, self._plan, callback_group=group
         )
 
     def tell_time(self, begin: float, duration: float) -> None:
@@ -96,11 +96,11 @@ class Partners:
         return [what.partition(" ")[2] for what in self.did if what.startswith("grasp")]
 
     def _plan(
-        self, request: PlanGrasp.Request, response: PlanGrasp.Response
-    ) -> PlanGrasp.Response:
+        self, request: PlanAction.Request, response: PlanAction.Response
+    ) -> PlanAction.Response:
         self.did.append(f"look {request.workspace}")
         self.failures.append(request.num_consecutive_failures)
-        response.grasp.workspace = request.workspace
+        response.action.grasp.workspace = request.workspace
         if request.workspace in self.is_empty:
             response.error_code = PlanGrasp.Response.EMPTY_WORKSPACE
         return response

@@ -1,6 +1,5 @@
 """Another camera's driver is understood by remapping its topics: here as realsense2_camera names them."""
 
-import array
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,64 +13,12 @@ pytest.importorskip("rclpy")
 from domains import free_domain
 from equigrasp_interfaces.msg import Experience  # noqa: E402
 from equigrasp_interfaces.srv import PlanGrasp  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from other_driver import BOX, MODEL, POSE, REMAPPINGS, OtherDriver
 from test_nodes import Bench  # noqa: E402
-from tf2_msgs.msg import TFMessage  # noqa: E402
 
-from equigrasp.geometry.transform import Transform  # noqa: E402
-from equigrasp.perception.camera_model import CameraModel  # noqa: E402
-from equigrasp.ros import qos  # noqa: E402
 from equigrasp.ros.messages.heightmaps import from_heightmap_msg
-from equigrasp.ros.messages.images import to_camera_info_msg, to_depth_msg
-from equigrasp.ros.messages.transforms import to_transform_msg
 
 pytestmark = pytest.mark.ros
-
-TOPICS = "/camera/camera/aligned_depth_to_color"
-MODEL = CameraModel(320, 240, 500.0, 500.0, 159.5, 119.5)
-POSE = Transform.from_rpy(np.array([0.45, 0.21, 1.0]), np.array([np.pi, 0.0, -np.pi / 2]))
-T_LINK_OPTICAL = Transform(np.array([0.0, 0.015, 0.0]), np.array([-0.5, 0.5, -0.5, 0.5]))
-BOX = np.s_[90:110, 190:215]  # 5 cm high
-
-
-class OtherDriver:
-    """Publishes whole millimetres, best effort, and says where its optical frame is in its link.
-
-    Attributes:
-        clock_offset: Its clock is so much ahead [s].
-        fill: A depth [m] that every pixel has, as 32FC1; None: what there is, in millimetres.
-    """
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self.clock_offset, self.fill = 0.0, None
-        self._images = node.create_publisher(Image, f"{TOPICS}/image_raw", qos.sensor_data())
-        self._infos = node.create_publisher(CameraInfo, f"{TOPICS}/camera_info", qos.sensor_data())
-        self._depth = np.full((240, 320), 998, "<u2")
-        self._depth[BOX] = 948
-        self.distortion = ("plumb_bob", [0.0] * 5)
-        tf = [node.create_publisher(TFMessage, "tf_static", qos.latched()) for _ in range(2)]
-        link = to_transform_msg(POSE * T_LINK_OPTICAL.inverse(), 0.0, "base_link", "camera_link")
-        optical = "camera_color_optical_frame"
-        tf[0].publish(TFMessage(transforms=[link]))
-        tf[1].publish(
-            TFMessage(transforms=[to_transform_msg(T_LINK_OPTICAL, 0.0, "camera_link", optical)])
-        )
-        self._keep = tf
-        node.create_timer(0.05, self._publish)
-
-    def _publish(self) -> None:
-        stamp = self._node.get_clock().now().nanoseconds * 1e-9 + self.clock_offset
-        info = to_camera_info_msg(MODEL, stamp, "camera_color_optical_frame")
-        info.distortion_model, info.d = self.distortion
-        image = Image(header=info.header, height=240, width=320, encoding="16UC1", step=640)
-        image.data = array.array("B", self._depth.tobytes())
-        if self.fill is not None:
-            depth = np.full(self._depth.shape, self.fill, np.float32)
-            image = to_depth_msg(depth, stamp, "camera_color_optical_frame")
-        self._infos.publish(info)
-        self._images.publish(image)
 
 
 @pytest.fixture
@@ -84,10 +31,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def _start_policy(bench: Bench) -> None:
     bench.start(
         "training.policy",
-        *("-p", "method:=asr:tiny", "-p", "camera_frame:=camera_color_optical_frame"),
-        *("-p", "image_timeout:=1.0"),
-        *("-r", f"depth/image_rect_raw:={TOPICS}/image_raw"),
-        *("-r", f"camera_info:={TOPICS}/camera_info"),
+        *("-p", "method:=asr:tiny", "-p", "image_timeout:=1.0"),
+        *REMAPPINGS,
     )
 
 

@@ -223,7 +223,7 @@ class Supervisor:
             bar.set_postfix_str(
                 f"success {100 * feedback.running_success_rate:.0f} %, "
                 f"{feedback.attempts_per_hour:.0f}/h, idle {100 * feedback.idle_share:.0f} %, "
-                f"loss {status.loss:.3f}, version {status.policy_version}",
+                f"loss {_loss(status):.3f}, version {status.policy_version}",
                 refresh=False,
             )
         bar.refresh()
@@ -268,3 +268,9 @@ class Supervisor:
             line = f"no report: {error}"
         with contextlib.suppress(OSError):
             print(line, file=sys.stderr)
+
+
+def _loss(status: LearnerStatus) -> float:
+    """Return what the newest SGD step minimised; 0 before the first one."""
+    metrics = dict(zip(status.metric_names, status.metric_values, strict=True))
+    return float(metrics.get("loss", 0.0))

@@ -36,6 +36,7 @@ PLAN_CODES = {
     PlanGrasp.Response.BAD_IMAGE: _CODES.CAMERA_FAILED,
     PlanGrasp.Response.EMPTY_WORKSPACE: _CODES.EMPTY_WORKSPACE,
     PlanGrasp.Response.NOT_ACTIVE: _CODES.POLICY_FAILED,
+    PlanGrasp.Response.NO_GRASP: _CODES.POLICY_FAILED,
 }
 
 

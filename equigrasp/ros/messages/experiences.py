@@ -5,9 +5,8 @@ import math
 from equigrasp_interfaces.msg import Experience
 
 from equigrasp.errors import ReplayError
-from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
 from equigrasp.replay.step import Step
-from equigrasp.ros.messages.heightmaps import from_heightmap_msg
+from equigrasp.ros.messages.arrays import from_array_msgs
 
 _TIMES = ("attempt_time", "idle_time", "decision_time")
 
@@ -16,19 +15,17 @@ def from_experience_msg(message: Experience) -> Step:
     """Return an attempt as a step; whether a run can learn from it, its `ExperienceSpec` says.
 
     Raises:
-        PerceptionError: if the heightmap is not whole.
-        ConfigError: if the heightmap's workspace is none.
-        ReplayError: if the attempt holds what is no number.
+        ReplayError: if an array is not what it says, or a number is none.
     """
-    heightmap, grasp = from_heightmap_msg(message.heightmap).heightmap, message.grasp
     for name in _TIMES:
         if not math.isfinite(getattr(message, name)):
             raise ReplayError(f"{name} is {getattr(message, name)}.")
-    return grasp_step(
-        quantize(heightmap),
-        int(grasp.row),
-        int(grasp.col),
-        int(grasp.rotation_bin),
-        float(message.reward),
+    return Step(
         int(message.attempt),
+        int(message.episode),
+        from_array_msgs(message.observation),
+        from_array_msgs(message.action),
+        float(message.reward),
+        float(message.discount),
+        bool(message.is_truncated),
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome
-from equigrasp_interfaces.msg import Experience, LearnerStatus
-from equigrasp_interfaces.srv import PlanGrasp
+from equigrasp_interfaces.msg import Action, Experience, LearnerStatus
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp
 from rclpy.action.server import ServerGoalHandle
 from rclpy.client import Client
 from rclpy.publisher import Publisher
@@ -57,7 +57,7 @@ class Partners:
     """Who takes part in collecting.
 
     Args:
-        policy: Client of `plan_grasp`.
+        policy: Client of `plan_action`.
         executor: Client of `execute_grasp`.
         home: Client of `move_home`.
         experience: Publisher of attempts.
@@ -110,7 +110,7 @@ class Collection:
         self._result = result
         self._caller = Caller(cancel)
         self._recent: deque[tuple[float, float, float]] = deque(maxlen=_WINDOW)
-        self._plan: PlanGrasp.Response | None = None
+        self._plan: PlanAction.Response | None = None
         self._attempt = 0
         self._faults_in_a_row = 0
         self._failures = 0  # since a success or a swap of the trays, refused grasps included
@@ -182,20 +182,23 @@ class Collection:
         self._hides_view = True
         if plan.error_code:
             raise _Fault(plan.error_msg)
+        if plan.action.kind != Action.KIND_GRASP:
+            self._result.error_code = CollectExperience.Result.INVALID_GOAL
+            raise EquigraspError(f"Only grasps are collected, found kind {plan.action.kind}.")
         outcome = self._execute_grasp(plan)
         self._hides_view = False
         now = self._now()
         self._record(plan, outcome, now - self._attempt_began)
         self._attempt_began = now
 
-    def _swap_trays(self) -> PlanGrasp.Response:
+    def _swap_trays(self) -> PlanAction.Response:
         """Pick from the other tray from now on, and choose a grasp in it."""
         self._partners.trays.rotate(1)
         self._failures = 0
         self._move_home()
         return self._plan_grasp()
 
-    def _execute_grasp(self, plan: PlanGrasp.Response) -> ExecuteGrasp.Result:
+    def _execute_grasp(self, plan: PlanAction.Response) -> ExecuteGrasp.Result:
         """Carry out a grasp and meanwhile choose the next one."""
         has_view = threading.Event()
         view_stamp, is_miss = 0.0, False
@@ -208,7 +211,7 @@ class Collection:
                 has_view.set()
 
         goal = ExecuteGrasp.Goal(
-            grasp=plan.grasp, place_workspace=self._partners.trays[1], seed=self._seed(1)
+            grasp=plan.action.grasp, place_workspace=self._partners.trays[1], seed=self._seed(1)
         )
         pending = self._caller.send_goal(self._partners.executor, goal, on_feedback)
         next_plan = None
@@ -238,8 +241,8 @@ class Collection:
             return int(Experience.MODE_RANDOM)
         return int(self._goal.mode)
 
-    def _plan_request(self, not_before: float, ahead: int, failures: int) -> PlanGrasp.Request:
-        return PlanGrasp.Request(
+    def _plan_request(self, not_before: float, ahead: int, failures: int) -> PlanAction.Request:
+        return PlanAction.Request(
             workspace=self._partners.trays[0],
             mode=self._mode(self._attempt + ahead),
             seed=self._seed(0, ahead),
@@ -247,7 +250,7 @@ class Collection:
             not_before=to_time(not_before),
         )
 
-    def _plan_grasp(self) -> PlanGrasp.Response:
+    def _plan_grasp(self) -> PlanAction.Response:
         request = self._plan_request(self._partners.clock.stamp(), 0, self._failures)
         return self._caller.call(self._partners.policy, request)
 
@@ -260,7 +263,7 @@ class Collection:
         self._hides_view = False
 
     def _record(
-        self, plan: PlanGrasp.Response, outcome: ExecuteGrasp.Result, attempt_time: float
+        self, plan: PlanAction.Response, outcome: ExecuteGrasp.Result, attempt_time: float
     ) -> None:
         waiting = max(0.0, attempt_time - outcome.duration)  # the arm stood still between goals
         idle = outcome.idle_time + waiting
@@ -269,9 +272,11 @@ class Collection:
         if self._goal.is_learning:
             message = Experience(
                 attempt=self._attempt,
-                heightmap=plan.heightmap,
-                grasp=plan.grasp,
+                episode=self._attempt,
+                observation=plan.observation.arrays,
+                action=plan.action.encoded,
                 reward=float(is_success),
+                policy_version=plan.action.policy_version,
                 finger_width=outcome.finger_width,
                 decision_time=plan.decision_time,
                 attempt_time=attempt_time,
@@ -286,7 +291,7 @@ class Collection:
         self._result.num_attempts += 1
         self._result.num_successes += int(is_success)
         self._recent.append((float(is_success), attempt_time, idle))
-        self._report(plan.grasp.policy_version, is_success)
+        self._report(plan.action.policy_version, is_success)
 
     def _report(self, policy_version: int, is_success: bool) -> None:
         success, times, idle = (sum(column) for column in zip(*self._recent, strict=True))

@@ -6,7 +6,7 @@ from collections import deque
 
 from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome
 from equigrasp_interfaces.msg import Experience, LearnerStatus
-from equigrasp_interfaces.srv import PlanGrasp
+from equigrasp_interfaces.srv import PlanAction
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
@@ -42,7 +42,7 @@ class CollectorNode(ManagedNode):
         cell = load_cell(self._config.cell)
         group = self.callbacks
         self._partners = Partners(
-            policy=self.create_client(PlanGrasp, names.PLAN_GRASP, callback_group=group),
+            policy=self.create_client(PlanAction, names.PLAN_ACTION, callback_group=group),
             executor=ActionClient(self, ExecuteGrasp, names.EXECUTE_GRASP, callback_group=group),
             home=ActionClient(self, MoveHome, names.MOVE_HOME, callback_group=group),
             experience=self.create_publisher(Experience, names.EXPERIENCE, qos.experience()),

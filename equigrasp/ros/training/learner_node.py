@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from equigrasp_interfaces.msg import Experience, LearnerStatus, PolicyUpdate
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
@@ -25,7 +24,6 @@ from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import declare, parameter
 
 _NICENESS = 10  # the arm, the camera and the policy never wait for SGD
-_LARGEST = float(np.finfo(np.float32).max)
 _FARTHEST = 1000  # attempts that one may come before those that are missing before it
 _RETRY_PERIOD = 2.0  # [s] between attempts to write to a full disk
 
@@ -58,9 +56,6 @@ class LearnerNode(ManagedNode):
         self._is_disk_full = False
         self._newest_report: StepReport | None = None
         self._num_dropped, self._trouble = 0, ""  # trouble: why the newest attempt was dropped
-        self._hidden_metrics: set[str] = (
-            set()
-        )  # of the method, that LearnerStatus has no place for
         self.report_health_with(self._health)
 
     def set_up(self) -> None:
@@ -115,8 +110,6 @@ class LearnerNode(ManagedNode):
             return False, "the disk is full: nothing is learned until there is room", {}
         pending = "-" if self._learner is None else str(self._learner.num_pending_steps)
         values = {"pending SGD steps": pending, "attempts dropped": str(self._num_dropped)}
-        if self._hidden_metrics:
-            values["metrics not in learner_status"] = ", ".join(sorted(self._hidden_metrics))
         trouble = self._trouble or self._missing()
         return not trouble, trouble, values
 
@@ -201,7 +194,7 @@ class LearnerNode(ManagedNode):
             time=time.time(),
             attempt=int(message.attempt),
             success=int(message.reward),
-            policy_version=int(message.grasp.policy_version),
+            policy_version=int(message.policy_version),
             attempt_time=float(message.attempt_time),
             idle_time=float(message.idle_time),
             decision_time=float(message.decision_time),
@@ -240,18 +233,10 @@ class LearnerNode(ManagedNode):
         report = self._newest_report
         if report is not None:
             status.sgd_time = report.sgd_time
-            self._fill_metrics_in_place(status, report.losses)
+            status.metric_names = sorted(report.losses)
+            status.metric_values = [float(report.losses[n]) for n in status.metric_names]
         status.header.stamp = self.get_clock().now().to_msg()
         self._status.publish(status)
-
-    def _fill_metrics_in_place(self, status: LearnerStatus, metrics: dict[str, float]) -> None:
-        """Show the metrics that the message has a place for; the others are named once."""
-        for name, value in metrics.items():
-            if name.startswith("loss") and name in status.get_fields_and_field_types():
-                setattr(status, name, float(np.clip(value, -_LARGEST, _LARGEST)))
-            elif name not in self._hidden_metrics:
-                self._hidden_metrics.add(name)
-                self.get_logger().warning(f"learner_status has no place for metric '{name}'.")
 
 
 def main() -> None:

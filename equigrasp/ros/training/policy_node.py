@@ -1,23 +1,30 @@
-"""Looks at a tray and chooses a grasp; takes over new weights between two choices."""
+"""Looks at a tray and chooses an action; takes over new weights between two choices."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from equigrasp_interfaces.msg import Experience, PolicyUpdate
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
-from equigrasp_interfaces.srv import PlanGrasp
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from sensor_msgs.msg import Image
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsError
 from equigrasp.experiments.runs.pictures import draw_decision
-from equigrasp.geometry.actions import PlanarGrasp
-from equigrasp.learning.grasping.grasp_step import decode_grasp
+from equigrasp.geometry.actions import Action, PlanarGrasp
 from equigrasp.learning.history import last_failures
-from equigrasp.learning.interfaces import Attempt, Context, Decision, EmptyWorkspaceError, Mode
+from equigrasp.learning.interfaces import (
+    Q_MAP,
+    Attempt,
+    Context,
+    Decision,
+    EmptyWorkspaceError,
+    Mode,
+)
 from equigrasp.learning.method_names import DEFAULT_METHOD
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights
@@ -26,7 +33,7 @@ from equigrasp.paths import find_weights
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.ros import names, qos
-from equigrasp.ros.messages.grasps import to_grasp_msg
+from equigrasp.ros.messages.actions import to_action_msg, to_observation_msg
 from equigrasp.ros.messages.heightmaps import to_heightmap_msg
 from equigrasp.ros.messages.images import to_color_msg
 from equigrasp.ros.messages.times import from_time
@@ -61,7 +68,7 @@ class PolicyNodeConfig:
 
 
 class PolicyNode(ManagedNode):
-    """Service `plan_grasp`; publishes the heightmap and a picture of each decision."""
+    """Services `plan_action` and `plan_grasp`; publishes the heightmap and a picture of each decision."""
 
     def __init__(self) -> None:
         super().__init__(names.POLICY)
@@ -73,9 +80,9 @@ class PolicyNode(ManagedNode):
         """Build the networks and listen to the camera and the learner."""
         torch.set_num_threads(self._config.num_threads)
         self._cell = load_cell(self._config.cell)
-        package, method = load_method(self._config.method, self._config.size)
-        modules = package.make_networks(method, self._config.seed)
-        self._policy = package.make_policy(method, modules)
+        self._method, method = load_method(self._config.method, self._config.size)
+        modules = self._method.make_networks(method, self._config.seed)
+        self._policy = self._method.make_policy(method, modules)
         if self._config.weights:
             path, cell = find_weights(self._config.weights), self._cell
             load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
@@ -96,25 +103,59 @@ class PolicyNode(ManagedNode):
         )
         self._heightmaps = self.create_publisher(HeightmapMsg, names.HEIGHTMAP, qos.reliable(2))
         self._pictures = self.create_publisher(Image, names.Q_MAP_IMAGE, qos.reliable(2))
-        self._service = self.create_service(
-            PlanGrasp,
-            names.PLAN_GRASP,
-            self._plan,
-            callback_group=MutuallyExclusiveCallbackGroup(),
-        )
+        group = MutuallyExclusiveCallbackGroup()
+        self._services = [
+            self.create_service(kind, name, answer, callback_group=group)
+            for kind, name, answer in (
+                (PlanAction, names.PLAN_ACTION, self._plan_action),
+                (PlanGrasp, names.PLAN_GRASP, self._plan_grasp),
+            )
+        ]
 
     def _on_update(self, message: PolicyUpdate) -> None:
         self._update = message
 
-    def _plan(
+    def _plan_action(
+        self, request: PlanAction.Request, response: PlanAction.Response
+    ) -> PlanAction.Response:
+        chosen = self._choose(request, response)
+        if chosen is not None:
+            observation, decision = chosen
+            response.action = to_action_msg(decision, observation)
+            encoded = self._method.encode(observation)
+            response.observation = to_observation_msg(encoded, observation)
+            response.decision_time = decision.decision_time
+        return response
+
+    def _plan_grasp(
         self, request: PlanGrasp.Request, response: PlanGrasp.Response
     ) -> PlanGrasp.Response:
+        chosen = self._choose(request, response)
+        if chosen is None:
+            return response
+        observation, decision = chosen
+        if not isinstance(decision.action, PlanarGrasp):
+            return _refuse(
+                response,
+                response.NO_GRASP,
+                f"Method '{self._method.name}' chose no grasp; call '{names.PLAN_ACTION}'.",
+            )
+        response.grasp = to_action_msg(decision, observation).grasp
+        response.heightmap = to_heightmap_msg(observation)
+        response.decision_time = decision.decision_time
+        return response
+
+    def _choose(self, request: Any, response: Any) -> tuple[Observation, Decision[Action]] | None:
+        """Look and choose; None, with a code in the response: that was not possible."""
         code = PlanGrasp.Response
         try:
             if not self.is_active:
-                return _refuse(response, code.NOT_ACTIVE, "The policy node is not active.")
+                _refuse(response, code.NOT_ACTIVE, "The policy node is not active.")
+                return None
             if request.mode not in _MODES:
-                return _refuse(response, code.BAD_IMAGE, f"Unknown mode {request.mode}.")
+                text = f"Unknown mode {request.mode}; modes are {sorted(_MODES)}."
+                _refuse(response, code.BAD_IMAGE, text)
+                return None
             workspace = self._cell.workspace(request.workspace)
             self._take_over_weights()
             frame = self._camera.frame_since(from_time(request.not_before))
@@ -125,43 +166,30 @@ class PolicyNode(ManagedNode):
             history = last_failures(
                 self._choices, min(request.num_consecutive_failures, _MAX_FAILURES)
             )
-            decision = self._policy.choose(
-                observation,
-                Context(_MODES[request.mode], history),
-                np.random.default_rng(request.seed),
-            )
+            context = Context(_MODES[request.mode], history)
+            rng = np.random.default_rng(request.seed)
+            decision = self._policy.choose(observation, context, rng)
             self._choices = (*history, decision.tried(workspace.name))
         except ConfigError as error:
-            return _refuse(response, code.UNKNOWN_WORKSPACE, str(error))
+            _refuse(response, code.UNKNOWN_WORKSPACE, str(error))
+            return None
         except EmptyWorkspaceError as error:
-            return _refuse(response, code.EMPTY_WORKSPACE, str(error))
+            _refuse(response, code.EMPTY_WORKSPACE, str(error))
+            return None
         except DeviceError as error:
-            return _refuse(response, code.NO_IMAGE, str(error))
+            _refuse(response, code.NO_IMAGE, str(error))
+            return None
         except PerceptionError as error:
-            return _refuse(response, code.BAD_IMAGE, str(error))
-        return self._answer(response, observation, decision)
+            _refuse(response, code.BAD_IMAGE, str(error))
+            return None
+        self._show(observation, decision)
+        return observation, decision
 
-    def _answer(
-        self,
-        response: PlanGrasp.Response,
-        observation: Observation,
-        decision: Decision[PlanarGrasp],
-    ) -> PlanGrasp.Response:
-        response.heightmap = to_heightmap_msg(observation)
-        response.grasp = to_grasp_msg(
-            decision.action,
-            observation.workspace.name,
-            observation.stamp,
-            decode_grasp(decision.encoded),
-            decision.value,
-            decision.policy_version,
-        )
-        response.decision_time = decision.decision_time
-        self._heightmaps.publish(response.heightmap)
-        if self._pictures.get_subscription_count():
+    def _show(self, observation: Observation, decision: Decision[Any]) -> None:
+        self._heightmaps.publish(to_heightmap_msg(observation))
+        if self._pictures.get_subscription_count() and Q_MAP in decision.views:
             picture = draw_decision(observation, decision)
             self._pictures.publish(to_color_msg(picture, observation.stamp, names.BASE_FRAME))
-        return response
 
     def _take_over_weights(self) -> None:
         update, self._update = self._update, None
@@ -174,7 +202,7 @@ class PolicyNode(ManagedNode):
             self.get_logger().error(f"Keeping version {self._policy.version}: {error}")
 
 
-def _refuse(response: PlanGrasp.Response, code: int, message: str) -> PlanGrasp.Response:
+def _refuse(response: Any, code: int, message: str) -> Any:
     response.error_code, response.error_msg = code, message
     return response
 
