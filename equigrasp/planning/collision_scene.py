@@ -1,5 +1,7 @@
 """What the arm must not touch: table, trays, obstacles, objects and itself."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pinocchio as pin
 
@@ -14,6 +16,25 @@ from equigrasp.planning.self_collision import unchecked_pairs
 _MARGIN = 0.002  # [m] kept from everything
 
 
+@dataclass(frozen=True)
+class Contact:
+    """Two things that touch.
+
+    Args:
+        link: Of the robot.
+        thing: Another link, a fixed body, or the objects.
+        is_of_gripper: Whether the gripper touches what is no part of the robot: then another posture of
+            the arm with the same pose of the TCP touches it too.
+    """
+
+    link: str
+    thing: str
+    is_of_gripper: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.link} and {self.thing}"
+
+
 class CollisionScene:
     """Robot links against the cell's fixed bodies, the objects, and each other."""
 
@@ -22,6 +43,7 @@ class CollisionScene:
         self._geometry = kinematics.geometry.copy()
         self._data = self._model.createData()
         self._objects = FieldContact(kinematics)
+        self._gripper = kinematics.gripper_links
         links = list(range(self._geometry.ngeoms))
         for body in fixed_bodies(cell):
             self._add(body)
@@ -39,18 +61,21 @@ class CollisionScene:
         """Take over what lies in a tray; None: nothing is known of it."""
         self._objects.set_field(objects)
 
-    def find_collision(self, positions: np.ndarray) -> str | None:
-        """Return "link and thing" for the first contact at joint positions (n,), or None."""
+    def find_collision(self, positions: np.ndarray) -> Contact | None:
+        """Return the first contact at joint positions (n,), or None."""
         if not pin.computeCollisions(
             self._model, self._data, self._geometry, self._geometry_data, positions, True
         ):
             link = self._objects.find(self._geometry_data.oMg)
-            return None if link is None else f"{link} and the objects"
+            return None if link is None else Contact(link, "the objects", link in self._gripper)
         for k, result in enumerate(self._geometry_data.collisionResults):
             if result.isCollision():
                 pair = self._geometry.collisionPairs[k]
-                names = [self._geometry.geometryObjects[i].name for i in (pair.first, pair.second)]
-                return " and ".join(n.removesuffix("_0") for n in names)
+                shapes = [self._geometry.geometryObjects[i] for i in (pair.first, pair.second)]
+                link, thing = (shape.name.removesuffix("_0") for shape in shapes)
+                is_fixed = shapes[1].parentJoint == 0
+                of_gripper = self._model.frames[shapes[0].parentFrame].name in self._gripper
+                return Contact(link, thing, of_gripper and is_fixed)
         return None
 
     def _add(self, body: Obstacle) -> None:

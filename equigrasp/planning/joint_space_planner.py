@@ -12,6 +12,7 @@ from equigrasp.errors import CollisionError, PlanningError, UnreachableError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.camera_view import CameraView
+from equigrasp.planning.collision_scene import Contact
 from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.planning.time_parameterization import TcpLimit, parameterize
@@ -38,8 +39,8 @@ class JointSpacePlanner(MotionPlanner):
         self._view = CameraView(self.kinematics, load_camera(cell.config))
 
     @abstractmethod
-    def find_collision(self, joint_positions: np.ndarray) -> str | None:
-        """Return "link and thing" for a contact at joint positions (n,), or None."""
+    def find_collision(self, joint_positions: np.ndarray) -> Contact | None:
+        """Return a contact at joint positions (n,), or None."""
 
     @abstractmethod
     def _search(self, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -59,8 +60,8 @@ class JointSpacePlanner(MotionPlanner):
             contact = self.find_collision(q)
             if contact is None:
                 return q
-            if "finger" in contact or "gripper" in contact or "robotiq" in contact:
-                break  # where the gripper touches does not depend on the arm's posture
+            if contact.is_of_gripper:
+                break
         x, y, z = t_base_tcp.position
         raise CollisionError(
             f"TCP position ({x:.3f}, {y:.3f}, {z:.3f}) m would bring {contact} into contact."

@@ -7,7 +7,7 @@ from ompl import util as ou
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import PlanningError
-from equigrasp.planning.collision_scene import CollisionScene
+from equigrasp.planning.collision_scene import CollisionScene, Contact
 from equigrasp.planning.joint_space_planner import CHECK_STEP, JointSpacePlanner
 from equigrasp.planning.object_field import ObjectField
 
@@ -32,7 +32,7 @@ class OmplPlanner(JointSpacePlanner):
     def set_objects(self, objects: ObjectField | None) -> None:
         self.scene.set_objects(objects)
 
-    def find_collision(self, joint_positions: np.ndarray) -> str | None:
+    def find_collision(self, joint_positions: np.ndarray) -> Contact | None:
         return self.scene.find_collision(joint_positions)
 
     def _search(self, start: np.ndarray, goal: np.ndarray) -> np.ndarray:

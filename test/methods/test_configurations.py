@@ -221,7 +221,12 @@ def _forget_large_networks() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * n.endswith(":paper")) for n in NAMES]
+    "name",
+    [
+        *(f"{m}:{'tiny' if m.startswith('asr') else 'compact'}" for m in known_methods()),
+        *("asr:compact", "asr/equigrasp:compact"),
+        *(pytest.param(f"{m}:paper", marks=pytest.mark.slow) for m in ("asr", "fcn", "fcn/rot")),
+    ],
 )
 def test_one_training_step_moves_all_networks_and_the_policy_acts(
     name: str, tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equigrasp.config import read_yaml
+from equigrasp.config import read_yaml, to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.experiments.benchmarks.handover import Handover
 from equigrasp.experiments.benchmarks.plan import Piece
@@ -71,7 +71,7 @@ class TrainingRun:
             "protocol": conditions.protocol,
         }
         folder = piece.run(out)
-        folder.begin(arguments, config, None)
+        folder.begin(arguments, to_mapping(config), None)
         return TrainingRun(folder, method, config, piece.seed, first_weights("", config), device)
 
     @property

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
@@ -55,7 +56,7 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
     config = dataclasses.replace(config, training=training)
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
     policy = method.make_policy(config, method.make_networks(config, seed))
-    run.begin(arguments | {LABELS: "script"}, config, is_resume)
+    run.begin(arguments | {LABELS: "script"}, to_mapping(config), is_resume)
     workspace = load_cell(arguments["cell"]).workspaces[0]
     learner = method.make_trainer(config, run.path, seed, workspace)
     labels = ScriptedLabels(config, policy)

@@ -5,6 +5,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.experiments.rollouts.attempts import in_two_trays, split_names
 from equigrasp.experiments.rollouts.loop import LoopStep
@@ -34,7 +35,7 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
     weights, cell = first_weights(arguments["weights"], config), load_cell(arguments["cell"])
     if weights is not None:
         load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
-    run.begin(arguments, config, is_resume)
+    run.begin(arguments, to_mapping(config), is_resume)
     num_random = 0 if weights else config.acting.num_random_attempts
     learner = method.make_trainer(config, run.path, seed, cell.workspaces[0], weights=weights)
     metrics = MetricsFile(run.metrics, learner.num_attempts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from equigrasp.config import read_yaml, to_mapping
+from equigrasp.config import read_yaml
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method_names import name_from_file
 from equigrasp.paths import share_dir
@@ -56,19 +56,21 @@ class RunFolder:
             raise ConfigError(f"Run folder '{self.path}' holds no weights yet.")
         return files[-1]
 
-    def begin(self, arguments: dict[str, str], method: Any, is_resume: bool | None) -> None:
+    def begin(
+        self, arguments: dict[str, str], method: dict[str, Any], is_resume: bool | None
+    ) -> None:
         """Create the folder, or check that it is the same run.
 
         Args:
             arguments: Options of the run, by name.
-            method: The method's configuration.
+            method: The method's configuration, as `to_mapping` returns it.
             is_resume: True: there must be a run; False: there must be none; None: either.
 
         Raises:
             ConfigError: if the folder's run has another seed, cell, method or first weights.
         """
         kept = {k: v for k, v in arguments.items() if k != "out"}  # a folder may be moved
-        values = {"arguments": kept, "method": to_mapping(method), "commit": commit()}
+        values = {"arguments": kept, "method": method, "commit": commit()}
         if self.config.is_file():
             if is_resume is False:
                 raise ConfigError(

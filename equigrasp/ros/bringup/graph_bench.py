@@ -16,6 +16,7 @@ from equigrasp_interfaces.msg import Experience
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
 from rclpy.executors import ExternalShutdownException
 
+from equigrasp.config import to_mapping
 from equigrasp.devices.owner import become_owner, owner_of_this_process
 from equigrasp.errors import DeviceTimeoutError, EquigraspError
 from equigrasp.experiments.runs.run_folder import RunFolder
@@ -86,7 +87,7 @@ def _measure_graph(node: Any) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         values = resolve("sim", {"out": str(Path(folder) / "run")})
         run = RunFolder(Path(values["out"]))
-        run.begin(values, load_method(values["method"])[1], None)
+        run.begin(values, to_mapping(load_method(values["method"])[1]), None)
         processes = [ManagedProcess(d, Path(folder)) for d in describe("sim", values)]
         try:
             return _observe(node, processes)

@@ -1,11 +1,11 @@
 """The one list of nodes that `equigrasp up` and the launch files start."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method_names import DEFAULT_METHOD, DEFAULT_SIZE, full_name
-from equigrasp.methods.registry import load_method
 from equigrasp.ros import names
 from equigrasp.ros.executor.planners import PLANNERS, check_planner
 from equigrasp.simulation.object_sets.registry import check_object_set
@@ -173,11 +173,10 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
         check_object_set(values["objects"])
     time: Parameters = {"use_sim_time": not MODES[mode].is_real}
     cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
-    weights = _weights(values)
+    config, weights = _method(values)
     method = {"method": values["method"], "weights": weights}
-    acting = load_method(values["method"])[1].acting
     # Weights that know something need no random attempts.
-    num_random = {"num_random_attempts": 0 if weights else acting.num_random_attempts}
+    num_random = {"num_random_attempts": 0 if weights else config.acting.num_random_attempts}
     joint_states, arm = _vendor_names(values)
     planning: Parameters = {"planner": values["planner"]}
     if MODES[mode].is_real:
@@ -213,17 +212,19 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _weights(values: dict[str, str]) -> str:
-    """Return the path of the weights, once it is certain that the nodes will accept them."""
-    method, config = load_method(values["method"])
+def _method(values: dict[str, str]) -> tuple[Any, str]:
+    """Return the method's configuration, and the path of weights that the nodes will accept."""
+    # Not above: they bring PyTorch, which whoever only wants names of modes and arguments does without.
     from equigrasp.learning.trained_weights import check_trained_weights, first_weights
+    from equigrasp.methods.registry import load_method
 
+    method, config = load_method(values["method"])
     path = first_weights(values["weights"], config)
     if path is None:
-        return ""
+        return config, ""
     cell = load_cell(values["cell"])
     check_trained_weights(path, method.make_networks, config, cell.workspaces, cell.gripper)
-    return str(path.resolve())
+    return config, str(path.resolve())
 
 
 def _robot(

@@ -18,12 +18,11 @@ from tqdm import tqdm
 from equigrasp.devices.end_signals import end_signals, let_go_of_terminal
 from equigrasp.devices.owner import become_owner
 from equigrasp.errors import EquigraspError
-from equigrasp.experiments.runs.report import write_report
 from equigrasp.experiments.runs.run_folder import RunFolder
-from equigrasp.methods.registry import load_method
 from equigrasp.ros import names, qos
 from equigrasp.ros.bringup.domain_claim import check_graph, claim_domain
-from equigrasp.ros.bringup.launch_parts import STOP_ORDER, NodeDescription, describe
+from equigrasp.ros.bringup.launch_parts import STOP_ORDER, NodeDescription
+from equigrasp.ros.bringup.preparation import prepare
 from equigrasp.ros.bringup.restart_policy import RestartPolicy, why_given_up
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.client_node import client_node
@@ -108,12 +107,13 @@ class Supervisor:
     ) -> None:
         self._arguments = arguments
         self._num_attempts = num_attempts
-        self._descriptions = describe(mode, arguments)
+        preparation = prepare(mode, arguments)
+        self._descriptions = preparation.nodes
         os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         claim_domain(arguments["out"])
         check_graph([d.name for d in self._descriptions])
         self._run = RunFolder(Path(arguments["out"]))
-        self._run.begin(arguments, load_method(arguments["method"])[1], is_resume)
+        self._run.begin(arguments, preparation.method, is_resume)
         self._stop = threading.Event()
         self._status: LearnerStatus | None = None
         self._feedback: Any = None
@@ -262,6 +262,8 @@ class Supervisor:
             process.wait()
 
     def _report(self) -> None:
+        from equigrasp.experiments.runs.report import write_report  # brings PyTorch; nothing runs
+
         try:
             line = f"report: {write_report(self._run.path)}"
         except EquigraspError as error:

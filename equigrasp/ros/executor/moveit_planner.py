@@ -14,7 +14,7 @@ from equigrasp.devices.end_signals import end_signals
 from equigrasp.devices.motion import JointTrajectory
 from equigrasp.errors import PlanningError, UnreachableError
 from equigrasp.geometry.transform import Transform
-from equigrasp.planning.collision_scene import CollisionScene
+from equigrasp.planning.collision_scene import CollisionScene, Contact
 from equigrasp.planning.fixed_bodies import fixed_bodies
 from equigrasp.planning.joint_space_planner import MAX_JUMP, JointSpacePlanner
 from equigrasp.planning.moveit_description import GROUP, TCP
@@ -61,13 +61,13 @@ class MoveItPlanner(JointSpacePlanner):
         for name, is_target in ((_OBJECTS, False), (_TARGET, True)):
             self._show(name, () if objects is None else objects.columns(is_target=is_target))
 
-    def find_collision(self, joint_positions: np.ndarray) -> str | None:
+    def find_collision(self, joint_positions: np.ndarray) -> Contact | None:
         state = self._state(joint_positions)
         with self._monitor.read_only() as scene:
             is_free = not scene.is_state_colliding(robot_state=state, joint_model_group_name=GROUP)
         if is_free:
             return None
-        return self._names.find_collision(joint_positions) or "the arm and MoveIt's scene"
+        return self._names.find_collision(joint_positions) or Contact("the arm", "MoveIt's scene")
 
     def plan_line(self, start: np.ndarray, goal: Transform, speed: float) -> JointTrajectory:
         first = self.kinematics.forward(start).position

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from equigrasp.cli.main import main
+from equigrasp.config import to_mapping
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.evaluation.acting_method import acting_method
 from equigrasp.experiments.runs.run_folder import RunFolder
@@ -34,10 +35,10 @@ def test_a_run_of_before_acts_by_its_method_of_today() -> None:
 def test_a_run_of_before_is_carried_on(tmp_path: Path) -> None:
     run, config = RunFolder(tmp_path), load_method("asr:tiny")[1]
     arguments = {"seed": "0", "cell": "ur5", "weights": ""}
-    run.begin(arguments | {"method": "asr_tiny"}, config, None)
-    run.begin(arguments | {"method": "asr:tiny"}, config, True)
+    run.begin(arguments | {"method": "asr_tiny"}, to_mapping(config), None)
+    run.begin(arguments | {"method": "asr:tiny"}, to_mapping(config), True)
     with pytest.raises(ConfigError, match="method 'asr:tiny', not 'asr:compact'"):
-        run.begin(arguments | {"method": "asr:compact"}, config, True)
+        run.begin(arguments | {"method": "asr:compact"}, to_mapping(config), True)
 
 
 def test_the_reference_of_before_is_refused_with_its_new_name(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from equigrasp.cli.main import main
+from equigrasp.config import to_mapping
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
 from equigrasp.errors import ConfigError
@@ -199,6 +200,8 @@ def test_no_scenes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_report_of_labels_says_that_there_is_no_curve(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    RunFolder(tmp_path).begin(ARGUMENTS | {"labels": "script"}, load_method("asr:tiny")[1], None)
+    RunFolder(tmp_path).begin(
+        ARGUMENTS | {"labels": "script"}, to_mapping(load_method("asr:tiny")[1]), None
+    )
     assert main(["report", str(tmp_path)]) == 1
     assert "holds labels by a script, of which there is no curve" in capsys.readouterr().err

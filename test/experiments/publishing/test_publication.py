@@ -62,7 +62,7 @@ def run(tmp_path: Path, tensors: Any) -> Path:
     """A run of 30 attempts whose weights have learned from 24 of them."""
     folder = RunFolder(tmp_path / "run")
     arguments = ARGUMENTS | {"seed": "4", "weights": ""}
-    folder.begin(arguments, CONFIG, None)
+    folder.begin(arguments, to_mapping(CONFIG), None)
     metrics = MetricsFile(folder.metrics, 0)
     for number in range(30):
         version = max(0, number - 19)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from equigrasp.cli.main import main
+from equigrasp.config import to_mapping
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.runs.metrics_file import COLUMNS, AttemptRow, MetricsFile, read_metrics
 from equigrasp.experiments.runs.run_folder import RunFolder
@@ -54,13 +55,13 @@ def test_the_interval_is_wilsons() -> None:
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     run, arguments = RunFolder(tmp_path / "a"), {"seed": "0", "cell": "ur5", "method": "asr:tiny"}
     with pytest.raises(ConfigError, match="no run"):
-        run.begin(arguments, AsrConfig(), is_resume=True)
-    run.begin(arguments, AsrConfig(), is_resume=False)
-    run.begin(arguments, AsrConfig(), is_resume=None)
+        run.begin(arguments, to_mapping(AsrConfig()), is_resume=True)
+    run.begin(arguments, to_mapping(AsrConfig()), is_resume=False)
+    run.begin(arguments, to_mapping(AsrConfig()), is_resume=None)
     with pytest.raises(ConfigError, match="--resume"):
-        run.begin(arguments, AsrConfig(), is_resume=False)
+        run.begin(arguments, to_mapping(AsrConfig()), is_resume=False)
     with pytest.raises(ConfigError, match="seed '0', not '1'"):
-        run.begin(arguments | {"seed": "1"}, AsrConfig(), is_resume=None)
+        run.begin(arguments | {"seed": "1"}, to_mapping(AsrConfig()), is_resume=None)
     with pytest.raises(ConfigError, match="no weights"):
         run.newest_weights()
 

@@ -1,0 +1,49 @@
+"""What watches over a graph stays small: it never imports PyTorch."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from equigrasp.config import to_mapping
+from equigrasp.errors import ConfigError
+from equigrasp.methods.registry import load_method
+from equigrasp.ros.bringup.launch_parts import describe, resolve
+from equigrasp.ros.bringup.preparation import prepare
+
+pytestmark = pytest.mark.ros
+_CODE = """
+import sys
+from equigrasp.ros.bringup.launch_parts import resolve
+from equigrasp.ros.bringup.preparation import prepare
+import equigrasp.ros.bringup.supervisor
+prepare("sim", resolve("sim", {"method": "asr:tiny"}))
+print("torch" in sys.modules)
+"""
+
+
+def test_the_child_finds_out_what_the_launch_file_does() -> None:
+    values = resolve("sim", {"method": "asr:tiny", "seed": "3"})
+    found = prepare("sim", values)
+    assert found.nodes == describe("sim", values)
+    assert found.method == to_mapping(load_method("asr:tiny")[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"cell": "nowhere"}, "nowhere"),
+        ({"seed": "x"}, "seed"),
+        ({"weights": "nothing"}, "nothing"),
+    ],
+)
+def test_what_is_wrong_is_said_as_ever(arguments: dict[str, str], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        prepare("sim", resolve("sim", {"method": "asr:tiny"} | arguments))
+
+
+def test_the_supervisor_does_without_pytorch() -> None:
+    child = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True)
+    assert child.stdout.split() == ["False"], child.stderr
