@@ -155,12 +155,18 @@ class TrajectoryServer:
     def _admit(self, goal: FollowJointTrajectory.Goal) -> tuple[JointTrajectory, StartTime]:
         """Return a goal's trajectory at the speed of this node, and when it begins.
 
-        It has passed every check from where the arm is now.
+        It has passed every check from where the arm is now; one that begins later, what does not depend
+        on where the arm will be then.
         """
         trajectory = from_trajectory_msg(goal.trajectory, self._arm.joint_names)
         start = StartTime(goal.trajectory.header.stamp, trajectory.duration, self._clock.stamp)
         trajectory = trajectory.slowed(self._config.speed_scale)
-        self._judge(trajectory)
+        if start.is_waiting and not self._config.dry_run:
+            self._arm.limits.check_trajectory(
+                trajectory, self._arm.joint_names, trajectory.positions[0]
+            )
+        else:
+            self._judge(trajectory)
         if self._config.dry_run or self._config.confirm:
             self._shown.publish(to_trajectory_msg(trajectory, self._arm.joint_names))
         if self._config.dry_run:
