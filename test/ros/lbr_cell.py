@@ -19,13 +19,13 @@ from equigrasp_interfaces.action import ExecuteGrasp, MoveHome
 from equigrasp_interfaces.srv import GetObjects
 from graph import wait_for
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from equigrasp.config import find_config, read_yaml
 from equigrasp.ros import names
 from equigrasp.ros.runtime.action_client import ActionClient
+from equigrasp.ros.runtime.message_guard import GuardedExecutor
 
 _ACTION = f"/lbr/{names.FOLLOW_JOINT_TRAJECTORY}"
 _JOINT_STATES = ["-r", "joint_states:=/lbr/joint_states"]
@@ -136,7 +136,7 @@ def lbr_cell(folder: Path, executor_environment: dict[str, str]) -> Iterator[Cel
     node = Node("tester", context=context)
     joint_states: list[JointState] = []
     node.create_subscription(JointState, "/lbr/joint_states", joint_states.append, 50)
-    spinner = SingleThreadedExecutor(context=context)
+    spinner = GuardedExecutor(context=context)
     spinner.add_node(node)
     thread = threading.Thread(target=spinner.spin, daemon=True)
     thread.start()
