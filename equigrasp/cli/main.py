@@ -16,6 +16,7 @@ from equigrasp.cli import (
     up,
     virtual,
 )
+from equigrasp.cli.arguments import Parser
 from equigrasp.cli.termination import terminating_as_ctrl_c
 from equigrasp.errors import ConfigError, EquigraspError
 
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="equigrasp",
         description="A robot learns to grasp, on itself, in about an hour.",
         epilog=EPILOG,
