@@ -23,7 +23,7 @@ def capture_at_rest(cell: RobotCell) -> tuple[np.ndarray, CameraFrame]:
         DeviceError: if the arm or the camera does not answer.
     """
     deadline = cell.clock.now() + _REST_TIMEOUT
-    while np.abs(cell.arm.joint_state().velocities).max() > _AT_REST:
+    while not np.abs(cell.arm.joint_state().velocities).max() <= _AT_REST:  # NaN is no rest
         if cell.clock.now() > deadline:
             raise CalibrationError("The arm does not come to rest; hold it still for a picture.")
         cell.clock.pause()

@@ -1,18 +1,40 @@
 """Arguments that several commands share."""
 
 import argparse
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+T = TypeVar("T", int, float)
 
 
-def count(text: str) -> int:
-    """Return a number given on the command line.
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and ends with exit code 2."""
 
-    Raises:
-        argparse.ArgumentTypeError: if it is below 1.
-    """
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, found {value}")
-    return value
+    def error(self, message: str) -> NoReturn:
+        """See `argparse`; the usage is left to --help."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())[:500]} (see {self.prog} --help)\n")
+
+
+def within(kind: type[T], low: float, high: float) -> Callable[[str], T]:
+    """Return what reads a number of a kind in [low, high] from the command line."""
+    what = "a whole number" if kind is int else "a number"
+
+    def read(text: str) -> T:
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        try:
+            value = kind(text)  # type: ignore[call-arg]
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"must be {what}, found '{shown}'") from error
+        if not low <= value <= high:  # type: ignore[operator]  # NaN is not, either
+            bound = f"at most {high}" if value > high else f"at least {low}"
+            raise argparse.ArgumentTypeError(f"must be {bound}, found {shown}")
+        return value
+
+    return read
+
+
+count = within(int, 1, 1_000_000)  # attempts and the like: months of a robot's time
+seed = within(int, 0, 2**62)
 
 
 def add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:

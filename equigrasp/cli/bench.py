@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equigrasp.cli.arguments import count
+from equigrasp.cli.arguments import count, seed
 from equigrasp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
         "--methods", nargs="+", default=[], metavar="METHOD", help="some of its methods [all]"
     )
     parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[0], metavar="N", help="a run for each [0]"
+        "--seeds", nargs="+", type=seed, default=[0], metavar="N", help="a run for each [0]"
     )
     parser.add_argument(
         "--attempts", type=count, help="of a run [500; paper size in simulation: 1500]"

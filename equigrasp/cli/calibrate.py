@@ -7,6 +7,7 @@ from pathlib import Path
 
 from equigrasp.calibration.board import BoardConfig, write_board
 from equigrasp.calibration.setup import Ask, CalibrationSetup, Say
+from equigrasp.cli.arguments import seed, within
 from equigrasp.errors import ConfigError
 from equigrasp.paths import config_dir
 
@@ -53,7 +54,10 @@ def _add_hand_eye(what: "argparse._SubParsersAction", say: Say, ask: Ask) -> Non
         "--guided", action="store_true", help="you move the arm and press Enter at each pose"
     )
     hand_eye.add_argument(
-        "--poses", type=int, default=25, help="poses that the arm goes to by itself [25]"
+        "--poses",
+        type=within(int, 1, 1000),
+        default=25,
+        help="poses that the arm goes to by itself [25]",
     )
     hand_eye.add_argument(
         "--dry-run", action="store_true", help="plan and list the poses, move nothing"
@@ -92,7 +96,7 @@ def _add_workspace(what: "argparse._SubParsersAction", say: Say, ask: Ask) -> No
     )
     workspace.add_argument(
         "--inset",
-        type=float,
+        type=within(float, 0.0, 1000.0),
         default=0.0,
         help="mm that the TCP stays inside a corner, along both walls [0]",
     )
@@ -112,7 +116,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "--use-sim-time", action="store_true", help="the drivers run on simulated time (/clock)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="draws how far the simulated cell is off [0]"
+        "--seed", type=seed, default=0, help="draws how far the simulated cell is off [0]"
     )
     parser.add_argument(
         "--out",
@@ -125,7 +129,7 @@ def _add_board(parser: argparse.ArgumentParser) -> None:
     default = BoardConfig()
     parser.add_argument(
         "--squares",
-        type=int,
+        type=within(int, 2, 100),
         nargs=2,
         default=(default.squares_x, default.squares_y),
         metavar=("X", "Y"),
@@ -133,13 +137,13 @@ def _add_board(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--square",
-        type=float,
+        type=within(float, 0.1, 1000.0),
         default=1000 * default.square_length,
         help="side of a square as measured, mm [38]",
     )
     parser.add_argument(
         "--marker",
-        type=float,
+        type=within(float, 0.1, 1000.0),
         default=1000 * default.marker_length,
         help="side of a marker as measured, mm [28]",
     )

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from equigrasp.cli.arguments import add_acting_method, count
+from equigrasp.cli.arguments import add_acting_method, count, seed
 
 
 def add(commands: Any) -> None:
@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         choices=["train", "test", "all", "easy", "hard"],
         help="easy and hard: of the test split, as measured; they write to a subfolder [test]",
     )
-    evaluate.add_argument("--seed", type=int, default=1000, help="seed of objects and choices")
+    evaluate.add_argument("--seed", type=seed, default=1000, help="seed of objects and choices")
     evaluate.add_argument("--cell", help="cell: a name or a YAML file [the run's]")
     evaluate.add_argument(
         "--depth-noise",

@@ -10,13 +10,15 @@ from equigrasp.cli import (
     evaluate,
     pretrain,
     publish,
+    repair,
     report,
     train,
     up,
     virtual,
 )
+from equigrasp.cli.arguments import Parser
 from equigrasp.cli.termination import terminating_as_ctrl_c
-from equigrasp.errors import EquigraspError
+from equigrasp.errors import ConfigError, EquigraspError
 
 EPILOG = """examples:
   equigrasp up sim --attempts 500 --real-time-factor 4   learn over ROS 2, simulated robot
@@ -27,6 +29,7 @@ EPILOG = """examples:
   equigrasp pretrain --out results/b                     first weights without a single grasp
   equigrasp evaluate results/a --attempts 100            frozen weights on unseen objects
   equigrasp report results/a                             draw the curve, write report.md
+  equigrasp repair results/a                             mend a run that does not resume
   equigrasp publish results/a --name my_weights          weights and model card from a run
   equigrasp doctor                                       check machine and installation
 """
@@ -39,8 +42,16 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with terminating_as_ctrl_c():
             return int(options.run(options))
+    except ConfigError as error:
+        print(f"equigrasp: {error}", file=sys.stderr)
+        return 2  # as for an option that argparse does not know
     except EquigraspError as error:
         print(f"equigrasp: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"equigrasp: '{error.filename}': {error.strerror}.", file=sys.stderr)
         return 1
     except ImportError as error:
         print(f"equigrasp: {error}. Run `make setup`, or `equigrasp doctor`.", file=sys.stderr)
@@ -51,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="equigrasp",
         description="A robot learns to grasp, on itself, in about an hour.",
         epilog=EPILOG,
@@ -65,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         evaluate,
         publish,
         report,
+        repair,
         bench,
         virtual,
         doctor,

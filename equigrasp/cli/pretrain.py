@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from equigrasp.cli.arguments import add_resume, count, is_resume
+from equigrasp.cli.arguments import add_resume, count, is_resume, seed
 
 DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
 grasps, and of those that the method would choose, whether the fingers would hold something
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--split", default="train", choices=["train", "test", "all"], help="part of it [train]"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything random [0]")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of everything random [0]")
     parser.add_argument(
         "--scenes", type=count, default=400, help="in the run, about 12 labels each [400]"
     )

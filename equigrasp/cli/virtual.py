@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from equigrasp.virtual.cell.virtual_cell import VirtualCell
 
+from equigrasp.cli.arguments import seed, within
+
 
 def add(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
@@ -22,13 +24,17 @@ def add(commands: Any) -> None:
     ur5.add_argument("--host", default="127.0.0.1", help="loopback address, 127.x.y.z [127.0.0.1]")
     ur5.add_argument("--objects", default="household", help="object set or folder of meshes")
     ur5.add_argument("--split", default="train", choices=["train", "test", "all"])
-    ur5.add_argument("--num-objects", type=int, default=15, help="objects in the first tray [15]")
-    ur5.add_argument("--seed", type=int, default=0, help="seed of objects and their drop [0]")
+    ur5.add_argument(
+        "--num-objects", type=within(int, 0, 60), default=15, help="objects in the first tray [15]"
+    )
+    ur5.add_argument("--seed", type=seed, default=0, help="seed of objects and their drop [0]")
     ur5.add_argument(
         "--e-series", action="store_true", help="500 Hz and remote control; else a CB3"
     )
     ur5.add_argument("--modbus", action="store_true", help="gripper on a serial port as well")
-    ur5.add_argument("--camera-rate", type=float, default=6.0, help="frames per second [6]")
+    ur5.add_argument(
+        "--camera-rate", type=within(float, 0.1, 60.0), default=6.0, help="frames per second [6]"
+    )
     ur5.set_defaults(run=_virtual)
     order = kinds.add_parser("order", help="do something to a virtual cell that runs: faults")
     order.add_argument("name", nargs="?", default="help", help="such as protective_stop [help]")

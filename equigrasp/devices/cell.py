@@ -217,6 +217,11 @@ class CellConfig:
     min_object_volume: float = 30e-6
 
     def __post_init__(self) -> None:
+        names = [w.name for w in self.workspaces]
+        if not names or len(set(names)) < len(names):
+            raise ConfigError(
+                f"workspaces must be at least one, each with a name of its own; found {names}."
+            )
         allowed = {
             "grasp_force": self.safety.grip_force,
             "grasp_speed": self.safety.finger_speed,

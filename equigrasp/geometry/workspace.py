@@ -7,6 +7,8 @@ import numpy as np
 
 from equigrasp.errors import ConfigError
 
+_MOST_PX = 1024  # a side; published work uses up to 320
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -45,6 +47,11 @@ class Workspace:
         if self.ceiling_z <= self.floor_z:
             raise ConfigError(
                 f"Workspace ceiling_z {self.ceiling_z} must be above floor_z {self.floor_z}."
+            )
+        if self.heightmap_size_px > _MOST_PX:
+            raise ConfigError(
+                f"Workspace heightmap_size_px must be in [1, {_MOST_PX}], "
+                f"found {self.heightmap_size_px}."
             )
         if not 0 < self.action_size_px <= self.heightmap_size_px:
             raise ConfigError(

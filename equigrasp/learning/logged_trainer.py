@@ -173,9 +173,15 @@ class LoggedTrainer(Generic[B]):
             return
         tensors, metadata = newest
         step = int(metadata["version"])
-        if metadata.get("seed") != str(self._seed) or step > self._num_due:
+        if step > self._num_due:
             raise WeightsError(
-                f"The checkpoint of step {step} does not belong to this log and seed "
+                f"The checkpoint of step {step} is newer than the log, whose {self.num_attempts} attempts "
+                f"call for {self._num_due} steps: the log was cut or deleted. Restore it, or have "
+                f"`equigrasp repair {self._weights.folder.parent}` move aside what learned from more."
+            )
+        if metadata.get("seed") != str(self._seed):
+            raise WeightsError(
+                f"The checkpoint of step {step} is of seed {metadata.get('seed')}, not of seed "
                 f"{self._seed}. Resume with the run's own seed, or choose a new folder."
             )
         if metadata.get("basis") != BASIS:

@@ -1,5 +1,7 @@
 """Notice by force that a descent has met something."""
 
+import numpy as np
+
 from equigrasp.devices.cell import RobotCell
 from equigrasp.planning.motion_planner import MotionPlanner
 
@@ -39,5 +41,6 @@ class ContactGuard:
         state = self._cell.arm.joint_state()
         if not state.efforts.any():
             return None
-        force = self._planner.external_force(state.positions, state.velocities, state.efforts)
+        velocities = np.nan_to_num(state.velocities)  # what no driver tells is little in a descent
+        force = self._planner.external_force(state.positions, velocities, state.efforts)
         return float(force[2])

@@ -34,7 +34,7 @@ class _Patience:
     def is_over(self) -> bool:
         """Tell whether the arm has had its time; to be asked all the time."""
         now = self._cell.clock.now()
-        self._left -= (now - self._last) * max(_SLOWEST, self._cell.arm.speed_scaling())
+        self._left -= max(0.0, now - self._last) * max(_SLOWEST, self._cell.arm.speed_scaling())
         self._last = now
         return self._left < 0.0
 

@@ -5,7 +5,7 @@ import logging
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from equigrasp.errors import ReplayError
@@ -97,8 +97,12 @@ class ExperienceLog:
         with self.path.open("rb") as file:
             file.seek(offset)
             while file.tell() < self._size:
+                begin = file.tell()
                 magic, length, _ = _FRAME.unpack(file.read(_FRAME.size))
-                yield unpack_step(magic, file.read(length))
+                try:
+                    yield unpack_step(magic, file.read(length))
+                except ReplayError as error:
+                    raise _damage(self.path, begin, str(error)) from error
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -128,16 +132,84 @@ class ExperienceLog:
                 elif is_ours or not is_whole:
                     end = total  # the record runs past the end of the file
                 if end < total:
-                    raise ReplayError(
-                        f"{self.path}: the record at byte {offset} is damaged. Restore the file, "
-                        "or cut it there and lose what follows."
-                    )
+                    raise _damage(self.path, offset, "Its checksum does not fit.")
                 break
         if offset < total and self._fd >= 0:
             _LOGGER.warning("%s: cut off a half-written record at byte %d.", self.path, offset)
             os.ftruncate(self._fd, offset)
             os.fsync(self._fd)
         self._size = offset
+
+
+def _damage(path: Path, offset: int, reason: str) -> ReplayError:
+    return ReplayError(
+        f"{path}: the record at byte {offset} is damaged: {reason} Restore the file, or have "
+        f"`equigrasp repair {path.parent}` cut it there and say what is lost."
+    )
+
+
+def cut_log(
+    path: Path, aside: Path, check: Callable[[Step], None] = lambda step: None
+) -> list[str]:
+    """Cut a log before its first damaged record, and move what follows to another file.
+
+    Args:
+        path: The log; no other process may be writing to it.
+        aside: Where what is cut off goes.
+        check: Raises `ReplayError` for a step that does not belong there.
+
+    Returns:
+        What was done, a line each; nothing of a sound log.
+
+    Raises:
+        ReplayError: if another process is writing to the log.
+    """
+    fd = _open_alone(path)
+    try:
+        data = path.read_bytes()
+        end, reason = 0, ""
+        for count, (begin, payload) in enumerate(_frames(data)):
+            try:
+                if payload is None:
+                    raise ReplayError("It is cut short, or its checksum does not fit.")
+                step, _ = unpack_step(data[begin : begin + 4], payload)
+                check(step)
+                if step.index != count:
+                    raise ReplayError(f"It holds step {step.index} in the place of step {count}.")
+            except ReplayError as error:
+                reason = f"cut at byte {begin}, before attempt {count}: {error}"
+                break
+            end = begin + _FRAME.size + len(payload)
+        if end == len(data):
+            return []
+        rest = data[end:]
+        num_sound = sum(payload is not None for _, payload in _frames(rest))
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(rest)
+        os.ftruncate(fd, end)
+        os.fsync(fd)
+        return [
+            f"{path.name} was {reason}",
+            f"lost from it: {len(rest)} bytes with {num_sound} whole records, moved to {aside}",
+        ]
+    finally:
+        os.close(fd)
+
+
+def _frames(data: bytes) -> Iterator[tuple[int, bytes | None]]:
+    """Yield where each record of a log begins, and its payload; None, and no more, if it is damaged."""
+    offset = 0
+    while offset < len(data):
+        payload = None
+        if len(data) - offset >= _FRAME.size:
+            magic, length, crc = _FRAME.unpack_from(data, offset)
+            found = data[offset + _FRAME.size : offset + _FRAME.size + length]
+            is_sound = len(found) == length and zlib.crc32(found) == crc
+            payload = found if is_sound and magic in (MAGIC, OLD_MAGIC) else None
+        yield offset, payload
+        if payload is None:
+            return
+        offset += _FRAME.size + len(payload)
 
 
 def _open_alone(path: Path) -> int:

@@ -15,6 +15,10 @@ MAGIC = b"EGX2"
 OLD_MAGIC = b"EGX1"
 Extras = dict[str, float | int | str]
 _HEADER_LENGTH = struct.Struct("<I")
+_UNREADABLE = (
+    ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, struct.error,
+    zlib.error, cv2.error,
+)  # fmt: skip
 _MAX_ARRAY_BYTES = 2**28  # a record that claims more is damaged, whatever its checksum says
 
 
@@ -67,16 +71,16 @@ def unpack_step(magic: bytes, payload: bytes) -> tuple[Step, Extras]:
             shape, dtype = tuple(entry["shape"]), np.dtype(entry["dtype"])
             arrays[entry["group"]][entry["name"]] = _decode(blob, entry["codec"], shape, dtype)
         step = Step(
-            header["index"],
-            header["episode"],
+            int(header["index"]),
+            int(header["episode"]),
             arrays["observation"],
             arrays["action"],
-            header["reward"],
-            header["discount"],
-            header["is_truncated"],
+            float(header["reward"]),
+            float(header["discount"]),
+            bool(header["is_truncated"]),
         )
-        return step, header["extras"]
-    except (KeyError, TypeError, ValueError, struct.error, zlib.error, cv2.error) as error:
+        return step, dict(header["extras"])
+    except _UNREADABLE as error:
         raise ReplayError(f"A record does not hold what it says: {error!r}.") from error
 
 

@@ -199,7 +199,7 @@ def test_nothing_is_written_when_the_data_are_unfit(tmp_path: Path) -> None:
 
 
 def test_a_simulated_arm_cannot_be_moved_by_hand(capsys: pytest.CaptureFixture) -> None:
-    assert main(["calibrate", "workspace", "--simulated", "--by", "touch"]) == 1
+    assert main(["calibrate", "workspace", "--simulated", "--by", "touch"]) == 2
     assert "--by see" in capsys.readouterr().err
 
 

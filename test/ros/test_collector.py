@@ -26,6 +26,7 @@ from equigrasp.ros import (
     qos,  # noqa: E402
 )
 from equigrasp.ros.messages.times import to_time
+from equigrasp.ros.training.collection import Collection
 from equigrasp.ros.training.collector_node import CollectorNode  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -44,6 +45,7 @@ class Partners:
     """
 
     def __init__(self, node: Node) -> None:
+        self.node: CollectorNode | None = None
         self.did: list[str] = []
         self.is_empty: set[str] = set()
         self.hits: set[int] = set()
@@ -139,10 +141,13 @@ def collecting(**parameters: object) -> Iterator[tuple[Partners, object]]:
         action = CollectExperience, names.COLLECT_EXPERIENCE
         with active(node, *action, [], []) as client:
             partners = Partners(client._node)
+            partners.node = node
 
-            def collect(count: int, is_learning: bool = False) -> CollectExperience.Result:
+            def collect(
+                count: int, is_learning: bool = False, mode: int = Experience.MODE_TRAIN
+            ) -> CollectExperience.Result:
                 goal = CollectExperience.Goal(
-                    num_attempts=count, mode=Experience.MODE_TRAIN, is_learning=is_learning
+                    num_attempts=count, mode=mode, is_learning=is_learning
                 )
                 sent = client.send_goal_async(goal)
                 wait_for(sent.done, 20.0, "the acceptance")
@@ -151,6 +156,30 @@ def collecting(**parameters: object) -> Iterator[tuple[Partners, object]]:
                 return result.result().result
 
             yield partners, collect
+
+
+def test_an_unknown_mode_is_refused_at_once() -> None:
+    with collecting() as (partners, collect):
+        result = collect(3, mode=9)
+        assert result.error_code == CollectExperience.Result.INVALID_GOAL
+        assert "mode 9" in result.error_msg and not partners.did
+
+
+def test_a_node_that_is_not_active_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with collecting() as (partners, collect):
+        monkeypatch.setattr(partners.node, "is_active", False)
+        assert collect(3).error_code == CollectExperience.Result.NOT_ACTIVE
+        assert not partners.did
+
+
+def test_what_nobody_foresaw_has_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Collection) -> None:
+        raise AttributeError("no such thing")
+
+    monkeypatch.setattr(Collection, "run", fail)
+    with collecting() as (_, collect):
+        result = collect(3)
+        assert result.error_code and "AttributeError: no such thing" in result.error_msg
 
 
 def test_a_streak_of_failures_swaps_the_trays() -> None:

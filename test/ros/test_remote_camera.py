@@ -209,3 +209,13 @@ def test_colour_of_every_encoding_becomes_rgb(
     message.data = (row * 2)[:-1]
     with pytest.raises(PerceptionError, match="bytes"):
         from_color_msg(message)
+
+
+def test_bytes_that_are_no_picture_are_left_out(node: Node) -> None:
+    camera, color, info = _color_camera(node, StampClock(), timeout=0.5)
+    info.publish(to_camera_info_msg(MODEL, 1.0, "overhead_optical_frame"))
+    color.publish(b"\x00\x01\x00\x00" + b"\xff" * 40)
+    with pytest.raises(DeviceTimeoutError, match="No new message on 'color/image_raw'"):
+        camera.capture()
+    color.publish(to_color_msg(np.zeros((240, 320, 3), np.uint8), 1.0, "f"))
+    assert camera.capture().stamp == 1.0

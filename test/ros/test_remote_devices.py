@@ -43,6 +43,7 @@ class SlowController(Node):
         super().__init__("controller")
         self.callbacks = ReentrantCallbackGroup()
         self.delay, self.velocity, self.is_refusing = 0.0, 0.0, False
+        self.told: float | None = 1.0  # share of the velocity that is told; None: none is
         self.ending: Callable[[object], FollowJointTrajectory.Result] | None = None
         self.is_cancelled = threading.Event()
         self._state = JointState(name=joint_names, position=[0.0] * len(joint_names))
@@ -60,7 +61,9 @@ class SlowController(Node):
 
     def _publish(self) -> None:
         self._state.header.stamp = self.get_clock().now().to_msg()
-        self._state.velocity = [self.velocity] * len(self._state.name)
+        count = len(self._state.name)
+        self._state.position = [q + 0.02 * self.velocity for q in self._state.position]
+        self._state.velocity = [] if self.told is None else [self.told * self.velocity] * count
         self._states.publish(self._state)
 
     def _accept(self, goal: FollowJointTrajectory.Goal) -> GoalResponse:
@@ -209,11 +212,12 @@ def test_somebody_elses_cancel_is_no_success(controller: SlowController, arm: Re
     assert arm.motion_status().state is MotionState.STOPPED
 
 
+@pytest.mark.parametrize("told", [1.0, None, math.nan, 0.0])
 def test_a_cancelled_arm_counts_as_braking_until_the_joints_rest(
-    controller: SlowController, arm: RemoteArm
+    controller: SlowController, arm: RemoteArm, told: float | None
 ) -> None:
-    controller.velocity = 0.4
     arm.start_trajectory(_trajectory(arm))
+    controller.velocity, controller.told = 0.4, told
     wait_for(lambda: arm.joint_state().velocities.max() > 0.3, 5.0, "a moving arm")
     arm.stop()
     assert controller.is_cancelled.wait(5.0)
@@ -224,12 +228,24 @@ def test_a_cancelled_arm_counts_as_braking_until_the_joints_rest(
     assert arm.motion_status().state is MotionState.STOPPED
 
 
+def test_states_without_a_stamp_are_new_ones(controller: SlowController, arm: RemoteArm) -> None:
+    message, stamps = (
+        JointState(name=arm.joint_names, position=[0.0] * len(arm.joint_names)),
+        set(),
+    )
+    for _ in range(2):
+        arm._on_state(message)
+        stamps.add(arm.joint_state().stamp)
+    assert len(stamps) == 2 and min(stamps) > 1e9
+
+
 def test_joints_come_in_any_order_and_unknown_ones_are_no_state() -> None:
     message = JointState(
         name=["rail", "b", "a"], position=[9.0, 2.0, 1.0], velocity=[0.0, math.nan, 0.5]
     )
     state = from_joint_state_msg(message, ("a", "b"))
-    assert state.positions.tolist() == [1.0, 2.0] and state.velocities.tolist() == [0.5, 0.0]
+    assert state.positions.tolist() == [1.0, 2.0]
+    assert state.velocities[0] == 0.5 and np.isnan(state.velocities[1])  # told is not known
     message.position[2] = math.nan
     assert from_joint_state_msg(message, ("a", "b")) is None
     assert from_joint_state_msg(message, ("a", "c")) is None

@@ -1,6 +1,8 @@
 """A run's folder: everything that is needed to understand and to repeat it."""
 
+import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,7 @@ class RunFolder:
 
     def holds_labels(self) -> bool:
         """Tell whether `equigrasp pretrain` made it: its log holds labels, not attempts."""
-        return self.config.is_file() and LABELS in read_yaml(self.config).get("arguments", {})
+        return self.config.is_file() and LABELS in self.read_config()["arguments"]
 
     def newest_weights(self) -> Path:
         """Return the newest weight file; raise `ConfigError` if there is none.
@@ -71,13 +73,14 @@ class RunFolder:
         """
         kept = {k: v for k, v in arguments.items() if k != "out"}  # a folder may be moved
         values = {"arguments": kept, "method": method, "commit": commit()}
-        if self.config.is_file():
-            if is_resume is False:
-                raise ConfigError(
-                    f"'{self.path}' already holds a run. Carry it on with --resume, "
-                    "or choose another folder with --out."
-                )
-            before = read_yaml(self.config)
+        self._make_writable()
+        if is_resume is False and (self.config.exists() or self.log.exists()):
+            raise ConfigError(
+                f"'{self.path}' already holds a run. Carry it on with --resume, "
+                "or choose another folder with --out."
+            )
+        if self.config.exists():
+            before = self.read_config()
             for key in ("seed", "cell", "method", "weights"):
                 old, new = before["arguments"].get(key), arguments.get(key)
                 if key == "method" and old is not None:
@@ -88,10 +91,53 @@ class RunFolder:
                         "Choose another folder with --out."
                     )
             return
-        if is_resume:
+        if is_resume and not self.log.exists():
             raise ConfigError(f"There is no run in '{self.path}' to resume.")
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        text = yaml.safe_dump(values, sort_keys=False)
+        partial = self.config.with_suffix(".part")  # never half a file, whoever pulls the plug
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self.config)
+
+    def read_config(self) -> dict[str, Any]:
+        """Return what `begin` wrote: `arguments`, `method` and `commit`.
+
+        Raises:
+            ConfigError: if the file is missing, empty or damaged; says what mends it.
+        """
+        try:
+            values = read_yaml(self.config)
+        except (ConfigError, OSError, UnicodeError) as error:
+            raise self._damage(str(error)) from error
+        arguments = values.get("arguments")
+        if not isinstance(arguments, dict) or not isinstance(values.get("method"), dict):
+            raise self._damage("it is empty, or lacks arguments and method")
+        return values
+
+    def _damage(self, reason: str) -> ConfigError:
+        return ConfigError(
+            f"'{self.config}' cannot be read: {reason}. `equigrasp repair {self.path}` moves it aside; "
+            "then resume with the run's own arguments."
+        )
+
+    def _make_writable(self) -> None:
+        """Create the folder; raise `ConfigError` if nothing can be written there."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f"Nothing can be written to '{_shortened(self.path)}': {error.strerror}. Choose another "
+                "folder with --out."
+            ) from error
+
+
+def _shortened(path: Path) -> str:
+    text = str(path)
+    return text if len(text) < 200 else f"{text[:200]}…"
 
 
 def commit() -> str:

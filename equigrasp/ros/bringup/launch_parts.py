@@ -22,6 +22,11 @@ _FOLDERS = {  # of equigrasp/ros/, by node
     names.CAMERA: "drivers", names.EXECUTOR: "executor", names.POLICY: "training",
     names.COLLECTOR: "training", names.LEARNER: "training",
 }  # fmt: skip
+_RANGES: dict[str, tuple[type, float, float]] = {  # as the nodes that take them have them
+    "seed": (int, 0, 2**62),
+    "real_time_factor": (float, 0.0, 10.0),
+    "descent_speed": (float, 0.001, 10.0),
+}
 _ACTION_PARTS = ("send_goal", "cancel_goal", "get_result", "feedback", "status")
 
 
@@ -194,7 +199,8 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
     """Return all arguments of a mode with defaults filled in.
 
     Raises:
-        ConfigError: if the mode or an argument is unknown, or a value is not a choice.
+        ConfigError: if the mode or an argument is unknown, or a value is not a choice or out of its
+            range, or names no cell with two trays.
     """
     if mode not in MODES:
         raise ConfigError(f"Unknown mode '{mode}'. Known modes: {', '.join(MODES)}.")
@@ -206,10 +212,23 @@ def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
         if choices and value not in choices:
             raise ConfigError(f"{name} '{value}' is not one of {', '.join(choices)}.")
     values = {name: arguments.get(name, a.default) for name, a in known.items()}
+    for name, (kind, low, high) in _RANGES.items():
+        if name in values and not low <= _number(values, name, kind) <= high:  # NaN is not, either
+            raise ConfigError(f"{name} must be in [{low}, {high}], found {values[name]}.")
+    _check_trays(values["cell"])
     values["method"] = full_name(values["method"], values["size"])
     return values | {
         "size": values["method"].rpartition(":")[2] if ":" in values["method"] else ""
     }
+
+
+def _check_trays(cell: str) -> None:
+    names = [w.name for w in load_cell(cell).workspaces]
+    if len(names) < 2:
+        raise ConfigError(
+            f"Cell '{cell}' has {len(names)} workspace(s); learning goes from one tray to another and "
+            "back, and needs two."
+        )
 
 
 def _method(values: dict[str, str]) -> tuple[Any, str]:
@@ -289,4 +308,5 @@ def _number(values: dict[str, str], name: str, kind: type) -> int | float:
     try:
         return kind(values[name])  # type: ignore[no-any-return]
     except ValueError as error:
-        raise ConfigError(f"{name} must be a number, found '{values[name]}'.") from error
+        what = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{name} must be {what}, found '{values[name]}'.") from error

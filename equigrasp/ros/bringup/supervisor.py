@@ -198,6 +198,9 @@ class Supervisor:
         if not ended.done():
             return
         result = ended.result().result
+        if result.error_code == result.NOT_ACTIVE:
+            self._stop.wait(0.5)
+            return
         if result.error_code:
             self._say(bar, f"collection ended: {result.error_msg}")
             self._stop.wait(2.0)

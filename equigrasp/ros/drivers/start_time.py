@@ -65,7 +65,18 @@ class StartTime:
         return self._start > self._now()
 
     def wait(self, is_over: Callable[[], bool]) -> None:
-        """Return when the time has come, or `is_over()`."""
-        while self.is_waiting and not is_over():
+        """Return when the time has come, or `is_over()`.
+
+        Raises:
+            TooLateError: if the clock was set, in either direction: nobody knows when the start is.
+        """
+        before = ahead = self._start - self._now()
+        while ahead > 0.0 and not is_over():
             self.was_awaited = True
             time.sleep(_POLL)
+            before, ahead = ahead, self._start - self._now()
+            if ahead > before + _LATENESS or ahead < -_LATENESS:
+                raise TooLateError(
+                    f"The clock was set by {before - ahead:+.1f} s while the trajectory waited for its "
+                    "time; nothing moved."
+                )

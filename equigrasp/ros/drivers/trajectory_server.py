@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -144,6 +145,11 @@ class TrajectoryServer:
         except DeviceError as error:
             status = MotionStatus(MotionState.FAULT, str(error), _reason(error))
             self._node.get_logger().error(f"Trajectory not followed: {error}")
+        except Exception as error:  # nobody foresaw it: nothing moves on, and the client is told
+            self._arm.stop()
+            message = f"Unexpected {type(error).__name__}: {error}"
+            status = MotionStatus(MotionState.FAULT, message, StopReason.OTHER)
+            self._node.get_logger().error(traceback.format_exc())
         if status.state is MotionState.SUCCEEDED:
             goal_handle.succeed()
         elif status.state is MotionState.STOPPED:

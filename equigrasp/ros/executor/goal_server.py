@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +119,13 @@ class GoalServer:
             except EquigraspError as error:
                 result.error_code, result.error_msg = code_of(error), str(error)
                 self._node.get_logger().warning(f"Goal ended: {error}")
+            except (
+                Exception
+            ) as error:  # nobody foresaw it: nothing moves on, and the client is told
+                self._arm.stop()
+                result.error_code = int(_CODES.ARM_FAILED)
+                result.error_msg = f"Unexpected {type(error).__name__}: {error}"
+                self._node.get_logger().error(traceback.format_exc())
             self._finish(handle, result, began)
         return result
 

@@ -20,7 +20,7 @@ from equigrasp.primitives.place_target import PlaceTarget, sample_place
 from equigrasp.ros import names
 from equigrasp.ros.executor.goal_codes import PLAN_CODES, GoalError
 from equigrasp.ros.executor.goal_server import Goal
-from equigrasp.ros.messages.grasps import from_grasp_msg
+from equigrasp.ros.messages.grasps import check_mode, from_grasp_msg
 from equigrasp.ros.messages.heightmaps import from_heightmap_msg
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.ros_clock import RosClock
@@ -59,9 +59,11 @@ class GraspGoals:
 
     def pick_object(self, goal: Goal) -> None:
         """Have the policy choose a grasp and carry it out."""
-        pick = goal.request.pick_workspace
+        pick, place = goal.request.pick_workspace, goal.request.place_workspace
         goal.on_phase(Phase.PLANNING)
-        self._primitive.cell.config.workspace(pick)  # an unknown name is refused first
+        for name in (pick, place) if place else (pick,):  # what is wrong is refused before moving
+            self._primitive.cell.config.workspace(name)
+        check_mode(goal.request.mode)
         self.move_home(goal)  # the camera sees every tray
         plan = self._plan_grasp(goal.request, goal.cancel)
         goal.result.grasp, goal.result.heightmap = plan.grasp, plan.heightmap

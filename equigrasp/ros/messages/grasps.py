@@ -1,8 +1,9 @@
 """Between grasp messages and grasps."""
 
+from equigrasp_interfaces.msg import Experience
 from equigrasp_interfaces.msg import Grasp as GraspMsg
 
-from equigrasp.errors import CommandRejectedError
+from equigrasp.errors import CommandRejectedError, ConfigError
 from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.ros import names
 from equigrasp.ros.messages.times import to_time
@@ -47,3 +48,15 @@ def from_grasp_msg(message: GraspMsg) -> PlanarGrasp:
         )
     p = message.position
     return PlanarGrasp(p.x, p.y, p.z, message.theta, message.width)
+
+
+def check_mode(mode: int) -> None:
+    """Raise `ConfigError` unless `mode` is a way to choose."""
+    modes = {
+        Experience.MODE_RANDOM: "MODE_RANDOM",
+        Experience.MODE_TRAIN: "MODE_TRAIN",
+        Experience.MODE_GREEDY: "MODE_GREEDY",
+    }
+    if mode not in modes:
+        known = ", ".join(f"{number} ({name})" for number, name in modes.items())
+        raise ConfigError(f"Unknown mode {mode}. Known: {known}.")

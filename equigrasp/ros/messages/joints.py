@@ -1,6 +1,7 @@
 """Between messages and what an arm measures: joints and force."""
 
 import array
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -31,6 +32,7 @@ def from_joint_state_msg(
     """Return the named joints in their order, or None if the message does not say where they are.
 
     Drivers may tell of other joints as well, in any order, and of NaN until their robot answers.
+    Velocities that they do not tell are NaN, efforts 0.
     """
     index = {name: i for i, name in enumerate(message.name)}
     is_whole = len(message.position) == len(message.name)
@@ -39,16 +41,16 @@ def from_joint_state_msg(
     order = [index[name] for name in joint_names]
 
     def pick(values: "array.array[float]") -> np.ndarray:
-        return np.array([values[i] if len(values) > i else 0.0 for i in order])
+        return np.array([values[i] if len(values) > i else math.nan for i in order])
 
-    positions = pick(message.position)
+    positions, velocities = pick(message.position), pick(message.velocity)
     if not np.isfinite(positions).all():
         return None
     return JointState(
         from_time(message.header.stamp),
         positions,
-        np.nan_to_num(pick(message.velocity)),
-        np.nan_to_num(pick(message.effort)),
+        np.where(np.isfinite(velocities), velocities, math.nan),
+        np.nan_to_num(pick(message.effort), posinf=0.0, neginf=0.0),
     )
 
 

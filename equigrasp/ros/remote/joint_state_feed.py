@@ -5,16 +5,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.executors import (
-    ExternalShutdownException,
-    ShutdownException,
-    SingleThreadedExecutor,
-)
+from rclpy.executors import ExternalShutdownException, ShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState as JointStateMsg
 
 from equigrasp.ros import names, qos
+from equigrasp.ros.runtime.message_guard import GuardedExecutor
 
 
 class JointStateFeed:
@@ -44,7 +41,7 @@ class JointStateFeed:
         self._subscription = self._node.create_subscription(
             JointStateMsg, names.JOINT_STATES, self._on_message, qos.sensor_data(10)
         )
-        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor = GuardedExecutor(context=node.context)
         self._executor.add_node(self._node)
         threading.Thread(target=self._spin, name="joint states", daemon=True).start()
 

@@ -1,6 +1,7 @@
 """An arm behind ROS: ours or any driver that speaks ros2_control's actions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from control_msgs.action import FollowJointTrajectory
@@ -18,13 +19,16 @@ from equigrasp.geometry.transform import Transform
 from equigrasp.ros import names
 from equigrasp.ros.messages.joints import from_joint_state_msg, from_wrench_msg
 from equigrasp.ros.messages.trajectories import from_trajectory_result, to_trajectory_msg
+from equigrasp.ros.remote.joint_history import JointHistory
 from equigrasp.ros.remote.joint_state_feed import JointStateFeed
 from equigrasp.ros.remote.remote_goal import RemoteGoal
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.heartbeat import Heartbeat
 from equigrasp.ros.runtime.ros_clock import RosClock
 
-_SETTLE_TIMEOUT = 1.0  # [s] between a goal's success and the joints being there
+_SETTLE_TIMEOUT = (
+    1.0  # [s] between a goal's end and the joints being there, or at rest after a fault
+)
 _AT_REST = 0.05  # [rad/s] an arm whose motion was stopped is faster than this while it brakes
 _STATE_TIMEOUT = 1.0  # [s] joint states are never older
 
@@ -56,6 +60,7 @@ class RemoteArm(Arm):
         self._config = config
         self._clock = clock
         self._state: JointState | None = None
+        self._history = JointHistory()
         self._received = clock.moment()
         self._goal: RemoteGoal | None = None
         self._target = np.zeros(0)
@@ -130,7 +135,7 @@ class RemoteArm(Arm):
         """Believe that a motion has ended when the joints show it.
 
         A JointTrajectoryController tells of success when the time is over, unless tolerances are
-        configured, and of a cancel at once, while the arm brakes.
+        configured, and of a cancel or a fault at once, while the arm brakes.
         """
         assert self._goal is not None
         state = self.joint_state()
@@ -143,8 +148,10 @@ class RemoteArm(Arm):
                 MotionState.FAULT,
                 f"joint '{self.joint_names[i]}' ended {error[i]:.3f} rad from its goal",
             )
-        elif status.state is MotionState.STOPPED and np.abs(state.velocities).max() > _AT_REST:
-            return MotionStatus(MotionState.STOPPING)
+        elif status.state is not MotionState.SUCCEEDED:
+            is_over = status.state is MotionState.FAULT and is_late
+            if not is_over and not self._history.is_at_rest(self._goal.ended, _AT_REST):
+                return MotionStatus(MotionState.STOPPING)
         self._settled = status
         return status
 
@@ -169,6 +176,12 @@ class RemoteArm(Arm):
 
     def _on_state(self, message: JointStateMsg) -> None:
         state = from_joint_state_msg(message, self.joint_names)
+        if state is None:
+            return
+        received = self._clock.moment()
+        if state.stamp == 0.0:  # the driver does not tell it
+            state = replace(state, stamp=self._clock.stamp())
+        state = self._history.add(state, received)
         if state is not None:
-            self._state, self._received = state, self._clock.moment()
+            self._state, self._received = state, received
             self._clock.wake()

@@ -27,6 +27,7 @@ from equigrasp.ros import names, qos
 from equigrasp.ros.messages.images import from_camera_info_msg, from_color_msg, from_depth_msg
 from equigrasp.ros.messages.times import from_time
 from equigrasp.ros.remote.image_stamps import stamp_problem
+from equigrasp.ros.runtime.message_guard import DROPS
 from equigrasp.ros.runtime.static_frames import StaticFrames
 
 _FRAME_TIMEOUT = 3.0  # [s] wall clock
@@ -150,7 +151,7 @@ class RemoteCamera(Camera):
         found = [] if self._rectifier is not None else [f"'{names.CAMERA_INFO}'"]
         for topic in self._topics:
             if topic in self._serialized:
-                self._newest[topic] = deserialize_message(self._serialized.pop(topic), Image)
+                self._read(topic, self._serialized.pop(topic))
             newest = self._newest.get(topic)
             newest_stamp = math.nan if newest is None else from_time(newest.header.stamp)
             if problem := stamp_problem(newest_stamp, stamp, self._clock.stamp()):
@@ -158,6 +159,12 @@ class RemoteCamera(Camera):
         if self._has_depth and self._frames.pose(names.BASE_FRAME, self._frame_id) is None:
             found.append(f"'{names.TF_STATIC}' (frame '{self._frame_id}')")
         return found
+
+    def _read(self, topic: str, serialized: bytes) -> None:
+        try:
+            self._newest[topic] = deserialize_message(serialized, Image)
+        except Exception as error:  # bytes that are no message
+            DROPS.add(topic, error)
 
     def _on_image(self, topic: str, serialized: bytes) -> None:
         with self._arrived:

@@ -1,6 +1,7 @@
 """A gripper behind ROS: ours or any driver that speaks ros2_control's actions."""
 
 import math
+from dataclasses import replace
 
 from control_msgs.action import GripperCommand
 from rclpy.node import Node
@@ -12,6 +13,7 @@ from equigrasp.devices.motion import MotionState, MotionStatus
 from equigrasp.errors import Device, DeviceTimeoutError, NotConnectedError
 from equigrasp.ros import names
 from equigrasp.ros.messages.joints import from_joint_state_msg
+from equigrasp.ros.remote.joint_history import JointHistory
 from equigrasp.ros.remote.joint_state_feed import JointStateFeed
 from equigrasp.ros.remote.remote_goal import RemoteGoal
 from equigrasp.ros.runtime.action_client import ActionClient
@@ -30,6 +32,7 @@ class RemoteGripper(Gripper):
         self._config = config
         self._clock = clock
         self._state: GripperState | None = None
+        self._history = JointHistory()
         self._received = clock.moment()
         self._stalled_width = math.nan  # [m] where the fingers stalled last
         self._goal: RemoteGoal | None = None
@@ -92,11 +95,14 @@ class RemoteGripper(Gripper):
 
     def _on_state(self, message: JointStateMsg) -> None:
         state = from_joint_state_msg(message, self.joint_names)
-        if state is not None:
+        if state is not None and not state.stamp:  # the driver does not tell it
+            state = replace(state, stamp=self._clock.stamp())
+        received = self._clock.moment()
+        if state is not None and self._history.add(state, received) is not None:
             width = self._config.width(float(state.positions[0]))
             last, speed = self._state, 0.0
             if last is not None and state.stamp > last.stamp:
                 speed = (width - last.width) / (state.stamp - last.stamp)
             is_stalled = abs(width - self._stalled_width) < _GRIP_SLACK
             self._state = GripperState(state.stamp, width, speed, is_stalled)
-            self._received = self._clock.moment()
+            self._received = received

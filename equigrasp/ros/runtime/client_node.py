@@ -8,11 +8,11 @@ import traceback
 from collections.abc import Iterator
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from equigrasp.errors import EquigraspError
+from equigrasp.ros.runtime.message_guard import GuardedExecutor
 
 _LOOK_PERIOD = 0.1  # [s] between looks at whether it is over, where nothing happens
 _JOIN_TIMEOUT = 5.0  # [s]
@@ -27,7 +27,7 @@ def client_node(name: str) -> Iterator[Node]:
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(name)
-    executor = SingleThreadedExecutor()
+    executor = GuardedExecutor()
     executor.add_node(node)
 
     is_over = threading.Event()

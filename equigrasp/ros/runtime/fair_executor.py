@@ -6,13 +6,15 @@ from typing import Any
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
+from equigrasp.ros.runtime.message_guard import MessageGuard
+
 _PAUSE = 1e-4  # [s] in which a thread of the pool takes the callback that was handed to it
 _LONGEST_WAIT = 1.0  # [s] for a callback, before it is asked whether there is an end
 _NUM_TRIES = 10  # a node that is cleaned up destroys several entities
 _GONE = (rclpy_implementation.RCLError, rclpy_implementation.InvalidHandle)
 
 
-class FairExecutor(MultiThreadedExecutor):
+class FairExecutor(MessageGuard, MultiThreadedExecutor):
     """rclpy's multi-threaded executor, which gives way to its own threads after each callback.
 
     rclpy 7.1 (Jazzy) hands a callback over again and again until a thread has begun it (mended in

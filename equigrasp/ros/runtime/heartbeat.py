@@ -92,8 +92,9 @@ class CommanderWatch:
     def is_silent(self) -> bool:
         """Answer; to be asked every few milliseconds."""
         now, count = self._now(), self._heartbeats.count(self._goal_id)
-        passed = (now.wall - self._last.wall, now.robot - self._last.robot)
-        step, self._last = min(*passed, _LONGEST_STEP), now
+        wall, robot = now.wall - self._last.wall, now.robot - self._last.robot
+        step = min(wall, robot if robot >= 0.0 else wall, _LONGEST_STEP)  # a clock may be set back
+        self._last = now
         self._silence = self._silence + step if count == self._count else 0.0
         self._count = count
         return (count > 0 or self._is_required) and self._silence > self._timeout

@@ -20,6 +20,7 @@ from rclpy.signals import SignalHandlerOptions
 from equigrasp.errors import DeviceError, EquigraspError
 from equigrasp.ros import names, qos
 from equigrasp.ros.runtime.fair_executor import FairExecutor
+from equigrasp.ros.runtime.message_guard import DROPS
 from equigrasp.ros.runtime.process_end import ProcessEnd
 
 _DIAGNOSTICS_PERIOD = 1.0  # [s]
@@ -210,8 +211,12 @@ class ManagedNode(LifecycleNode):
         is_ok, message, values = self._ask_health()
         if is_ok and self._failure:
             is_ok, message = False, self._failure
+        level = DiagnosticStatus.OK if is_ok else DiagnosticStatus.ERROR
+        if is_ok and (dropped := DROPS.recent):
+            level, message = DiagnosticStatus.WARN, dropped
+        values = values | DROPS.values
         status = DiagnosticStatus(
-            level=DiagnosticStatus.OK if is_ok else DiagnosticStatus.ERROR,
+            level=level,
             name=f"{self.get_name()}: status",
             message=message or ("active" if self.is_active else "not active"),
             hardware_id=self.get_namespace(),

@@ -10,6 +10,8 @@ from equigrasp.errors import DeviceTimeoutError
 
 _TIMEOUT = 3.0  # [s] wall clock in which robot time must move on
 _POLL = 0.02  # [s] wall clock between polls where nothing happens
+_FASTEST = 20.0  # simulated seconds per second, beyond any simulation of ours …
+_MOST_LATE = 30.0  # [s] … by which simulated time may come late and then all at once
 
 
 class Moment(NamedTuple):
@@ -22,13 +24,18 @@ class Moment(NamedTuple):
 class RosClock:
     """Simulated time where the node uses it, else this machine's steady clock; stamps in ROS time.
 
-    Notices when simulated time stands still. Who is in `pause` looks again as soon as `wake` tells of
+    Robot time only ever goes on: when simulated time falls (the simulation was reset) or jumps ahead
+    (somebody else tells a time), it goes on from where it was, so that no age is negative and no deadline
+    far off. Notices when simulated time stands still. Who is in `pause` looks again as soon as `wake` tells of
     news: a joint state, a result, a cancel.
     """
 
     def __init__(self, node: Node) -> None:
         self._clock = node.get_clock()
         self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._simulated = self._robot = self.stamp()  # [s] as it is told, and without jumps
+        self._looked, self._credit = time.monotonic(), _MOST_LATE
         self._last, self._last_change = self.now(), time.monotonic()
 
     @property
@@ -41,8 +48,18 @@ class RosClock:
         self._wake.set()
 
     def now(self) -> float:
-        """Return the time since an arbitrary start [s]; setting the machine's clock moves it not."""
-        return self.stamp() if self.is_simulated else time.monotonic()
+        """Return the time since an arbitrary start [s]; nobody who sets a clock moves it."""
+        if not self.is_simulated:
+            return time.monotonic()
+        with self._lock:
+            simulated, wall = self.stamp(), time.monotonic()
+            step, passed = simulated - self._simulated, wall - self._looked
+            self._simulated, self._looked = simulated, wall
+            self._credit = min(_MOST_LATE, self._credit + _FASTEST * passed)
+            if 0.0 < step <= self._credit:
+                self._credit -= step
+                self._robot += step
+            return self._robot
 
     def stamp(self) -> float:
         """Return ROS time [s]; jumps when the machine's clock is set."""

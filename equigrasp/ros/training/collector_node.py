@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 from collections import deque
 
 from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome
@@ -11,9 +12,10 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.errors import CancelledError, EquigraspError
+from equigrasp.errors import CancelledError, ConfigError, EquigraspError
 from equigrasp.ros import names, qos
 from equigrasp.ros.executor.goal_slot import GoalSlot, was_cancelled
+from equigrasp.ros.messages.grasps import check_mode
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
@@ -62,7 +64,7 @@ class CollectorNode(ManagedNode):
             CollectExperience,
             names.COLLECT_EXPERIENCE,
             execute_callback=self._execute,
-            goal_callback=self._accept,
+            goal_callback=lambda goal: GoalResponse.ACCEPT,
             cancel_callback=self._cancel,
             callback_group=group,
         )
@@ -93,18 +95,14 @@ class CollectorNode(ManagedNode):
     def _on_status(self, message: LearnerStatus) -> None:
         self._status = message
 
-    def _accept(self, goal: CollectExperience.Goal) -> GoalResponse:
-        return GoalResponse.ACCEPT if self.is_active else GoalResponse.REJECT
-
     def _cancel(self, goal_handle: ServerGoalHandle) -> CancelResponse:
         self._slot.cancel(goal_handle)
         return CancelResponse.ACCEPT
 
     def _execute(self, handle: ServerGoalHandle) -> CollectExperience.Result:
         result = CollectExperience.Result()
-        if refusal := self._commanders.refusal(handle.goal_id):
-            result.error_code = CollectExperience.Result.INVALID_GOAL
-            result.error_msg = refusal
+        result.error_code, result.error_msg = self._refusal(handle)
+        if result.error_code:
             handle.abort()
             return result
         with self._slot.occupy(handle) as cancel:
@@ -119,6 +117,10 @@ class CollectorNode(ManagedNode):
             except EquigraspError as error:
                 result.error_msg = str(error)
                 result.error_code = result.error_code or CollectExperience.Result.TOO_MANY_FAULTS
+            except Exception as error:  # nobody foresaw it: the client is told
+                result.error_msg = f"Unexpected {type(error).__name__}: {error}"
+                result.error_code = CollectExperience.Result.TOO_MANY_FAULTS
+                self.get_logger().error(traceback.format_exc())
             if result.error_code == CollectExperience.Result.NONE:
                 handle.succeed()
             elif result.error_code == CollectExperience.Result.CANCELLED and was_cancelled(
@@ -128,6 +130,19 @@ class CollectorNode(ManagedNode):
             else:
                 handle.abort()
         return result
+
+    def _refusal(self, handle: ServerGoalHandle) -> tuple[int, str]:
+        """Return code and reason for which a goal is not begun; 0: it may be."""
+        codes = CollectExperience.Result
+        if not self.is_active:
+            return codes.NOT_ACTIVE, "The collector node is not active."
+        if refusal := self._commanders.refusal(handle.goal_id):
+            return codes.INVALID_GOAL, refusal
+        try:
+            check_mode(handle.request.mode)
+        except ConfigError as error:
+            return codes.INVALID_GOAL, str(error)
+        return codes.NONE, ""
 
 
 def main() -> None:

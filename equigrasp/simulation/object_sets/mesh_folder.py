@@ -9,6 +9,7 @@ import numpy as np
 
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
+from equigrasp.simulation.object_sets.convex_parts import check_extents, decompose
 from equigrasp.simulation.object_sets.object_set import (
     MASS,
     ObjectSet,
@@ -49,7 +50,7 @@ class MeshFolderSet(ObjectSet):
             raise ConfigError(f"Unknown mesh '{name}'. Known: {', '.join(self._paths)}.")
         with physics.lock:
             client = physics.client
-            mesh = str(_import_mesh(client, self._paths[name]))
+            mesh = str(_import_mesh(self._paths[name]))
             collision = client.createCollisionShape(client.GEOM_MESH, fileName=mesh)
             visual = client.createVisualShape(
                 client.GEOM_MESH, fileName=mesh, rgbaColor=[0.7, 0.6, 0.5, 1.0]
@@ -61,7 +62,7 @@ class MeshFolderSet(ObjectSet):
         return int(body)
 
 
-def _import_mesh(client: object, path: Path) -> Path:
+def _import_mesh(path: Path) -> Path:
     """Return the cached convex decomposition of a mesh, making it where it is missing."""
     import trimesh
 
@@ -79,12 +80,12 @@ def _import_mesh(client: object, path: Path) -> Path:
     if vertices.size == 0 or not np.isfinite(vertices).all():
         raise ConfigError(f"Mesh '{path}' is empty or holds vertices that are not numbers.")
     extents = np.sort(np.ptp(vertices, axis=0))
-    scale = min(1.0, _LARGEST_EXTENT / extents[2], _SECOND_EXTENT / max(extents[1], 1e-9))
-    mesh.vertices = (vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2) * scale
-    scaled, partial = cache / f"{digest}_scaled.obj", cache / f"{digest}_part.obj"
-    mesh.export(scaled)
-    client.vhacd(  # type: ignore[attr-defined]
-        str(scaled), str(partial), str(cache / f"{digest}.log"), resolution=50000
+    scale = min(
+        1.0, _LARGEST_EXTENT / max(extents[2], 1e-9), _SECOND_EXTENT / max(extents[1], 1e-9)
     )
-    partial.replace(result)
+    mesh.vertices = (vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2) * scale
+    check_extents(path, scale * extents)
+    scaled = cache / f"{digest}_scaled.obj"
+    mesh.export(scaled)
+    decompose(path, scaled, result)
     return result

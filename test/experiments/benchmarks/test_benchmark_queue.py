@@ -302,7 +302,7 @@ def test_a_dry_run_of_what_has_no_queue_is_refused(
     names: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench, "bench", lambda *_: pytest.fail("the speed benchmark ran"))
-    assert main(["bench", *names, "--dry-run", "--no-graph"]) == 1
+    assert main(["bench", *names, "--dry-run", "--no-graph"]) == 2
     message = capsys.readouterr().err
     assert "Name one or more of table1, table2, table3, table5, figure3." in message
 

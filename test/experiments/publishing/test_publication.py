@@ -266,12 +266,12 @@ def test_names_are_valid_and_nothing_is_replaced_unasked(
 ) -> None:
     _evaluate(run, tensors, "test", "11")
     out = ["--out", str(run.parent / "m")]
-    assert main(["publish", str(run), "--name", "Asr Tiny", *out]) == 1
+    assert main(["publish", str(run), "--name", "Asr Tiny", *out]) == 2
     assert main(["publish", str(run), "--name", "a", *out]) == 0
-    assert main(["publish", str(run), "--name", "a", *out]) == 1
+    assert main(["publish", str(run), "--name", "a", *out]) == 2
     assert main(["publish", str(run), "--name", "a", "--replace", *out]) == 0
-    assert main(["publish", str(run), "--name", "b", "--evaluate", "-1", *out]) == 1
-    assert main(["publish", str(run.parent), "--name", "b", *out]) == 1
+    assert main(["publish", str(run), "--name", "b", "--evaluate", "-1", *out]) == 2
+    assert main(["publish", str(run.parent), "--name", "b", *out]) == 2
     told = capsys.readouterr()
     assert "Name 'Asr Tiny' is not valid" in told.err and "--replace" in told.err
     assert "holds no run" in told.err and "model card:" in told.out

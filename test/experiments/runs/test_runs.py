@@ -106,9 +106,9 @@ def test_a_run_learns_resumes_reports_and_is_evaluated(
     assert "report.md" in capsys.readouterr().out
 
 
-def test_errors_are_one_line_and_exit_with_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "/nowhere/at/all"]) == 1
-    assert main(["train", "--method", "qtopt"]) == 1
+def test_errors_are_one_line_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "/nowhere/at/all"]) == 2
+    assert main(["train", "--method", "qtopt"]) == 2
     error = capsys.readouterr().err
     assert "/nowhere/at/all" in error and "Known methods" in error and "Traceback" not in error
 

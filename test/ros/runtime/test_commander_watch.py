@@ -87,3 +87,13 @@ def test_signs_of_life_of_another_goal_do_not_count(monkeypatch: pytest.MonkeyPa
     assert not watching.ask(0.5)
     watching.heard.hear(UUID(uuid=[9] * 16))
     assert watching.ask(0.2)
+
+
+@pytest.mark.parametrize("jump", [1000.0, -1000.0])
+def test_a_clock_that_is_set_gives_no_life(jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    watching = Watching(monkeypatch)
+    watching.heard.hear(GOAL)
+    assert not watching.ask(0.1)
+    watching.robot_now += jump
+    assert not watching.ask(0.1)
+    assert watching.ask(TIMEOUT)

@@ -43,6 +43,44 @@ def test_a_set_clock_moves_stamps_and_no_duration(
     assert clock.now() - began == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("jump", [HOUR, -HOUR, 1000.0, -1e9])
+def test_simulated_time_that_jumps_goes_on(jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, wall = FakeNode(is_simulated=True), [0.0]
+    monkeypatch.setattr(ros_clock.time, "monotonic", lambda: wall[0])
+    clock = RosClock(node)
+    began, heard = clock.now(), clock.moment()
+
+    def pass_time(duration: float) -> None:
+        for _ in range(round(duration / 0.1)):
+            wall[0], node.time = wall[0] + 0.1, node.time + 0.1
+            clock.now()
+
+    pass_time(1.0)
+    node.time += jump
+    pass_time(1.0)
+    assert clock.since(heard) == pytest.approx(2.0, abs=0.15)  # the dead are not fresh
+    assert clock.now() - began == pytest.approx(2.0, abs=0.15)
+    node.time -= jump
+    pass_time(3.0)
+    assert clock.stamp() == pytest.approx(1e9 + 5.0)
+    assert clock.now() - began == pytest.approx(5.0, abs=0.25)
+    assert clock.since(heard) == pytest.approx(5.0, abs=0.25)
+
+
+def test_a_simulation_that_begins_anew_at_zero_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node, wall = FakeNode(is_simulated=True), [0.0]
+    monkeypatch.setattr(ros_clock.time, "monotonic", lambda: wall[0])
+    clock = RosClock(node)
+    node.time, wall[0] = 0.0, 1.0
+    began = clock.now()
+    node.time, wall[0] = 2.0, 3.0
+    clock.wake()
+    clock.pause()
+    assert clock.now() - began == pytest.approx(2.0)
+
+
 def test_simulated_time_is_followed_and_missed_when_it_stands_still(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,92 @@
+"""Ranges of arguments and files are asked before anything starts: one line, exit code 2."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from equigrasp.cli.main import main
+from equigrasp.config import find_config, read_yaml
+
+TINY = ["--method", "asr:tiny", "--weights", "none"]
+
+
+def _refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    try:
+        code = main(arguments)
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("equigrasp") and len(line) < 700
+    return line
+
+
+@pytest.mark.parametrize("command", [["train"], ["up", "sim"]])
+@pytest.mark.parametrize(
+    ("option", "value", "named"),
+    [
+        ("--seed", "-1", "seed"),
+        ("--seed", "1e3", "seed"),
+        ("--seed", str(10**30), "seed"),
+        ("--attempts", str(10**20), "attempts"),
+        ("--attempts", "0", "attempts"),
+        ("--attempts", "9" * 5000, "attempts"),
+        ("--real-time-factor", "1e9", "real_time_factor"),
+        ("--real-time-factor", "nan", "real_time_factor"),
+        ("--real-time-factor", "-1", "real_time_factor"),
+        ("--split", "x" * 10_000, "split"),
+    ],
+)
+def test_a_number_out_of_range_is_one_line(
+    command: list[str],
+    option: str,
+    value: str,
+    named: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if command[0] == "up":
+        pytest.importorskip("rclpy")
+    options = [*command, *TINY, "--out", str(tmp_path / "run"), f"{option}={value}"]
+    assert named in _refusal(options, capsys)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["evaluate", "/nowhere", "--seed", "-1"], "--seed"),
+        (["bench", "table3", "--seeds", "0", "-3"], "-3"),
+        (["pretrain", "--seed", "x"], "--seed"),
+        (["virtual", "ur5", "--camera-rate", "inf"], "--camera-rate"),
+        (["virtual", "ur5", "--num-objects", "1000"], "--num-objects"),
+        (["calibrate", "board", "--square", "nan"], "--square"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_other_commands_ask_too(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert named in _refusal(arguments, capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda cell: cell["workspaces"][0].update(heightmap_size_px=100_000), "[1, 1024]"),
+        (lambda cell: cell["workspaces"].pop(), "needs two"),
+        (lambda cell: cell["workspaces"].clear(), "at least one"),
+        (lambda cell: cell["workspaces"].append(cell["workspaces"][0]), "a name of its own"),
+    ],
+)
+def test_a_cell_that_nothing_can_learn_in_is_one_line(
+    change: object, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = read_yaml(find_config("cells", "ur5"))
+    change(cell)
+    path = tmp_path / "cell.yaml"
+    path.write_text(yaml.safe_dump(cell), encoding="utf-8")
+    options = ["train", *TINY, "--cell", str(path), "--out", str(tmp_path / "run")]
+    assert named in _refusal(options, capsys)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,77 @@
+"""Goals that cannot be carried out are refused before anything moves, each with a code."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from equigrasp_interfaces.action import PickObject  # noqa: E402
+
+from equigrasp.config import load_config  # noqa: E402
+from equigrasp.devices.cell import CellConfig  # noqa: E402
+from equigrasp.errors import ConfigError  # noqa: E402
+from equigrasp.ros.executor import goal_server  # noqa: E402
+from equigrasp.ros.executor.goal_server import Goal, GoalServer  # noqa: E402
+from equigrasp.ros.executor.grasp_goals import GraspGoals  # noqa: E402
+
+CODES = PickObject.Result
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mode": 9}, "Unknown mode 9"),
+        ({"pick_workspace": "moon"}, "Unknown workspace 'moon'"),
+        ({"place_workspace": "moon"}, "Unknown workspace 'moon'"),
+    ],
+)
+def test_a_wrong_pick_is_refused_before_moving(change: dict[str, Any], message: str) -> None:
+    moves: list[str] = []
+    primitive = SimpleNamespace(
+        cell=SimpleNamespace(config=load_config(CellConfig, "cells", "ur5")),
+        go_home=lambda **options: moves.append("home"),
+    )
+    goals = GraspGoals(primitive, SimpleNamespace(), SimpleNamespace(), 1.0, print)
+    request = {"pick_workspace": "left", "place_workspace": "right", "mode": 2} | change
+    goal = Goal(PickObject.Goal(**request), CODES(), threading.Event(), lambda phase: None)
+    with pytest.raises(ConfigError, match=message):
+        goals.pick_object(goal)
+    assert not moves
+
+
+class _Slot:
+    """Is free."""
+
+    @contextlib.contextmanager
+    def occupy(self, handle: object) -> Iterator[threading.Event]:
+        yield threading.Event()
+
+
+@pytest.mark.parametrize("error", [TypeError("odd"), KeyError("x"), RuntimeError("torn")])
+def test_what_nobody_foresaw_ends_with_a_code(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[str] = []
+    monkeypatch.setattr(goal_server, "GoalSlot", _Slot)
+    quiet = SimpleNamespace(error=lambda text, **o: None, warning=lambda text: None)
+    node = SimpleNamespace(is_active=True, get_logger=lambda: quiet)
+    arm = SimpleNamespace(is_heard=True, stop=lambda: ends.append("stop"))
+    gripper = SimpleNamespace(
+        is_heard=True, state=lambda: SimpleNamespace(is_stalled=False, width=0.0)
+    )
+    server = GoalServer(node, arm, gripper, 0.0, SimpleNamespace(now=lambda: 0.0))
+    handle = SimpleNamespace(
+        goal_id=SimpleNamespace(uuid=[0] * 16), request=None, abort=lambda: ends.append("abort")
+    )
+
+    def work(goal: Goal) -> None:
+        raise error
+
+    result = server._execute(handle, PickObject, work)
+    assert result.error_code == CODES.ARM_FAILED and type(error).__name__ in result.error_msg
+    assert ends == ["stop", "abort"]
