@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from equigrasp.config import from_mapping, read_yaml
+from equigrasp.config import is_config_file, load_config
 from equigrasp.devices.calibration import Calibration
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
 from equigrasp.devices.finding import Finding
@@ -76,8 +76,7 @@ def _package(name: str, remedy: str) -> Finding:
 def _configurations() -> list[Finding]:
     findings = []
     for kind, cls in _KINDS.items():
-        for path in sorted((config_dir() / kind).glob("*.yaml")):
-            findings.append(_configuration(path, cls))
+        findings += [_configuration(kind, path, cls) for path in _files(kind)]
     for kind in DRIVERS:
         findings += _loadable(kind, partial(load_driver, kind, overrides={}))
     names = [f"{method}:{size}" for method in known_methods() for size in sizes_of(method)]
@@ -85,10 +84,7 @@ def _configurations() -> list[Finding]:
 
 
 def _loadable(kind: str, load: Callable[[str], object]) -> list[Finding]:
-    findings = []
-    for path in sorted((config_dir() / kind).glob("*.yaml")):
-        findings.append(_loads(kind, path.stem, load, str(path)))
-    return findings
+    return [_loads(kind, path.stem, load, str(path)) for path in _files(kind)]
 
 
 def _loads(kind: str, name: str, load: Callable[[str], object], where: str) -> Finding:
@@ -100,19 +96,16 @@ def _loads(kind: str, name: str, load: Callable[[str], object], where: str) -> F
         return Finding(f"{what}: {error}", False, f"correct {where}")
 
 
-def _configuration(path: Path, cls: type) -> Finding:
-    name = f"{path.parent.name}/{path.stem}"
+def _files(kind: str) -> list[Path]:
+    return sorted(p for p in (config_dir() / kind).glob("*.*") if is_config_file(p.name))
+
+
+def _configuration(kind: str, path: Path, cls: type) -> Finding:
+    name = f"{kind}/{path.stem}"
     try:
-        config: object = from_mapping(cls, read_yaml(path), str(path))
+        config: object = load_config(cls, kind, str(path))
         if isinstance(config, CellConfig):
-            folder = path.parents[1]
-            arm = folder / "arms" / f"{config.arm}.yaml"
-            gripper = folder / "grippers" / f"{config.gripper}.yaml"
-            arm_config = from_mapping(ArmConfig, read_yaml(arm), str(arm))
-            gripper_config = from_mapping(GripperConfig, read_yaml(gripper), str(gripper))
-            config.safety.narrow_joints(arm_config.limits)
-            config.safety.narrow_fingers(gripper_config.limits)
-            assemble(arm_config, gripper_config)
+            assemble(config.load_arm(), config.load_gripper())
     except (EquigraspError, OSError) as error:
         return Finding(f"configuration {name}: {error}", False, f"correct {path}")
     return Finding(f"configuration {name}", True)
