@@ -66,6 +66,7 @@ class RemoteCamera(Camera):
         self._info: tuple[object, ...] = ()
         self._rectifier: Rectifier | PerceptionError | None = None
         self._frames = StaticFrames()
+        self._logger = node.get_logger()
         group = MutuallyExclusiveCallbackGroup()
         self._topics = [names.COLOR_IMAGE] * has_color + [names.DEPTH_IMAGE] * has_depth
         profiles = [(topic, qos.sensor_data()) for topic in self._topics]
@@ -180,5 +181,7 @@ class RemoteCamera(Camera):
 
     def _on_tf(self, message: TFMessage) -> None:
         with self._arrived:
-            self._frames.add(message)
+            problems = self._frames.add(message)
             self._arrived.notify_all()
+        for problem in problems:
+            self._logger.warning(problem)

@@ -2,10 +2,13 @@
 
 from tf2_msgs.msg import TFMessage
 
+from equigrasp.errors import PoseError
 from equigrasp.geometry.transform import Transform
 from equigrasp.ros.messages.transforms import from_transform_msg
 
 _MAX_LINKS = 50  # a longer chain is a loop
+_MAX_FRAMES = 2000
+_SHOWN = 100  # letters of a name
 
 
 class StaticFrames:
@@ -17,15 +20,31 @@ class StaticFrames:
 
     def __init__(self) -> None:
         self._links: dict[str, tuple[str, Transform]] = {}  # child: parent, T_parent_child
+        self._ignored: set[str] = set()
 
-    def add(self, message: TFMessage) -> None:
-        """Take note of a message; a frame that is told anew has moved."""
+    def add(self, message: TFMessage) -> list[str]:
+        """Take note of a message; a frame that is told anew has moved.
+
+        Returns:
+            What was ignored and why, each frame once; tf2 ignores the same.
+        """
+        problems = []
         for transform in message.transforms:
-            parent = transform.header.frame_id.lstrip("/")
-            self._links[transform.child_frame_id.lstrip("/")] = (
-                parent,
-                from_transform_msg(transform),
+            parent, child = (
+                name.lstrip("/") for name in (transform.header.frame_id, transform.child_frame_id)
             )
+            try:
+                if not parent or not child or parent == child:
+                    raise PoseError("a frame needs a name, and a parent other than itself")
+                if len(self._links) >= _MAX_FRAMES and child not in self._links:
+                    raise PoseError(f"more than {_MAX_FRAMES} frames")
+                self._links[child] = parent, from_transform_msg(transform)
+            except PoseError as error:
+                if child not in self._ignored and len(self._ignored) < _MAX_FRAMES:
+                    self._ignored.add(child)
+                    names = f"'{parent[:_SHOWN]}' to '{child[:_SHOWN]}'"
+                    problems.append(f"Ignored the transform from {names}: {error}.")
+        return problems
 
     def pose(self, base: str, frame: str) -> Transform | None:
         """Return `T_base_frame`, or None if what is known does not lead there."""
