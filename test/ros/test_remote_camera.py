@@ -111,6 +111,17 @@ def test_an_old_picture_is_not_taken_for_a_new_one(node: Node) -> None:
         camera.capture()
 
 
+def test_intrinsics_told_once_before_we_hear_are_heard(node: Node) -> None:
+    info = node.create_publisher(CameraInfo, names.CAMERA_INFO, qos.latched())
+    info.publish(to_camera_info_msg(MODEL, 1.0, FRAME))
+    camera = RemoteCamera(node, StampClock(), FRAME, has_color=True, has_depth=False)
+    color = node.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
+    wait_for(color.get_subscription_count, 20.0, "a listener")
+    color.publish(to_color_msg(np.zeros((240, 320, 3), np.uint8), 1.0, FRAME))
+    assert camera.capture().color.shape == (240, 320, 3)
+    assert camera.model == MODEL
+
+
 class DepthDriver:
     """A camera of depth 0.5 m, with a bump of 0.4 m right of row 120; tells of its lens."""
 

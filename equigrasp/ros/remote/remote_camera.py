@@ -81,9 +81,13 @@ class RemoteCamera(Camera):
                 callback_group=group,
                 raw=True,
             )
-        node.create_subscription(
-            CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data(), callback_group=group
-        )
+        for profile in (
+            qos.sensor_data(),
+            qos.latched(),
+        ):  # some drivers tell once, before we hear
+            node.create_subscription(
+                CameraInfo, names.CAMERA_INFO, self._on_info, profile, callback_group=group
+            )
         node.create_subscription(
             TFMessage, names.TF_STATIC, self._on_tf, qos.latched(10), callback_group=group
         )
@@ -167,7 +171,9 @@ class RemoteCamera(Camera):
 
     def _on_info(self, message: CameraInfo) -> None:
         info = (message.width, message.height, *message.k, *message.p, message.distortion_model)
-        info += tuple(message.d)
+        roi = message.roi
+        info += (roi.x_offset, roi.y_offset, roi.width, roi.height, *message.d)
+        info += (message.binning_x, message.binning_y)
         if info == self._info:
             return
         self._info = info
