@@ -3,14 +3,17 @@
 import hashlib
 import importlib.util
 import os
+import re
 import sys
-import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.errors import ConfigError
 from equigrasp.paths import urdf_dir
+from equigrasp.private_folder import keep, temporary_folder
+
+_LONGEST_NAME = 80  # letters
 
 
 def find_description(urdf: str) -> Path:
@@ -30,7 +33,8 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     """Write one URDF with the gripper fixed to the arm's flange, and return its path.
 
     Mesh paths are made absolute and detailed visual meshes give way to the collision meshes, so
-    that rendering stays cheap. The file is named after its content and reused.
+    that rendering stays cheap. The file lies in a folder of
+    this user alone; it is named after its content, and checked before it is used again.
     """
     root = _load(find_description(arm.urdf))
     _adapt_joints(root, arm)
@@ -45,15 +49,11 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     ET.SubElement(mount, "child", link=tool_root)
     ET.SubElement(mount, "origin", xyz=f"0 0 {arm.flange_length}", rpy="0 0 0")
     _add_tcp(root, tool_root, gripper.tcp_offset)
-    text = ET.tostring(root, encoding="unicode")
-    folder = Path(tempfile.gettempdir()) / "equigrasp_urdf"
-    folder.mkdir(exist_ok=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = folder / f"{arm.name}_{gripper.name}_{digest}.urdf"
-    if not path.is_file():
-        partial = path.with_suffix(f".{id(root)}.part")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+    content = ET.tostring(root, encoding="unicode").encode()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    name = re.sub(r"\W", "_", f"{arm.name}_{gripper.name}")[:_LONGEST_NAME]
+    path = temporary_folder("urdf") / f"{name}_{digest}.urdf"
+    keep(path, content)
     return path
 
 

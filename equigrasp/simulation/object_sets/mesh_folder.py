@@ -1,7 +1,6 @@
 """A user's own folder of meshes, scaled and decomposed into convex parts on import."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
+from equigrasp.private_folder import cache_folder
 from equigrasp.simulation.object_sets.object_set import (
     MASS,
     ObjectSet,
@@ -65,12 +65,11 @@ def _import_mesh(client: object, path: Path) -> Path:
     """Return the cached convex decomposition of a mesh, making it where it is missing."""
     import trimesh
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "equigrasp" / "meshes"
+    cache = cache_folder("meshes")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     result = cache / f"{path.stem}_{digest}.obj"
     if result.is_file():
         return result
-    cache.mkdir(parents=True, exist_ok=True)
     try:
         mesh: Any = trimesh.load(path, force="mesh")
         vertices = np.asarray(mesh.vertices, dtype=float)
