@@ -7,12 +7,9 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from geometry_msgs.msg import TransformStamped  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
-from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from equigrasp.errors import ConfigError, PerceptionError  # noqa: E402
-from equigrasp.geometry.transform import Transform  # noqa: E402
 from equigrasp.perception.camera_model import CameraModel  # noqa: E402
 from equigrasp.perception.rectification import Rectifier  # noqa: E402
 from equigrasp.ros.messages.images import (
@@ -21,8 +18,6 @@ from equigrasp.ros.messages.images import (
     to_camera_info_msg,
     to_depth_msg,
 )
-from equigrasp.ros.messages.transforms import to_transform_msg
-from equigrasp.ros.runtime.static_frames import StaticFrames  # noqa: E402
 
 pytestmark = pytest.mark.ros
 MODEL = CameraModel(7, 5, 60.0, 61.0, 3.1, 2.2)
@@ -145,29 +140,3 @@ def test_distortion_that_nobody_can_undo_is_refused() -> None:
     message.d, message.distortion_model = [0.1] * 4, "equidistant"
     with pytest.raises(ConfigError, match="'equidistant' is not one of plumb_bob"):
         from_camera_info_msg(message)
-
-
-def _link(parent: str, child: str, x: float, yaw: float) -> TransformStamped:
-    pose = Transform.from_rpy(np.array([x, 0.0, 0.0]), np.array([0.0, 0.0, yaw]))
-    return to_transform_msg(pose, 0.0, parent, child)
-
-
-def test_poses_of_several_publishers_are_chained() -> None:
-    frames = StaticFrames()
-    frames.add(TFMessage(transforms=[_link("camera_link", "optical", 0.1, 0.0)]))
-    assert frames.pose("base_link", "optical") is None  # where camera_link is, nobody said
-    frames.add(TFMessage(transforms=[_link("/base_link", "camera_link", 1.0, np.pi / 2)]))
-    pose = frames.pose("base_link", "optical")
-    assert pose is not None
-    assert pose.position == pytest.approx([1.0, 0.1, 0.0])
-    assert pose.rotation.apply([1.0, 0.0, 0.0]) == pytest.approx([0.0, 1.0, 0.0])
-
-
-def test_a_frame_that_is_told_anew_has_moved_and_a_loop_leads_nowhere() -> None:
-    frames = StaticFrames()
-    frames.add(TFMessage(transforms=[_link("base_link", "optical", 1.0, 0.0)]))
-    frames.add(TFMessage(transforms=[_link("base_link", "optical", 2.0, 0.0)]))
-    pose = frames.pose("base_link", "optical")
-    assert pose is not None and pose.position[0] == pytest.approx(2.0)
-    frames.add(TFMessage(transforms=[_link("b", "a", 1.0, 0.0), _link("a", "b", 1.0, 0.0)]))
-    assert frames.pose("base_link", "a") is None

@@ -74,6 +74,10 @@ class ManagedNode(LifecycleNode):
         """Have `/diagnostics` filled by a function that returns (is_ok, message, values)."""
         self._ask_health = health
 
+    def destroy_later(self, entity: Any) -> None:
+        """Have what was made after the configuring destroyed with what it made."""
+        self._made.append(entity)
+
     def repeat(self, rate: float, work: Callable[[], None]) -> None:
         """Call `work` `rate` times a second while the node is active, in a thread of its own.
 
