@@ -7,6 +7,7 @@ from pathlib import Path
 
 from equigrasp.calibration.board import BoardConfig, write_board
 from equigrasp.calibration.setup import Ask, CalibrationSetup, Say
+from equigrasp.diagnosis.environment import check_ros
 from equigrasp.errors import ConfigError
 from equigrasp.paths import config_dir
 
@@ -214,6 +215,7 @@ def _setup(
         with simulated_setup(options.cell, what, path, options.seed, board) as setup:
             yield setup
         return
+    check_ros()
     from equigrasp.ros.remote.remote_calibration import remote_setup
 
     path = options.out or config_dir() / "calibrations" / f"{name}.yaml"

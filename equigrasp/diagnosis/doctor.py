@@ -14,6 +14,7 @@ from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperC
 from equigrasp.devices.finding import Finding
 from equigrasp.devices.robot_description import assemble
 from equigrasp.devices.safety import SafetyLimits
+from equigrasp.diagnosis.environment import remedy_for
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.registry import DRIVERS, load_driver
 from equigrasp.learning.method_names import known_methods, sizes_of
@@ -22,6 +23,11 @@ from equigrasp.paths import config_dir
 
 _MIN_DISK = 2.0  # [GB] for logs and weights of a run
 _MIN_CORES = 2
+_ROS_PACKAGES = {
+    "rclpy": "make setup, or source your ROS 2 Jazzy",
+    "control_msgs.action": "make setup, or apt install ros-jazzy-control-msgs",
+    "equigrasp_interfaces.action": "make setup, or build ros2_ws with colcon and source it",
+}
 _PACKAGES = {
     "torch": "make setup",
     "escnn": "make setup",
@@ -31,9 +37,6 @@ _PACKAGES = {
     "toppra": "make setup",
     "cv2": "make setup",
     "minimalmodbus": "make setup",
-    "rclpy": "make setup, or source your ROS 2 Jazzy",
-    "control_msgs.action": "make setup, or apt install ros-jazzy-control-msgs",
-    "equigrasp_interfaces.action": "make setup, or build ros2_ws with colcon and source it",
 }
 _KINDS = {
     "arms": ArmConfig,
@@ -45,9 +48,14 @@ _KINDS = {
 }
 
 
-def examine() -> list[Finding]:
-    """Return a finding for everything that a run needs."""
-    return [*_machine(), *(_package(n, r) for n, r in _PACKAGES.items()), *_configurations()]
+def examine(can_ros_start: bool) -> list[Finding]:
+    """Return a finding for everything that a run needs.
+
+    Args:
+        can_ros_start: Whether ROS may be imported: one that cannot start may end this process.
+    """
+    packages = _PACKAGES | (_ROS_PACKAGES if can_ros_start else {})
+    return [*_machine(), *(_package(n, r) for n, r in packages.items()), *_configurations()]
 
 
 def _machine() -> list[Finding]:
@@ -68,8 +76,9 @@ def _machine() -> list[Finding]:
 def _package(name: str, remedy: str) -> Finding:
     try:
         importlib.import_module(name)
-    except ImportError as error:
-        return Finding(f"package {name}: {error}", False, remedy)
+    except Exception as error:  # a package of another Python, or of the same name
+        what = f"package {name}: {type(error).__name__}: {error}"
+        return Finding(what, False, remedy_for(name, remedy))
     return Finding(f"package {name}", True)
 
 

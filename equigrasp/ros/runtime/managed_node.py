@@ -17,7 +17,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
-from equigrasp.errors import DeviceError, EquigraspError
+from equigrasp.diagnosis.environment import prepare_ros
+from equigrasp.errors import ConfigError, DeviceError, EquigraspError
 from equigrasp.ros import names, qos
 from equigrasp.ros.runtime.fair_executor import FairExecutor
 from equigrasp.ros.runtime.process_end import ProcessEnd
@@ -236,6 +237,10 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     The exit code is 0 after an orderly end, and 1 if a node could not start, or a callback or a thread
     failed in a way that nobody foresaw: a dead process is restarted, a deaf one is not.
     """
+    try:
+        prepare_ros()
+    except ConfigError as error:
+        sys.exit(f"{error}")
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     process_end = ProcessEnd()
     executors: list[FairExecutor] = []
