@@ -3,10 +3,13 @@
 import math
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -68,7 +71,8 @@ class RemoteCamera(Camera):
         self._rectifier: Rectifier | PerceptionError | None = None
         self._frames = FrameTree()
         self._pose: Transform | None = None  # at the time of the newest frame that was given out
-        self._node, self._is_hearing_tf = node, False
+        self._node = node
+        self._late: set[str] = set()  # topics that are heard since they were found to be needed
         group = MutuallyExclusiveCallbackGroup()
         self._topics = [names.COLOR_IMAGE] * has_color + [names.DEPTH_IMAGE] * has_depth
         profiles = [(topic, qos.sensor_data()) for topic in self._topics]
@@ -83,13 +87,9 @@ class RemoteCamera(Camera):
                 callback_group=group,
                 raw=True,
             )
-        for profile in (
-            qos.sensor_data(),
-            qos.latched(),
-        ):  # some drivers tell once, before we hear
-            node.create_subscription(
-                CameraInfo, names.CAMERA_INFO, self._on_info, profile, callback_group=group
-            )
+        node.create_subscription(
+            CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data(), callback_group=group
+        )
         node.create_subscription(
             TFMessage, names.TF_STATIC, self._on_tf, qos.latched(10), callback_group=group
         )
@@ -154,7 +154,10 @@ class RemoteCamera(Camera):
         return self._rectifier
 
     def _missing(self, stamp: float) -> list[str]:
-        found = [] if self._rectifier is not None else [f"'{names.CAMERA_INFO}'"]
+        found = []
+        if self._rectifier is None:
+            found.append(f"'{names.CAMERA_INFO}'")
+            self._hear_latched_info()
         for topic in self._topics:
             if self._stamp_problem(topic, stamp):  # else it is kept, until tf has come so far
                 self._take_newest(topic)
@@ -188,12 +191,27 @@ class RemoteCamera(Camera):
 
         `tf` tells of every link of every robot a hundred times a second, mostly to nobody's use.
         """
-        if self._is_hearing_tf:
+        self._hear_late(TFMessage, names.TF, self._on_moving_tf, qos.sensor_data(100))
+
+    def _hear_latched_info(self) -> None:
+        """Hear intrinsics that were told once, before we listened, if somebody keeps them.
+
+        Without such a publisher, either side would be warned of a QoS that does not fit.
+        """
+        publishers = self._node.get_publishers_info_by_topic(names.CAMERA_INFO)
+        kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
+        if any(publisher.qos_profile.durability == kept for publisher in publishers):
+            self._hear_late(CameraInfo, names.CAMERA_INFO, self._on_info, qos.latched())
+
+    def _hear_late(
+        self, kind: Any, topic: str, listener: Callable[[Any], None], profile: QoSProfile
+    ) -> None:
+        if topic in self._late:
             return
-        self._is_hearing_tf = True
+        self._late.add(topic)
         group = MutuallyExclusiveCallbackGroup()
         subscription = self._node.create_subscription(
-            TFMessage, names.TF, self._on_moving_tf, qos.sensor_data(100), callback_group=group
+            kind, topic, listener, profile, callback_group=group
         )
         if isinstance(self._node, ManagedNode):
             self._node.destroy_later(subscription)
