@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from equigrasp.cli.arguments import add_units, objects_of
+
 if TYPE_CHECKING:
     from equigrasp.virtual.cell.virtual_cell import VirtualCell
 
@@ -21,6 +23,7 @@ def add(commands: Any) -> None:
     ur5.add_argument("--cell", default="ur5", help="robot cell with a UR5 [ur5]")
     ur5.add_argument("--host", default="127.0.0.1", help="loopback address, 127.x.y.z [127.0.0.1]")
     ur5.add_argument("--objects", default="household", help="object set or folder of meshes")
+    add_units(ur5)
     ur5.add_argument("--split", default="train", choices=["train", "test", "all"])
     ur5.add_argument("--num-objects", type=int, default=15, help="objects in the first tray [15]")
     ur5.add_argument("--seed", type=int, default=0, help="seed of objects and their drop [0]")
@@ -46,7 +49,7 @@ def _virtual(options: argparse.Namespace) -> int:
     config = VirtualCellConfig(
         cell=options.cell,
         host=options.host,
-        objects=options.objects,
+        objects=objects_of(options),
         split=options.split,
         num_objects=options.num_objects,
         seed=options.seed,
