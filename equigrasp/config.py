@@ -1,18 +1,20 @@
 """Load YAML into frozen dataclasses, strictly."""
 
 import dataclasses
+import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from equigrasp.errors import ConfigError
 from equigrasp.paths import config_dir
+from equigrasp.strict_yaml import parse_yaml
+from equigrasp.strict_yaml import read_yaml as read_yaml
 
 T = TypeVar("T")
+_SUFFIXES = (".yaml", ".yml")
 
 
 def load_config(cls: type[T], kind: str, name: str) -> T:
@@ -21,7 +23,7 @@ def load_config(cls: type[T], kind: str, name: str) -> T:
     Args:
         cls: Frozen dataclass to fill.
         kind: Folder below `config/`, such as `cells`.
-        name: File name without `.yaml`, or a path that ends in `.yaml`.
+        name: File name without its suffix, or a path that ends in `.yaml` or `.yml`.
 
     Raises:
         ConfigError: if the file, a key or a value is unknown, missing or invalid.
@@ -34,37 +36,61 @@ def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a file with the files beside it, which it names, found from anywhere."""
     return {
         key: str(path.parent / value)
-        if isinstance(value, str) and value.endswith(".yaml") and (path.parent / value).is_file()
+        if isinstance(value, str) and is_config_file(value) and _is_file(path.parent / value)
         else value
         for key, value in values.items()
     }
 
 
+def is_config_file(name: str) -> bool:
+    """Tell whether a name is the path of a YAML file rather than a name below `config/`."""
+    return name.lower().endswith(_SUFFIXES)
+
+
+def config_files(kind: str) -> dict[str, Path]:
+    """Return the files of a folder below `config/` by name, sorted.
+
+    Raises:
+        ConfigError: if two files bear the same name.
+    """
+    found: dict[str, Path] = {}
+    folder = config_dir() / kind
+    for path in sorted(p for suffix in _SUFFIXES for p in folder.glob(f"*{suffix}")):
+        if path.stem in found:
+            raise ConfigError(f"Both {found[path.stem]} and {path} exist. Remove one.")
+        found[path.stem] = path
+    return found
+
+
 def find_config(kind: str, name: str) -> Path:
     """Return the path of a named configuration; raise `ConfigError` that lists the known ones."""
-    if name.endswith(".yaml"):
+    if is_config_file(name):
         path = Path(name)
-        if path.is_file():
+        if _is_file(path):
             return path
         raise ConfigError(f"No configuration file '{name}'.")
-    path = config_dir() / kind / f"{name}.yaml"
-    if path.is_file():
-        return path
-    known = ", ".join(sorted(p.stem for p in (config_dir() / kind).glob("*.yaml"))) or "none"
-    raise ConfigError(f"Unknown {kind.rstrip('s')} '{name}'. Known {kind}: {known}.")
+    known = config_files(kind)
+    if name in known:
+        return known[name]
+    raise ConfigError(
+        f"Unknown {kind.rstrip('s')} '{name}'. Known {kind}: {', '.join(known) or 'none'}."
+    )
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping; an empty file is an empty mapping."""
+def _is_file(path: Path) -> bool:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected a mapping, found {type(content).__name__}.")
-    return content
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def check_distinct(key: str, names: Iterable[str]) -> None:
+    """Raise `ConfigError` if a name stands twice in a list."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ConfigError(f"{key}: '{name}' stands twice.")
+        seen.add(name)
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +109,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         ConfigError: on unknown or missing keys, wrong types, or a failed validation.
     """
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(fields))
+    unknown = sorted(map(str, set(values) - set(fields)))
     if unknown:
         raise ConfigError(
             f"{where}: unknown key '{unknown[0]}'. Known keys: {', '.join(sorted(fields))}."
@@ -120,7 +146,7 @@ def override(config: T, overrides: Mapping[str, str], where: str = "command line
             if not isinstance(node.get(parent), dict):
                 raise ConfigError(f"{where}: unknown key '{key}'.")
             node = node[parent]
-        node[last] = yaml.safe_load(text)
+        node[last] = parse_yaml(text, f"{where}: {key}")
     return from_mapping(type(config), values, where)
 
 
@@ -181,9 +207,13 @@ def _convert_scalar(hint: Any, value: Any, where: str) -> Any:
         return Path(value)
     if hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
-            return float(value)  # YAML reads 1e-4 as a string
-        except ValueError:
-            pass
+            number = float(value)  # YAML reads 1e-4 as a string
+        except (ValueError, OverflowError):
+            number = None
+        if number is not None and not math.isfinite(number):
+            raise ConfigError(f"{where}: expected a finite number, found {value}.")
+        if number is not None:
+            return number
     if hint in (int, str, bool, float) and type(value) is not hint:
         raise ConfigError(f"{where}: expected {hint.__name__}, found {value!r}.")
     return value

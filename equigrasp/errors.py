@@ -11,6 +11,10 @@ class ConfigError(EquigraspError):
     """A configuration file or value is unknown, missing or out of range."""
 
 
+class PoseError(EquigraspError, ValueError):
+    """Numbers that are no pose: not finite, or of a rotation without a direction."""
+
+
 class Device(enum.Enum):
     """Which part of a cell an error is about."""
 

@@ -53,21 +53,28 @@ class BoardConfig:
         """Extent of the squares along x and y [m]."""
         return (self.squares_x * self.square_length, self.squares_y * self.square_length)
 
-    def make(self) -> "cv2.aruco.CharucoBoard":
-        """Return OpenCV's board."""
+    @property
+    def has_legacy_pattern(self) -> bool:
+        """Whether OpenCV before 4.6 laid such a board out otherwise: a marker in its first square."""
+        return self.squares_y % 2 == 0
+
+    def make(self, *, is_legacy: bool = False) -> "cv2.aruco.CharucoBoard":
+        """Return OpenCV's board; `is_legacy`: laid out as OpenCV did before 4.6."""
         dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, self.dictionary))
-        return cv2.aruco.CharucoBoard(
+        board = cv2.aruco.CharucoBoard(
             (self.squares_x, self.squares_y), self.square_length, self.marker_length, dictionary
         )
+        board.setLegacyPattern(is_legacy)
+        return board
 
     def corners(self) -> np.ndarray:
         """Return the inner corners in the board's frame by id, shape (K, 3) [m]."""
         return np.asarray(self.make().getChessboardCorners(), dtype=np.float64)
 
-    def draw(self, square_px: int, margin_px: int = 0) -> np.ndarray:
+    def draw(self, square_px: int, margin_px: int = 0, *, is_legacy: bool = False) -> np.ndarray:
         """Return the board in grey, uint8, with white about it; a square is `square_px` wide."""
         size = (self.squares_x * square_px, self.squares_y * square_px)
-        image = self.make().generateImage(size, marginSize=0)
+        image = self.make(is_legacy=is_legacy).generateImage(size, marginSize=0)
         return np.pad(image, margin_px, constant_values=255)
 
 

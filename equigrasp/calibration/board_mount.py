@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from equigrasp.calibration.board import BoardConfig
 from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.robot_description import find_description
 from equigrasp.geometry.transform import Transform
+from equigrasp.private_folder import keep, temporary_folder
 
 _SQUARE_PX = 64  # of the picture on the simulated board
 _MARGIN = 0.008  # [m] of white about the squares
@@ -34,8 +34,7 @@ def gripper_with_board(
     base = next(e.get("name") for e in root.findall("link") if e.get("name") not in children)
     pose = Transform.from_rpy(np.array([0.0, 0.0, gripper.tcp_offset]), np.zeros(3)) * t_tcp_board
     name = hashlib.sha256(repr((gripper, board, pose.matrix().round(9))).encode()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / "equigrasp_urdf" / f"board_{name}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = temporary_folder("urdf") / f"board_{name}"
     _write_mesh(folder, board)
     _add_link(root, str(base), pose, board, folder)
     for mesh in root.iter("mesh"):  # the copy lies elsewhere
@@ -43,7 +42,7 @@ def gripper_with_board(
         if not file.is_absolute():
             mesh.set("filename", str((find_description(gripper.urdf).parent / file).resolve()))
     path = folder / "gripper.urdf"
-    path.write_text(ET.tostring(root, encoding="unicode"), encoding="utf-8")
+    keep(path, ET.tostring(root, encoding="unicode").encode())
     return dataclasses.replace(gripper, urdf=str(path))
 
 
@@ -75,8 +74,9 @@ def _write_mesh(folder: Path, board: BoardConfig) -> None:
     """Write a plate with the printed picture on its face (towards -z)."""
     margin_px = round(_MARGIN / board.square_length * _SQUARE_PX)
     margin = margin_px / _SQUARE_PX * board.square_length
-    cv2.imwrite(str(folder / "board.png"), board.draw(_SQUARE_PX, margin_px))
-    (folder / "board.mtl").write_text("newmtl print\nKd 1 1 1\nmap_Kd board.png\n")
+    _, png = cv2.imencode(".png", board.draw(_SQUARE_PX, margin_px))
+    keep(folder / "board.png", png.tobytes())
+    keep(folder / "board.mtl", b"newmtl print\nKd 1 1 1\nmap_Kd board.png\n")
     low, (high_x, high_y) = -margin, (s + margin for s in board.size)
     corners = [(low, low), (high_x, low), (high_x, high_y), (low, high_y)]
     lines = ["mtllib board.mtl", "usemtl print"]
@@ -86,4 +86,4 @@ def _write_mesh(folder: Path, board: BoardConfig) -> None:
     lines += ["vn 0 0 -1", "vn 0 0 1"]
     lines += ["f 1/1/1 4/4/1 3/3/1", "f 1/1/1 3/3/1 2/2/1"]
     lines += ["f 5/5/2 6/5/2 7/5/2", "f 5/5/2 7/5/2 8/5/2"]
-    (folder / "board.obj").write_text("\n".join(lines) + "\n")
+    keep(folder / "board.obj", ("\n".join(lines) + "\n").encode())

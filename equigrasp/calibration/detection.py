@@ -31,14 +31,27 @@ class BoardView:
 
 
 class BoardDetector:
-    """Finds one board; keep it: making it builds tables."""
+    """Finds one board; keep it: making it builds tables.
+
+    A board of an even number of rows may have either pattern of OpenCV: that of today, or that of
+    before 4.6. The one that is seen is looked for first from then on.
+
+    Attributes:
+        is_legacy: Whether the board that was seen last has the pattern of before OpenCV 4.6.
+    """
 
     def __init__(self, board: BoardConfig) -> None:
         self.board = board
         self.corners = board.corners()
         parameters = cv2.aruco.DetectorParameters()
         parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-        self._detector = cv2.aruco.CharucoDetector(board.make(), detectorParams=parameters)
+        self.is_legacy = False
+        self._detectors = {
+            is_legacy: cv2.aruco.CharucoDetector(
+                board.make(is_legacy=is_legacy), detectorParams=parameters
+            )
+            for is_legacy in ((False, True) if board.has_legacy_pattern else (False,))
+        }
 
     def detect(self, color: np.ndarray) -> BoardView:
         """Return the corners in a picture (H, W, 3) or (H, W), uint8.
@@ -47,17 +60,34 @@ class BoardDetector:
             PerceptionError: if too few corners are seen for a pose; says how many.
         """
         gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY) if color.ndim == 3 else color
-        corners, ids, _, markers = self._detector.detectBoard(gray)
-        count = 0 if ids is None else len(ids)
-        if count < _MIN_CORNERS or not self._is_spread(ids.ravel()):
-            raise PerceptionError(
-                f"The board is not seen well enough: {count} of {len(self.corners)} corners, "
-                f"{0 if markers is None else len(markers)} markers (at least {_MIN_CORNERS} "
-                "corners are needed, not all on a line). Is it in the image, sharp, large enough, "
-                "evenly lit, and the board that --board describes?"
+        most, num_markers = 0, 0
+        for is_legacy in sorted(self._detectors, key=lambda p: p != self.is_legacy):
+            corners, ids, _, markers = self._detectors[is_legacy].detectBoard(gray)
+            count = 0 if ids is None else len(ids)
+            if count >= _MIN_CORNERS and self._is_spread(ids.ravel()):
+                self.is_legacy = is_legacy
+                seen = corners.reshape(-1, 2).astype(np.float64) - _HALF_PIXEL
+                return BoardView(ids.ravel(), seen)
+            most = max(most, count)
+            num_markers = max(num_markers, 0 if markers is None else len(markers))
+        raise PerceptionError(
+            f"The board is not seen well enough: {most} of {len(self.corners)} corners, "
+            f"{num_markers} markers (at least {_MIN_CORNERS} corners are needed, not all on a "
+            f"line). {self._cause(num_markers)}"
+        )
+
+    def _cause(self, num_markers: int) -> str:
+        board = self.board
+        if 2 * num_markers < board.squares_x * board.squares_y // 2:
+            return (
+                "Is it in the image, sharp, large enough, evenly lit, and the board that "
+                "--squares and --dictionary describe?"
             )
-        seen = corners.reshape(-1, 2).astype(np.float64) - _HALF_PIXEL
-        return BoardView(ids.ravel(), seen)
+        patterns = ", in today's pattern or that of before OpenCV 4.6" * board.has_legacy_pattern
+        return (
+            f"Its markers are seen, but not as on a board of {board.squares_x} x {board.squares_y} "
+            f"squares from {board.dictionary}{patterns}: see --squares and --dictionary."
+        )
 
     def _is_spread(self, ids: np.ndarray) -> bool:
         points = self.corners[ids, :2]

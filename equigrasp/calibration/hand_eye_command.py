@@ -41,6 +41,8 @@ def run_hand_eye(
         poses.automatic(count, is_dry_run=is_dry_run)
         if is_dry_run:
             return None
+    if board.has_legacy_pattern:
+        say(f"pattern of the board: {_pattern(detector)}")
     model = setup.cell.camera.model
     result = calibrate_hand_eye(poses.samples, detector, model)
     picture = setup.picture("hand_eye")
@@ -50,7 +52,7 @@ def run_hand_eye(
     say(f"picture: {picture}")
     if result.verdict == "bad":
         raise CalibrationError(f"The result is bad and was not written. {result.advice}")
-    found = dataclasses.replace(setup.calibration, camera=_entry(result, setup, board))
+    found = dataclasses.replace(setup.calibration, camera=_entry(result, setup, detector))
     save_calibration(setup.path, found)
     say(f"written: {setup.path}")
     return result
@@ -94,9 +96,14 @@ def _text(values: np.ndarray) -> str:
     return "(" + ", ".join(f"{v:.5f}" for v in values) + ")"
 
 
+def _pattern(detector: BoardDetector) -> str:
+    return "of before OpenCV 4.6" if detector.is_legacy else "OpenCV's of today"
+
+
 def _entry(
-    result: HandEyeResult, setup: CalibrationSetup, board: BoardConfig
+    result: HandEyeResult, setup: CalibrationSetup, detector: BoardDetector
 ) -> CameraCalibration:
+    board, pattern = detector.board, f", {_pattern(detector)}" * detector.is_legacy
     pose = result.t_base_camera
     x, y, z = (round(float(v), 6) for v in pose.position)
     qx, qy, qz, qw = (round(float(v), 8) for v in pose.quat_xyzw)
@@ -115,7 +122,7 @@ def _entry(
         rotation_std_deg=round(result.rotation_std_deg, 4),
         board_scale=round(result.board_scale, 5),
         board=f"{board.squares_x} x {board.squares_y} squares of {1000 * board.square_length:g} mm, "
-        f"markers of {1000 * board.marker_length:g} mm, {board.dictionary}",
+        f"markers of {1000 * board.marker_length:g} mm, {board.dictionary}{pattern}",
         serial=setup.serial,
         dropped=result.dropped,
     )

@@ -48,6 +48,24 @@ def add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:
             choices=argument.choices or None,
             help=f"{argument.description} [{argument.default or 'empty'}]",
         )
+        if argument.name == "objects":
+            add_units(parser)
+
+
+def add_units(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says what the numbers in a folder of meshes are."""
+    from equigrasp.simulation.object_sets.mesh_files import UNITS
+
+    parser.add_argument(
+        "--units", default="", choices=list(UNITS), help="of meshes in --objects [by their size]"
+    )
+
+
+def objects_of(options: argparse.Namespace) -> str:
+    """Return the object set, its units included; raise `ConfigError` if they do not fit."""
+    from equigrasp.simulation.object_sets.registry import with_unit
+
+    return with_unit(options.objects, options.units)
 
 
 def add_acting_method(parser: argparse.ArgumentParser, default: str) -> None:
@@ -81,7 +99,10 @@ def values_of(options: argparse.Namespace, mode: str) -> dict[str, str]:
     """
     from equigrasp.ros.bringup.launch_parts import MODES, resolve
 
-    return resolve(mode, {a.name: str(getattr(options, a.name)) for a in MODES[mode].arguments})
+    values = {a.name: str(getattr(options, a.name)) for a in MODES[mode].arguments}
+    if "objects" in values:
+        values["objects"] = objects_of(options)
+    return resolve(mode, values)
 
 
 def is_resume(options: argparse.Namespace) -> bool | None:

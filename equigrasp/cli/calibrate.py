@@ -8,6 +8,7 @@ from pathlib import Path
 from equigrasp.calibration.board import BoardConfig, write_board
 from equigrasp.calibration.setup import Ask, CalibrationSetup, Say
 from equigrasp.cli.arguments import seed, within
+from equigrasp.diagnosis.environment import check_ros
 from equigrasp.errors import ConfigError
 from equigrasp.paths import config_dir
 
@@ -218,6 +219,7 @@ def _setup(
         with simulated_setup(options.cell, what, path, options.seed, board) as setup:
             yield setup
         return
+    check_ros()
     from equigrasp.ros.remote.remote_calibration import remote_setup
 
     path = options.out or config_dir() / "calibrations" / f"{name}.yaml"

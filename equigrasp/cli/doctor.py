@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from equigrasp.devices.finding import Finding
+from equigrasp.devices.finding import Finding
+from equigrasp.diagnosis.environment import examine_environment, import_problem
 
 
 def add(commands: Any) -> None:
@@ -24,11 +24,17 @@ def add(commands: Any) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from equigrasp.diagnosis.cell_doctor import CellToExamine, examine_cell
-    from equigrasp.diagnosis.doctor import examine
-
-    findings = list(examine())
+    findings = examine_environment()
     _print_findings(findings)
+    try:
+        from equigrasp.diagnosis.cell_doctor import CellToExamine, examine_cell
+        from equigrasp.diagnosis.doctor import examine
+    except Exception as error:  # whatever a package of another Python raises
+        _print_findings([import_problem(error)])
+        return 1
+    found = examine(can_ros_start=all(f.is_ok for f in findings))
+    _print_findings(found)
+    findings += found
     if options.cell:
         cell = CellToExamine(
             options.cell,
@@ -45,7 +51,7 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if all(f.is_ok for f in findings) else 1
 
 
-def _print_findings(findings: "Iterable[Finding]") -> None:
+def _print_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
         print(f"{'ok  ' if finding.is_ok else 'FAIL'} {finding.what}", flush=True)
         if not finding.is_ok:

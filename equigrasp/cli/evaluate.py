@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from equigrasp.cli.arguments import add_acting_method, count, seed
+from equigrasp.cli.arguments import add_acting_method, add_units, count, objects_of, seed
 
 
 def add(commands: Any) -> None:
@@ -18,6 +18,7 @@ def add(commands: Any) -> None:
     evaluate.add_argument("folder", type=Path, help="run folder; evaluation.json goes there")
     evaluate.add_argument("--attempts", type=count, default=100, help="how many [100]")
     evaluate.add_argument("--objects", default="household", help="object set or folder of meshes")
+    add_units(evaluate)
     evaluate.add_argument(
         "--split",
         default="test",
@@ -69,7 +70,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     values = {
         "cell": options.cell or arguments.get("cell", "ur5"),
         "method": acting_method(options.method, options.size, arguments.get("method", ""), given),
-        "objects": options.objects,
+        "objects": objects_of(options),
         "split": options.split,
         "seed": str(options.seed),
     }

@@ -1,24 +1,29 @@
 """The command `equigrasp`."""
 
 import argparse
+import contextlib
+import importlib
+import io
 import sys
 
-from equigrasp.cli import (
-    bench,
-    calibrate,
-    doctor,
-    evaluate,
-    pretrain,
-    publish,
-    repair,
-    report,
-    train,
-    up,
-    virtual,
-)
 from equigrasp.cli.arguments import Parser
 from equigrasp.cli.termination import terminating_as_ctrl_c
+from equigrasp.diagnosis.environment import import_problem
 from equigrasp.errors import ConfigError, EquigraspError
+
+_COMMANDS = (
+    "up",
+    "train",
+    "pretrain",
+    "evaluate",
+    "publish",
+    "report",
+    "repair",
+    "bench",
+    "virtual",
+    "doctor",
+    "calibrate",
+)
 
 EPILOG = """examples:
   equigrasp up sim --attempts 500 --real-time-factor 4   learn over ROS 2, simulated robot
@@ -37,8 +42,16 @@ EPILOG = """examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return an exit code."""
-    parser = _parser()
-    options = parser.parse_args(argv)
+    _tolerate_any_terminal()
+    words = sys.argv[1:] if argv is None else argv
+    is_doctor = words[:1] == ["doctor"]  # which runs where the others cannot be imported
+    try:
+        parser = _parser(("doctor",) if is_doctor else _COMMANDS)
+    except Exception as error:  # whatever a package of another Python raises
+        problem = import_problem(error)
+        print(f"equigrasp: {problem.what}. To mend it: {problem.remedy}.", file=sys.stderr)
+        return 1
+    options = parser.parse_args(words)
     try:
         with terminating_as_ctrl_c():
             return int(options.run(options))
@@ -54,14 +67,26 @@ def main(argv: list[str] | None = None) -> int:
         print(f"equigrasp: '{error.filename}': {error.strerror}.", file=sys.stderr)
         return 1
     except ImportError as error:
-        print(f"equigrasp: {error}. Run `make setup`, or `equigrasp doctor`.", file=sys.stderr)
+        problem = import_problem(error)
+        print(
+            f"equigrasp: {error}. To mend it: {problem.remedy}; or see `equigrasp doctor`.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("equigrasp: stopped; what was learned is saved.", file=sys.stderr)
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _tolerate_any_terminal() -> None:
+    """Have letters that the terminal does not know replaced: they are no reason to die."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(ValueError, OSError):  # a stream that is closed
+                stream.reconfigure(errors="replace")
+
+
+def _parser(names: tuple[str, ...]) -> argparse.ArgumentParser:
     parser = Parser(
         prog="equigrasp",
         description="A robot learns to grasp, on itself, in about an hour.",
@@ -69,20 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (
-        up,
-        train,
-        pretrain,
-        evaluate,
-        publish,
-        report,
-        repair,
-        bench,
-        virtual,
-        doctor,
-        calibrate,
-    ):
-        command.add(commands)
+    for name in names:
+        importlib.import_module(f"equigrasp.cli.{name}").add(commands)
     return parser
 
 

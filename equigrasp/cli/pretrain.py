@@ -3,7 +3,14 @@
 import argparse
 from typing import Any
 
-from equigrasp.cli.arguments import add_resume, count, is_resume, seed
+from equigrasp.cli.arguments import (
+    add_resume,
+    add_units,
+    count,
+    is_resume,
+    objects_of,
+    seed,
+)
 
 DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
 grasps, and of those that the method would choose, whether the fingers would hold something
@@ -31,6 +38,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--objects", default=objects, help=f"object sets or folders of meshes [{objects}]"
     )
+    add_units(parser)
     parser.add_argument(
         "--split", default="train", choices=["train", "test", "all"], help="part of it [train]"
     )
@@ -50,6 +58,7 @@ def _pretrain(options: argparse.Namespace) -> int:
 
     names = ("cell", "method", "objects", "split", "seed", "out")
     arguments = {name: str(getattr(options, name)) for name in names}
+    arguments["objects"] = objects_of(options)
     arguments["method"] = full_name(options.method, options.size)
     folder = pretrain(arguments, options.scenes, is_resume(options))
     print(f"weights: {RunFolder(folder).newest_weights()}")

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from equigrasp.cli.arguments import add_arguments, add_run_options, is_resume, values_of
+from equigrasp.diagnosis.environment import check_ros
 
 
 def add(commands: Any) -> None:
@@ -25,6 +26,7 @@ def add(commands: Any) -> None:
 
 
 def _up(options: argparse.Namespace) -> int:
+    check_ros()
     from equigrasp.ros.bringup.supervisor import Supervisor
 
     values = values_of(options, options.mode)

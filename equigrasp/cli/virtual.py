@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from equigrasp.cli.arguments import add_units, objects_of
+
 if TYPE_CHECKING:
     from equigrasp.virtual.cell.virtual_cell import VirtualCell
 
@@ -23,6 +25,7 @@ def add(commands: Any) -> None:
     ur5.add_argument("--cell", default="ur5", help="robot cell with a UR5 [ur5]")
     ur5.add_argument("--host", default="127.0.0.1", help="loopback address, 127.x.y.z [127.0.0.1]")
     ur5.add_argument("--objects", default="household", help="object set or folder of meshes")
+    add_units(ur5)
     ur5.add_argument("--split", default="train", choices=["train", "test", "all"])
     ur5.add_argument(
         "--num-objects", type=within(int, 0, 60), default=15, help="objects in the first tray [15]"
@@ -52,7 +55,7 @@ def _virtual(options: argparse.Namespace) -> int:
     config = VirtualCellConfig(
         cell=options.cell,
         host=options.host,
-        objects=options.objects,
+        objects=objects_of(options),
         split=options.split,
         num_objects=options.num_objects,
         seed=options.seed,

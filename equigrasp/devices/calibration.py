@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from equigrasp.config import from_mapping, read_yaml, to_mapping
+from equigrasp.config import check_distinct, from_mapping, read_yaml, to_mapping
 from equigrasp.devices.cell import CellConfig
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
@@ -115,6 +115,9 @@ class Calibration:
     cell_fingerprint: str
     camera: CameraCalibration | None = None
     workspaces: tuple[WorkspaceCalibration, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_distinct("workspaces", (w.name for w in self.workspaces))
 
     def with_workspace(self, found: WorkspaceCalibration) -> "Calibration":
         """Return a copy in which one tray is as found."""

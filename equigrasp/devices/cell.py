@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from equigrasp.config import load_config
+from equigrasp.config import check_distinct, load_config
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.camera import Camera
 from equigrasp.devices.clock import Clock
@@ -48,6 +48,8 @@ class ArmConfig:
     flange_length: float = 0.0
 
     def __post_init__(self) -> None:
+        check_distinct("joint_names", self.joint_names)
+        check_distinct("urdf_joint_names", self.urdf_joint_names)
         lists = {
             "home_positions": self.home_positions,
             "limits": self.limits.lower,
@@ -217,11 +219,10 @@ class CellConfig:
     min_object_volume: float = 30e-6
 
     def __post_init__(self) -> None:
-        names = [w.name for w in self.workspaces]
-        if not names or len(set(names)) < len(names):
-            raise ConfigError(
-                f"workspaces must be at least one, each with a name of its own; found {names}."
-            )
+        if not self.workspaces:
+            raise ConfigError("workspaces must be at least one, found none.")
+        check_distinct("workspaces", (w.name for w in self.workspaces))
+        check_distinct("obstacles", (o.name for o in self.obstacles))
         allowed = {
             "grasp_force": self.safety.grip_force,
             "grasp_speed": self.safety.finger_speed,

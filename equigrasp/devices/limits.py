@@ -42,6 +42,8 @@ class JointLimits:
         for key in ("velocities", "accelerations", "stop_accelerations", "efforts"):
             if not all(math.isfinite(v) and v > 0 for v in getattr(self, key)):
                 raise ConfigError(f"JointLimits {key} must be positive: {getattr(self, key)}.")
+        if not all(math.isfinite(v) for v in (*self.lower, *self.upper, self.start_tolerance)):
+            raise ConfigError("JointLimits lower, upper and start_tolerance must be finite.")
         if not all(lo < up for lo, up in zip(self.lower, self.upper, strict=True)):
             raise ConfigError("JointLimits lower must be below upper for every joint.")
 

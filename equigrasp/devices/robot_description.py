@@ -3,14 +3,17 @@
 import hashlib
 import importlib.util
 import os
+import re
 import sys
-import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.errors import ConfigError
 from equigrasp.paths import urdf_dir
+from equigrasp.private_folder import keep, temporary_folder
+
+_LONGEST_NAME = 80  # letters
 
 
 def find_description(urdf: str) -> Path:
@@ -30,10 +33,11 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     """Write one URDF with the gripper fixed to the arm's flange, and return its path.
 
     Mesh paths are made absolute and detailed visual meshes give way to the collision meshes, so
-    that rendering stays cheap. The file is named after its content and reused.
+    that rendering stays cheap. The file lies in a folder of
+    this user alone; it is named after its content, and checked before it is used again.
     """
     root = _load(find_description(arm.urdf))
-    _rename_joints(root, arm)
+    _adapt_joints(root, arm)
     tool = _load(find_description(gripper.urdf))
     _simplify_visuals(root)
     tool_root = _root_link(tool)
@@ -45,23 +49,22 @@ def assemble(arm: ArmConfig, gripper: GripperConfig) -> Path:
     ET.SubElement(mount, "child", link=tool_root)
     ET.SubElement(mount, "origin", xyz=f"0 0 {arm.flange_length}", rpy="0 0 0")
     _add_tcp(root, tool_root, gripper.tcp_offset)
-    text = ET.tostring(root, encoding="unicode")
-    folder = Path(tempfile.gettempdir()) / "equigrasp_urdf"
-    folder.mkdir(exist_ok=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = folder / f"{arm.name}_{gripper.name}_{digest}.urdf"
-    if not path.is_file():
-        partial = path.with_suffix(f".{id(root)}.part")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+    content = ET.tostring(root, encoding="unicode").encode()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    name = re.sub(r"\W", "_", f"{arm.name}_{gripper.name}")[:_LONGEST_NAME]
+    path = temporary_folder("urdf") / f"{name}_{digest}.urdf"
+    keep(path, content)
     return path
 
 
-def _rename_joints(root: ET.Element, arm: ArmConfig) -> None:
-    """Give the joints the names that everybody else knows them by.
+def _adapt_joints(root: ET.Element, arm: ArmConfig) -> None:
+    """Give the arm's joints the names that everybody else knows them by, and the arm's limits.
+
+    A continuous joint becomes a revolute one: the arm's limits hold for it all the same, and a position
+    of its own kind (Pinocchio's is a pair of cosine and sine) does not fit the others.
 
     Raises:
-        ConfigError: if the description lacks one of them.
+        ConfigError: if the description lacks one of them, or it does not turn by itself.
     """
     old = arm.urdf_joint_names or arm.joint_names
     joints = {joint.get("name"): joint for joint in root.findall("joint")}
@@ -69,8 +72,25 @@ def _rename_joints(root: ET.Element, arm: ArmConfig) -> None:
     if missing:
         known = ", ".join(sorted(str(name) for name in joints))
         raise ConfigError(f"'{arm.urdf}' has no joint '{missing[0]}'. Its joints: {known}.")
-    for name, new in zip(old, arm.joint_names, strict=True):
-        joints[name].set("name", new)
+    limits, rows = arm.limits, zip(old, arm.joint_names, strict=True)
+    for i, (name, new) in enumerate(rows):
+        joint = joints[name]
+        kind = joint.get("type")
+        if kind not in ("revolute", "continuous") or joint.find("mimic") is not None:
+            what = "follows another" if kind in ("revolute", "continuous") else f"is {kind}"
+            raise ConfigError(
+                f"'{arm.urdf}': joint '{name}' {what}; a joint of the arm is revolute or continuous."
+            )
+        joint.set("name", new)
+        if kind == "continuous":
+            joint.set("type", "revolute")
+            limit = joint.find("limit")
+            limit = ET.SubElement(joint, "limit") if limit is None else limit
+            values = limits.lower[i], limits.upper[i], limits.velocities[i], limits.efforts[i]
+            names = ("lower", "upper", "velocity", "effort")
+            limit.attrib.update({k: str(v) for k, v in zip(names, values, strict=True)})
+            for safety in joint.findall("safety_controller"):
+                joint.remove(safety)
 
 
 def _add_tcp(root: ET.Element, parent: str, offset: float) -> None:
@@ -109,7 +129,12 @@ def _package_folder(package: str) -> Path:
 
 
 def _load(path: Path) -> ET.Element:
-    root = ET.parse(path).getroot()
+    try:
+        root = ET.parse(path).getroot()
+    except (OSError, ET.ParseError, UnicodeError, LookupError, ValueError) as error:
+        raise ConfigError(f"Robot description {path} cannot be read: {error}.") from error
+    if root.tag != "robot":
+        raise ConfigError(f"{path} is no robot description: it begins with <{root.tag}>.")
     for mesh in root.iter("mesh"):
         mesh.set("filename", str(_mesh_path(mesh.get("filename", ""), path.parent)))
     return root

@@ -18,6 +18,8 @@ class SafetyBox:
     upper: tuple[float, float, float]
 
     def __post_init__(self) -> None:
+        if not all(math.isfinite(v) for v in (*self.lower, *self.upper)):
+            raise ConfigError(f"The box must be finite: lower {self.lower}, upper {self.upper}.")
         if not all(low < high for low, high in zip(self.lower, self.upper, strict=True)):
             raise ConfigError(f"The box has no inside: lower {self.lower}, upper {self.upper}.")
 
@@ -63,6 +65,8 @@ class SafetyLimits:
     config_kind: ClassVar[str] = "safety"  # a cell names the file
 
     def __post_init__(self) -> None:
+        if not math.isfinite(self.link_height):
+            raise ConfigError(f"link_height must be finite, found {self.link_height}.")
         for key in ("tcp_speed", "contact_force", "grip_force", "finger_speed"):
             value = getattr(self, key)
             if not (math.isfinite(value) and value > 0.0):

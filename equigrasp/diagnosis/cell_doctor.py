@@ -1,6 +1,5 @@
 """Check a real robot cell step by step; nothing moves."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,6 @@ from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.registry import examine_device
-
-_MAX_DOMAIN = 101  # beyond it ports meet those that Linux gives to others
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class CellToExamine:
 
 
 def examine_cell(wanted: CellToExamine) -> Iterator[Finding]:
-    """Yield a finding for each step: arm, gripper, camera, ROS."""
+    """Yield a finding for each step: arm, gripper, camera."""
     try:
         cell = load_cell(wanted.cell)
         arm = cell.load_arm()
@@ -56,7 +53,6 @@ def examine_cell(wanted: CellToExamine) -> Iterator[Finding]:
         {"source": wanted.camera_source, "serial": wanted.camera_serial},
     )
     yield _calibration(cell, is_virtual=wanted.camera_source.startswith("tcp://"))
-    yield _domain()
 
 
 def _examine(
@@ -76,11 +72,3 @@ def _calibration(cell: CellConfig, is_virtual: bool) -> Finding:
         is_virtual,  # there they are
         "equigrasp calibrate, and name its file in the cell (docs/hardware/calibration.md)",
     )
-
-
-def _domain() -> Finding:
-    domain = os.environ.get("ROS_DOMAIN_ID", "0")
-    reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET for ros2 launch")
-    what = f"ROS domain {domain}, discovery range {reach}"
-    is_ok = domain.isdecimal() and int(domain) <= _MAX_DOMAIN
-    return Finding(what, is_ok, f"set ROS_DOMAIN_ID to 0 … {_MAX_DOMAIN}, the same for every node")

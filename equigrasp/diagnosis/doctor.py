@@ -8,12 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from equigrasp.config import from_mapping, read_yaml
+from equigrasp.config import is_config_file, load_config
 from equigrasp.devices.calibration import Calibration
 from equigrasp.devices.cell import ArmConfig, CameraConfig, CellConfig, GripperConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.devices.robot_description import assemble
 from equigrasp.devices.safety import SafetyLimits
+from equigrasp.diagnosis.environment import remedy_for
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.registry import DRIVERS, load_driver
 from equigrasp.learning.method_names import known_methods, sizes_of
@@ -22,6 +23,11 @@ from equigrasp.paths import config_dir
 
 _MIN_DISK = 2.0  # [GB] for logs and weights of a run
 _MIN_CORES = 2
+_ROS_PACKAGES = {
+    "rclpy": "make setup, or source your ROS 2 Jazzy",
+    "control_msgs.action": "make setup, or apt install ros-jazzy-control-msgs",
+    "equigrasp_interfaces.action": "make setup, or build ros2_ws with colcon and source it",
+}
 _PACKAGES = {
     "torch": "make setup",
     "escnn": "make setup",
@@ -31,9 +37,6 @@ _PACKAGES = {
     "toppra": "make setup",
     "cv2": "make setup",
     "minimalmodbus": "make setup",
-    "rclpy": "make setup, or source your ROS 2 Jazzy",
-    "control_msgs.action": "make setup, or apt install ros-jazzy-control-msgs",
-    "equigrasp_interfaces.action": "make setup, or build ros2_ws with colcon and source it",
 }
 _KINDS = {
     "arms": ArmConfig,
@@ -45,9 +48,14 @@ _KINDS = {
 }
 
 
-def examine() -> list[Finding]:
-    """Return a finding for everything that a run needs."""
-    return [*_machine(), *(_package(n, r) for n, r in _PACKAGES.items()), *_configurations()]
+def examine(can_ros_start: bool) -> list[Finding]:
+    """Return a finding for everything that a run needs.
+
+    Args:
+        can_ros_start: Whether ROS may be imported: one that cannot start may end this process.
+    """
+    packages = _PACKAGES | (_ROS_PACKAGES if can_ros_start else {})
+    return [*_machine(), *(_package(n, r) for n, r in packages.items()), *_configurations()]
 
 
 def _machine() -> list[Finding]:
@@ -68,16 +76,16 @@ def _machine() -> list[Finding]:
 def _package(name: str, remedy: str) -> Finding:
     try:
         importlib.import_module(name)
-    except ImportError as error:
-        return Finding(f"package {name}: {error}", False, remedy)
+    except Exception as error:  # a package of another Python, or of the same name
+        what = f"package {name}: {type(error).__name__}: {error}"
+        return Finding(what, False, remedy_for(name, remedy))
     return Finding(f"package {name}", True)
 
 
 def _configurations() -> list[Finding]:
     findings = []
     for kind, cls in _KINDS.items():
-        for path in sorted((config_dir() / kind).glob("*.yaml")):
-            findings.append(_configuration(path, cls))
+        findings += [_configuration(kind, path, cls) for path in _files(kind)]
     for kind in DRIVERS:
         findings += _loadable(kind, partial(load_driver, kind, overrides={}))
     names = [f"{method}:{size}" for method in known_methods() for size in sizes_of(method)]
@@ -85,10 +93,7 @@ def _configurations() -> list[Finding]:
 
 
 def _loadable(kind: str, load: Callable[[str], object]) -> list[Finding]:
-    findings = []
-    for path in sorted((config_dir() / kind).glob("*.yaml")):
-        findings.append(_loads(kind, path.stem, load, str(path)))
-    return findings
+    return [_loads(kind, path.stem, load, str(path)) for path in _files(kind)]
 
 
 def _loads(kind: str, name: str, load: Callable[[str], object], where: str) -> Finding:
@@ -100,19 +105,16 @@ def _loads(kind: str, name: str, load: Callable[[str], object], where: str) -> F
         return Finding(f"{what}: {error}", False, f"correct {where}")
 
 
-def _configuration(path: Path, cls: type) -> Finding:
-    name = f"{path.parent.name}/{path.stem}"
+def _files(kind: str) -> list[Path]:
+    return sorted(p for p in (config_dir() / kind).glob("*.*") if is_config_file(p.name))
+
+
+def _configuration(kind: str, path: Path, cls: type) -> Finding:
+    name = f"{kind}/{path.stem}"
     try:
-        config: object = from_mapping(cls, read_yaml(path), str(path))
+        config: object = load_config(cls, kind, str(path))
         if isinstance(config, CellConfig):
-            folder = path.parents[1]
-            arm = folder / "arms" / f"{config.arm}.yaml"
-            gripper = folder / "grippers" / f"{config.gripper}.yaml"
-            arm_config = from_mapping(ArmConfig, read_yaml(arm), str(arm))
-            gripper_config = from_mapping(GripperConfig, read_yaml(gripper), str(gripper))
-            config.safety.narrow_joints(arm_config.limits)
-            config.safety.narrow_fingers(gripper_config.limits)
-            assemble(arm_config, gripper_config)
+            assemble(config.load_arm(), config.load_gripper())
     except (EquigraspError, OSError) as error:
         return Finding(f"configuration {name}: {error}", False, f"correct {path}")
     return Finding(f"configuration {name}", True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from equigrasp.errors import PoseError
+
 
 @dataclass(frozen=True, eq=False)
 class Transform:
@@ -15,6 +17,9 @@ class Transform:
     Args:
         position: Origin of b in a, shape (3,) [m].
         quat_xyzw: Unit quaternion of b in a, shape (4,); normalised on construction.
+
+    Raises:
+        PoseError: if a number is not finite or the quaternion is zero.
     """
 
     position: np.ndarray
@@ -25,7 +30,7 @@ class Transform:
         quat = np.asarray(self.quat_xyzw, dtype=np.float64).reshape(4)
         norm = float(np.linalg.norm(quat))
         if not (np.isfinite(position).all() and np.isfinite(norm) and norm > 1e-9):
-            raise ValueError(f"Not a finite pose: position {position}, quat_xyzw {quat}.")
+            raise PoseError(f"Not a finite pose: position {position}, quat_xyzw {quat}.")
         object.__setattr__(self, "position", position)
         object.__setattr__(self, "quat_xyzw", quat / norm)
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from equigrasp.config import is_config_file
 from equigrasp.errors import ConfigError
 from equigrasp.paths import config_dir
 
@@ -37,7 +38,7 @@ def full_name(method: str, size: str = "") -> str:
     Raises:
         ConfigError: if method or size are unknown, or the name is one of before; it says the new one.
     """
-    if method.endswith(".yaml"):
+    if is_config_file(method):
         return method
     base, _, own = method.partition(":")
     if base not in known_methods():

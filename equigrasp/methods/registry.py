@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from equigrasp.config import find_config, from_mapping, merge, read_yaml
+from equigrasp.config import find_config, from_mapping, is_config_file, merge, read_yaml
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method import Method
 from equigrasp.learning.method_names import full_name, layer_files, name_from_file, sizes_of
@@ -50,7 +50,7 @@ def _read(name: str, above: tuple[str, ...]) -> dict[str, Any]:
     """Return the values of a full name or file, those that it extends below its own."""
     if name in above:
         raise ConfigError(f"{above[0]}: '{name}' extends itself.")
-    if name.endswith(".yaml"):
+    if is_config_file(name):
         values = read_yaml(find_config("methods", name))
         base = values.pop("extends", None)
         if base is None:

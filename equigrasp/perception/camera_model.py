@@ -1,10 +1,13 @@
 """Pinhole camera without distortion (images are rectified)."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from equigrasp.errors import ConfigError
+
+_MAX_SIDE_PX = 16_384
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,11 @@ class CameraModel:
     cy_px: float
 
     def __post_init__(self) -> None:
+        numbers = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
+        if not all(math.isfinite(number) for number in numbers):
+            raise ConfigError(f"Camera intrinsics must be finite: {self}.")
+        if max(self.width_px, self.height_px) > _MAX_SIDE_PX:
+            raise ConfigError(f"Camera images have at most {_MAX_SIDE_PX} px a side: {self}.")
         if self.width_px <= 0 or self.height_px <= 0 or self.fx_px <= 0 or self.fy_px <= 0:
             raise ConfigError(f"Camera sizes and focal lengths must be positive: {self}.")
 

@@ -6,6 +6,8 @@ import numpy as np
 from equigrasp.errors import ConfigError, PerceptionError
 from equigrasp.perception.camera_model import CameraModel
 
+_COUNTS = (0, 4, 5, 8, 12, 14)  # of coefficients that OpenCV knows
+
 
 class Rectifier:
     """Looks each pixel of the straight image up in the bent one; the intrinsics stay the same.
@@ -14,15 +16,14 @@ class Rectifier:
 
     Args:
         model: Intrinsics of the bent image, and of the straight one.
-        distortion: k1, k2, p1, p2, k3 (`plumb_bob`), with k4, k5, k6 (`rational_polynomial`), or
-            nothing.
+        distortion: k1, k2, p1, p2, k3 (`plumb_bob`), with k4, k5, k6 and perhaps s1 to s4 and
+            tau_x, tau_y (`rational_polynomial`), as OpenCV orders them; or nothing.
     """
 
     def __init__(self, model: CameraModel, distortion: tuple[float, ...]) -> None:
-        if len(distortion) not in (0, 4, 5, 8) or not np.isfinite(distortion).all():
-            raise ConfigError(
-                f"Distortion has 0, 4, 5 or 8 finite coefficients, found {distortion}."
-            )
+        if len(distortion) not in _COUNTS or not np.isfinite(distortion).all():
+            counts = ", ".join(map(str, _COUNTS))
+            raise ConfigError(f"Distortion has {counts} finite coefficients, found {distortion}.")
         self.model = model
         self._maps: tuple[np.ndarray, np.ndarray] | None = None
         if any(distortion):

@@ -7,21 +7,17 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from geometry_msgs.msg import TransformStamped  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
-from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from equigrasp.errors import ConfigError, PerceptionError  # noqa: E402
-from equigrasp.geometry.transform import Transform  # noqa: E402
 from equigrasp.perception.camera_model import CameraModel  # noqa: E402
+from equigrasp.perception.rectification import Rectifier  # noqa: E402
 from equigrasp.ros.messages.images import (
     from_camera_info_msg,
     from_depth_msg,
     to_camera_info_msg,
     to_depth_msg,
 )
-from equigrasp.ros.messages.transforms import to_transform_msg
-from equigrasp.ros.runtime.static_frames import StaticFrames  # noqa: E402
 
 pytestmark = pytest.mark.ros
 MODEL = CameraModel(7, 5, 60.0, 61.0, 3.1, 2.2)
@@ -94,7 +90,41 @@ def test_a_rectified_image_has_the_intrinsics_of_its_projection() -> None:
         from_camera_info_msg(CameraInfo(width=7, height=5))
 
 
-@pytest.mark.parametrize(("kind", "count"), [("plumb_bob", 5), ("rational_polynomial", 8)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("entry", [0, 2, 4, 5])
+@pytest.mark.parametrize("matrix", ["k", "p"])
+def test_intrinsics_must_be_finite(matrix: str, entry: int, value: float) -> None:
+    message = to_camera_info_msg(MODEL, 1.0, "camera")
+    getattr(message, matrix)[entry] = value
+    with pytest.raises(ConfigError, match="must be finite, found"):
+        from_camera_info_msg(message)
+
+
+def test_a_region_and_binning_change_the_intrinsics() -> None:
+    message = to_camera_info_msg(CameraModel(640, 480, 600.0, 602.0, 320.0, 240.0), 1.0, "camera")
+    message.roi.x_offset, message.roi.y_offset = 100, 40
+    message.roi.width, message.roi.height = 400, 300
+    message.binning_x, message.binning_y = 2, 4
+    model, _ = from_camera_info_msg(message)
+    assert model == CameraModel(200, 75, 300.0, 150.5, 110.0, 50.0)
+    message.roi.x_offset = 300
+    with pytest.raises(ConfigError, match=r"400 x 300 px at \(300, 40\) lies outside"):
+        from_camera_info_msg(message)
+
+
+@pytest.mark.parametrize("size", [(16_385, 10), (10, 2**31)])
+def test_an_image_too_large_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match="at most 16384 px"):
+        CameraModel(*size, 60.0, 60.0, 3.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        *(("plumb_bob", count) for count in (4, 5)),
+        *(("rational_polynomial", count) for count in (8, 12, 14)),
+    ],
+)
 def test_a_bent_image_has_the_intrinsics_of_the_lens_and_its_distortion(
     kind: str, count: int
 ) -> None:
@@ -102,6 +132,7 @@ def test_a_bent_image_has_the_intrinsics_of_the_lens_and_its_distortion(
     message.p[0] = 99.0  # of the image that the driver could straighten, and did not
     message.d, message.distortion_model = [0.1] * count, kind
     assert from_camera_info_msg(message) == (MODEL, (0.1,) * count)
+    Rectifier(*from_camera_info_msg(message))
 
 
 def test_distortion_that_nobody_can_undo_is_refused() -> None:
@@ -109,29 +140,3 @@ def test_distortion_that_nobody_can_undo_is_refused() -> None:
     message.d, message.distortion_model = [0.1] * 4, "equidistant"
     with pytest.raises(ConfigError, match="'equidistant' is not one of plumb_bob"):
         from_camera_info_msg(message)
-
-
-def _link(parent: str, child: str, x: float, yaw: float) -> TransformStamped:
-    pose = Transform.from_rpy(np.array([x, 0.0, 0.0]), np.array([0.0, 0.0, yaw]))
-    return to_transform_msg(pose, 0.0, parent, child)
-
-
-def test_poses_of_several_publishers_are_chained() -> None:
-    frames = StaticFrames()
-    frames.add(TFMessage(transforms=[_link("camera_link", "optical", 0.1, 0.0)]))
-    assert frames.pose("base_link", "optical") is None  # where camera_link is, nobody said
-    frames.add(TFMessage(transforms=[_link("/base_link", "camera_link", 1.0, np.pi / 2)]))
-    pose = frames.pose("base_link", "optical")
-    assert pose is not None
-    assert pose.position == pytest.approx([1.0, 0.1, 0.0])
-    assert pose.rotation.apply([1.0, 0.0, 0.0]) == pytest.approx([0.0, 1.0, 0.0])
-
-
-def test_a_frame_that_is_told_anew_has_moved_and_a_loop_leads_nowhere() -> None:
-    frames = StaticFrames()
-    frames.add(TFMessage(transforms=[_link("base_link", "optical", 1.0, 0.0)]))
-    frames.add(TFMessage(transforms=[_link("base_link", "optical", 2.0, 0.0)]))
-    pose = frames.pose("base_link", "optical")
-    assert pose is not None and pose.position[0] == pytest.approx(2.0)
-    frames.add(TFMessage(transforms=[_link("b", "a", 1.0, 0.0), _link("a", "b", 1.0, 0.0)]))
-    assert frames.pose("base_link", "a") is None

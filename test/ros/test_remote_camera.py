@@ -10,6 +10,7 @@ pytest.importorskip("rclpy")
 
 from domains import free_domain  # noqa: E402
 from driver_node import ros, spinning  # noqa: E402
+from geometry_msgs.msg import TransformStamped  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.publisher import Publisher  # noqa: E402
@@ -111,6 +112,17 @@ def test_an_old_picture_is_not_taken_for_a_new_one(node: Node) -> None:
         camera.capture()
 
 
+def test_intrinsics_told_once_before_we_hear_are_heard(node: Node) -> None:
+    info = node.create_publisher(CameraInfo, names.CAMERA_INFO, qos.latched())
+    info.publish(to_camera_info_msg(MODEL, 1.0, FRAME))
+    camera = RemoteCamera(node, StampClock(), FRAME, has_color=True, has_depth=False)
+    color = node.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
+    wait_for(color.get_subscription_count, 20.0, "a listener")
+    color.publish(to_color_msg(np.zeros((240, 320, 3), np.uint8), 1.0, FRAME))
+    assert camera.capture().color.shape == (240, 320, 3)
+    assert camera.model == MODEL
+
+
 class DepthDriver:
     """A camera of depth 0.5 m, with a bump of 0.4 m right of row 120; tells of its lens."""
 
@@ -120,6 +132,7 @@ class DepthDriver:
         )
         self._depth = node.create_publisher(Image, names.DEPTH_IMAGE, qos.reliable(2))
         self._info = node.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))
+        self._moving = node.create_publisher(TFMessage, names.TF, qos.reliable(100))
         self._tf = node.create_publisher(TFMessage, names.TF_STATIC, qos.latched())
         wait_for(self._is_heard, 20.0, "a listener")
 
@@ -132,6 +145,11 @@ class DepthDriver:
         info.d, info.distortion_model = list(d), kind
         self._info.publish(info)
         self._depth.publish(to_depth_msg(image, 1.0, FRAME))
+
+    def publish_tf(self, *links: TransformStamped, is_moving: bool = False) -> None:
+        """Tell of frames."""
+        publisher = self._moving if is_moving else self._tf
+        publisher.publish(TFMessage(transforms=list(links)))
 
     def publish_pose(self) -> None:
         """Tell where the camera is."""
@@ -181,6 +199,44 @@ def test_depth_waits_for_the_cameras_pose_and_for_intrinsics_of_its_size(node: N
         driver.camera.frame_since(0.0)
     driver.publish_pose()
     with pytest.raises(PerceptionError, match="160 x 120 px does not fit .* 320 x 240 px"):
+        driver.camera.frame_since(0.0)
+
+
+def test_base_and_camera_may_hang_from_the_world(node: Node) -> None:
+    driver = DepthDriver(node)
+    world = Transform.from_rpy(np.array([1.0, 2.0, 0.0]), np.array([0.0, 0.0, 1.0]))
+    driver.publish_tf(
+        to_transform_msg(world, 0.0, "world", names.BASE_FRAME),
+        to_transform_msg(world * POSE, 0.0, "world", FRAME),
+    )
+    driver.publish(np.ones((240, 320)))
+    driver.camera.capture()
+    assert driver.camera.T_base_camera.matrix() == pytest.approx(POSE.matrix())
+
+
+def test_a_camera_on_a_moving_arm_is_where_it_was_then(node: Node) -> None:
+    driver = DepthDriver(node, timeout=10.0)
+    still = Transform.identity()
+    driver.publish_tf(to_transform_msg(still, 0.0, "wrist", FRAME))
+    driver.publish(np.ones((240, 320)))  # stamped 1.0
+
+    def move() -> None:
+        for stamp, x in ((0.9, 1.0), (1.1, 2.0), (1.3, 9.0)):
+            pose = Transform(np.array([x, 0.0, 0.0]), still.quat_xyzw)
+            message = to_transform_msg(pose, stamp, names.BASE_FRAME, "wrist")
+            driver.publish_tf(message, is_moving=True)
+
+    timer = node.create_timer(0.05, move)
+    driver.camera.capture()
+    assert driver.camera.T_base_camera.position[0] == pytest.approx(1.5)
+    node.destroy_timer(timer)
+
+
+def test_where_tf_ends_is_said(node: Node) -> None:
+    driver = DepthDriver(node, timeout=0.5)
+    driver.publish_tf(to_transform_msg(POSE, 0.0, "camera_link", FRAME))
+    driver.publish(np.ones((240, 320)))
+    with pytest.raises(DeviceTimeoutError, match="ends at 'camera_link', that from 'base_link'"):
         driver.camera.frame_since(0.0)
 
 

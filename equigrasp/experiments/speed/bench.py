@@ -51,7 +51,7 @@ def bench(has_paper_size: bool = True, out: Path | None = None) -> None:
 
 def write_comparisons(path: Path, comparisons: list[Comparison]) -> None:
     """Write a row for each comparison."""
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["what", "unit", "ours", "reference", "reference_is", "times_better"])
         for c in comparisons:

@@ -12,8 +12,9 @@ from equigrasp.hardware.ur.ur_config import UrConfig
 from equigrasp.hardware.ur.ur_dashboard import UrDashboard
 from equigrasp.hardware.ur.ur_modes import safety_problem
 from equigrasp.hardware.ur.ur_peek import peek
+from equigrasp.hardware.ur.ur_version import DASHBOARD_PORT, RTDE_PORT, missing_dashboard
 
-_PORTS = {29999: "dashboard", 30003: "script port", 30004: "RTDE"}
+_PORTS = {DASHBOARD_PORT: "dashboard", 30003: "script port", RTDE_PORT: "RTDE"}
 _UNREACHABLE = (
     "check power, cable and address (pendant: Settings, System, Network); ping it; e-Series: enable "
     "the service under Settings, Security, Services"
@@ -23,6 +24,9 @@ _UNREACHABLE = (
 def check_ur(arm: ArmConfig, robot: UrConfig) -> Iterator[Finding]:
     """Yield findings: ports, dashboard, modes, RTDE, joint positions; ends where no more can be asked."""
     ports = [check_port(name, robot.host, port, _UNREACHABLE) for port, name in _PORTS.items()]
+    if not ports[0].is_ok:
+        why, _ = missing_dashboard(robot.host)
+        ports[0] = Finding(ports[0].what, False, why or _UNREACHABLE)
     yield from ports
     if not all(port.is_ok for port in ports):
         return

@@ -12,6 +12,7 @@ from typing import Any
 
 from equigrasp.errors import CommandRejectedError, DeviceError, DeviceTimeoutError
 from equigrasp.hardware.ur.ur_modes import safety_problem
+from equigrasp.hardware.ur.ur_version import missing_dashboard
 
 _CONNECT_TIMEOUT_MS = 2000
 _POLL = 0.2  # [s]
@@ -53,7 +54,12 @@ class UrDashboard:
 
     def __enter__(self) -> "UrDashboard":
         self._client = load_library("dashboard_client").DashboardClient(self._host)
-        self._call(lambda: self._client.connect(_CONNECT_TIMEOUT_MS))
+        try:
+            self._call(lambda: self._client.connect(_CONNECT_TIMEOUT_MS))
+        except DeviceError as error:
+            why, is_sure = missing_dashboard(self._host)
+            head = f"The robot at {self._host} offers no dashboard." if is_sure else str(error)
+            raise DeviceError(f"{head} {why}".rstrip()) from error
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -7,7 +7,6 @@ is gone with its holder, however that ends. Graphs of other machines are looked 
 import contextlib
 import hashlib
 import json
-import os
 import socket
 import struct
 import sys
@@ -21,10 +20,10 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 
+from equigrasp.diagnosis.environment import ros_domain
 from equigrasp.errors import ConfigError
 from equigrasp.ros import names
 
-_LARGEST_DOMAIN = 232
 _LOOK_TIME = 2.0  # [s] in which DDS finds whoever is there
 _ANSWER_TIMEOUT = 1.0  # [s] for the holder to say what it runs
 _NUM_TRIES = 5  # the holder may end between two looks
@@ -97,20 +96,6 @@ def check_graph(wanted: Collection[str], namespace: str = "/") -> None:
             f"nodes of another graph, or of one that is still ending ({', '.join(sorted(found))})"
         )
         raise ConfigError(_refusal(ros_domain(), namespace, what))
-
-
-def ros_domain() -> int:
-    """Return the ROS domain of this process.
-
-    Raises:
-        ConfigError: if the environment names none that exists.
-    """
-    text = os.environ.get("ROS_DOMAIN_ID", "") or "0"
-    if not (text.isascii() and text.isdigit() and int(text) <= _LARGEST_DOMAIN):
-        raise ConfigError(
-            f"ROS_DOMAIN_ID '{text}' is not a whole number from 0 to {_LARGEST_DOMAIN}."
-        )
-    return int(text)
 
 
 def _answer(holder: socket.socket, values: bytes) -> None:

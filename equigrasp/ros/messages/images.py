@@ -104,12 +104,16 @@ def from_camera_info_msg(message: CameraInfo) -> tuple[CameraModel, tuple[float,
     """Return intrinsics, and the distortion of the image as it comes; empty where it is straight.
 
     A bent image has K. A straight one has P; drivers that fill in K alone then mean the same by it.
+    Both are of the whole sensor: a region of interest and binning come on top.
 
     Raises:
-        ConfigError: if intrinsics are not positive, or for a distortion model other than plumb_bob
-            and rational_polynomial.
+        ConfigError: if intrinsics are not finite and positive, or for a distortion model other than
+            plumb_bob and rational_polynomial.
     """
     p, k, distortion = message.p, message.k, tuple(float(v) for v in message.d)
+    for name, numbers in (("K", k), ("P", p), ("D", distortion)):
+        if not np.isfinite(numbers).all():
+            raise ConfigError(f"Intrinsics must be finite, found {name} = {list(numbers)}.")
     if not any(distortion):
         distortion = ()
     elif message.distortion_model not in ("plumb_bob", "rational_polynomial"):
@@ -119,5 +123,19 @@ def from_camera_info_msg(message: CameraInfo) -> tuple[CameraModel, tuple[float,
         )
     is_straight = not distortion and p[0] > 0.0
     fx, fy, cx, cy = (p[0], p[5], p[2], p[6]) if is_straight else (k[0], k[4], k[2], k[5])
-    model = CameraModel(message.width, message.height, float(fx), float(fy), float(cx), float(cy))
+    roi, whole = message.roi, CameraModel(message.width, message.height, fx, fy, cx, cy)
+    if roi.x_offset + roi.width > whole.width_px or roi.y_offset + roi.height > whole.height_px:
+        raise ConfigError(
+            f"Region of interest {roi.width} x {roi.height} px at ({roi.x_offset}, {roi.y_offset}) "
+            f"lies outside the image of {whole.width_px} x {whole.height_px} px."
+        )
+    across, down = max(1, message.binning_x), max(1, message.binning_y)
+    model = CameraModel(
+        (roi.width or whole.width_px) // across,
+        (roi.height or whole.height_px) // down,
+        fx / across,
+        fy / down,
+        (cx - roi.x_offset) / across,  # as image_geometry does it
+        (cy - roi.y_offset) / down,
+    )
     return model, distortion

@@ -1,5 +1,6 @@
 """An arm behind ROS: ours or any driver that speaks ros2_control's actions."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -169,10 +170,14 @@ class RemoteArm(Arm):
         return self._speed_scaling
 
     def _on_wrench(self, message: WrenchStamped) -> None:
+        force = message.wrench.force
+        if not np.isfinite([force.x, force.y, force.z]).all():
+            return  # no measurement: a force that is NaN would never be too large
         self._force, self._force_received = message, self._clock.moment()
 
     def _on_speed_scaling(self, message: Float64) -> None:
-        self._speed_scaling = min(1.0, max(0.0, message.data / 100.0))
+        if math.isfinite(message.data):
+            self._speed_scaling = min(1.0, max(0.0, message.data / 100.0))
 
     def _on_state(self, message: JointStateMsg) -> None:
         state = from_joint_state_msg(message, self.joint_names)

@@ -3,10 +3,13 @@
 import math
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -27,8 +30,9 @@ from equigrasp.ros import names, qos
 from equigrasp.ros.messages.images import from_camera_info_msg, from_color_msg, from_depth_msg
 from equigrasp.ros.messages.times import from_time
 from equigrasp.ros.remote.image_stamps import stamp_problem
+from equigrasp.ros.runtime.frame_tree import FrameTree
+from equigrasp.ros.runtime.managed_node import ManagedNode
 from equigrasp.ros.runtime.message_guard import DROPS
-from equigrasp.ros.runtime.static_frames import StaticFrames
 
 _FRAME_TIMEOUT = 3.0  # [s] wall clock
 
@@ -66,7 +70,10 @@ class RemoteCamera(Camera):
         self._newest: dict[str, Image] = {}
         self._info: tuple[object, ...] = ()
         self._rectifier: Rectifier | PerceptionError | None = None
-        self._frames = StaticFrames()
+        self._frames = FrameTree()
+        self._pose: Transform | None = None  # at the time of the newest frame that was given out
+        self._node = node
+        self._late: set[str] = set()  # topics that are heard since they were found to be needed
         group = MutuallyExclusiveCallbackGroup()
         self._topics = [names.COLOR_IMAGE] * has_color + [names.DEPTH_IMAGE] * has_depth
         profiles = [(topic, qos.sensor_data()) for topic in self._topics]
@@ -94,13 +101,12 @@ class RemoteCamera(Camera):
 
     @property
     def T_base_camera(self) -> Transform:  # noqa: N802
-        pose = self._frames.pose(names.BASE_FRAME, self._frame_id)
-        if pose is None:
-            raise NotConnectedError(
-                f"No camera frame '{self._frame_id}' on '{names.TF_STATIC}' so far.",
-                Device.CAMERA,
-            )
-        return pose
+        if self._pose is not None:
+            return self._pose
+        try:
+            return self._frames.pose(names.BASE_FRAME, self._frame_id)
+        except NotConnectedError as error:
+            raise NotConnectedError(f"Where the camera is: {error}.", Device.CAMERA) from error
 
     def connect(self) -> None:
         """Wait for a first frame; raise `DeviceTimeoutError` that names what is missing."""
@@ -121,6 +127,7 @@ class RemoteCamera(Camera):
         """
         deadline = time.monotonic() + self._timeout
         with self._arrived:
+            self._take_newest()
             while missing := self._missing(stamp):
                 if time.monotonic() > deadline:
                     raise DeviceTimeoutError(
@@ -148,17 +155,67 @@ class RemoteCamera(Camera):
         return self._rectifier
 
     def _missing(self, stamp: float) -> list[str]:
-        found = [] if self._rectifier is not None else [f"'{names.CAMERA_INFO}'"]
+        found = []
+        if self._rectifier is None:
+            found.append(f"'{names.CAMERA_INFO}'")
+            self._hear_latched_info()
         for topic in self._topics:
+            if self._stamp_problem(topic, stamp):  # else it is kept, until tf has come so far
+                self._take_newest(topic)
+            if problem := self._stamp_problem(topic, stamp):
+                found.append(f"'{topic}' ({problem})")
+        if self._has_depth:
+            try:
+                self._pose = self._frames.pose(names.BASE_FRAME, self._frame_id, self._taken_at())
+            except NotConnectedError as error:
+                found.append(f"'{names.TF_STATIC}' (frame '{self._frame_id}': {error})")
+                self._hear_tf()
+        return found
+
+    def _take_newest(self, *topics: str) -> None:
+        for topic in topics or self._topics:
             if topic in self._serialized:
                 self._read(topic, self._serialized.pop(topic))
-            newest = self._newest.get(topic)
-            newest_stamp = math.nan if newest is None else from_time(newest.header.stamp)
-            if problem := stamp_problem(newest_stamp, stamp, self._clock.stamp()):
-                found.append(f"'{topic}' ({problem})")
-        if self._has_depth and self._frames.pose(names.BASE_FRAME, self._frame_id) is None:
-            found.append(f"'{names.TF_STATIC}' (frame '{self._frame_id}')")
-        return found
+
+    def _stamp_problem(self, topic: str, stamp: float) -> str:
+        newest = self._newest.get(topic)
+        newest_stamp = math.nan if newest is None else from_time(newest.header.stamp)
+        return stamp_problem(newest_stamp, stamp, self._clock.stamp())
+
+    def _taken_at(self) -> float | None:
+        """Return when the depth was taken [s]; None: there is none so far."""
+        depth = self._newest.get(names.DEPTH_IMAGE)
+        return None if depth is None else from_time(depth.header.stamp)
+
+    def _hear_tf(self) -> None:
+        """Hear of moving frames as well, from the first time that those that stand do not lead there.
+
+        `tf` tells of every link of every robot a hundred times a second, mostly to nobody's use.
+        """
+        self._hear_late(TFMessage, names.TF, self._on_moving_tf, qos.sensor_data(100))
+
+    def _hear_latched_info(self) -> None:
+        """Hear intrinsics that were told once, before we listened, if somebody keeps them.
+
+        Without such a publisher, either side would be warned of a QoS that does not fit.
+        """
+        publishers = self._node.get_publishers_info_by_topic(names.CAMERA_INFO)
+        kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
+        if any(publisher.qos_profile.durability == kept for publisher in publishers):
+            self._hear_late(CameraInfo, names.CAMERA_INFO, self._on_info, qos.latched())
+
+    def _hear_late(
+        self, kind: Any, topic: str, listener: Callable[[Any], None], profile: QoSProfile
+    ) -> None:
+        if topic in self._late:
+            return
+        self._late.add(topic)
+        group = MutuallyExclusiveCallbackGroup()
+        subscription = self._node.create_subscription(
+            kind, topic, listener, profile, callback_group=group
+        )
+        if isinstance(self._node, ManagedNode):
+            self._node.destroy_later(subscription)
 
     def _read(self, topic: str, serialized: bytes) -> None:
         try:
@@ -173,7 +230,9 @@ class RemoteCamera(Camera):
 
     def _on_info(self, message: CameraInfo) -> None:
         info = (message.width, message.height, *message.k, *message.p, message.distortion_model)
-        info += tuple(message.d)
+        roi = message.roi
+        info += (roi.x_offset, roi.y_offset, roi.width, roi.height, *message.d)
+        info += (message.binning_x, message.binning_y)
         if info == self._info:
             return
         self._info = info
@@ -185,7 +244,12 @@ class RemoteCamera(Camera):
             self._rectifier = lens
             self._arrived.notify_all()
 
-    def _on_tf(self, message: TFMessage) -> None:
+    def _on_moving_tf(self, message: TFMessage) -> None:
+        self._on_tf(message, is_static=False)
+
+    def _on_tf(self, message: TFMessage, *, is_static: bool = True) -> None:
         with self._arrived:
-            self._frames.add(message)
+            problems = self._frames.add(message, is_static=is_static)
             self._arrived.notify_all()
+        for problem in problems:
+            self._node.get_logger().warning(problem)

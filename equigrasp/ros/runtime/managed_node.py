@@ -17,7 +17,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
-from equigrasp.errors import DeviceError, EquigraspError
+from equigrasp.diagnosis.environment import prepare_ros
+from equigrasp.errors import ConfigError, DeviceError, EquigraspError
 from equigrasp.ros import names, qos
 from equigrasp.ros.runtime.fair_executor import FairExecutor
 from equigrasp.ros.runtime.message_guard import DROPS
@@ -74,6 +75,10 @@ class ManagedNode(LifecycleNode):
     def report_health_with(self, health: Callable[[], tuple[bool, str, dict[str, str]]]) -> None:
         """Have `/diagnostics` filled by a function that returns (is_ok, message, values)."""
         self._ask_health = health
+
+    def destroy_later(self, entity: Any) -> None:
+        """Have what was made after the configuring destroyed with what it made."""
+        self._made.append(entity)
 
     def repeat(self, rate: float, work: Callable[[], None]) -> None:
         """Call `work` `rate` times a second while the node is active, in a thread of its own.
@@ -237,6 +242,10 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     The exit code is 0 after an orderly end, and 1 if a node could not start, or a callback or a thread
     failed in a way that nobody foresaw: a dead process is restarted, a deaf one is not.
     """
+    try:
+        prepare_ros()
+    except ConfigError as error:
+        sys.exit(f"{error}")
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     process_end = ProcessEnd()
     executors: list[FairExecutor] = []

@@ -1,6 +1,7 @@
 """ROS parameters from a dataclass: declared, described, ranged, read-only."""
 
 import dataclasses
+import math
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -62,4 +63,9 @@ def declare(node: Node, cls: type[T]) -> T:
                 f"Parameter '{field.name}' of node '{node.get_name()}' must be a "
                 f"{type(field.default).__name__}{allowed}: {error}"
             ) from error
+        if isinstance(values[field.name], float) and not math.isfinite(values[field.name]):
+            raise ConfigError(
+                f"Parameter '{field.name}' of node '{node.get_name()}' must be a finite number, "
+                f"found {values[field.name]}."
+            )
     return cls(**values)

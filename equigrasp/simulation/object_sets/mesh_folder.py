@@ -1,15 +1,16 @@
 """A user's own folder of meshes, scaled and decomposed into convex parts on import."""
 
 import hashlib
-import os
+import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
-from equigrasp.simulation.object_sets.convex_parts import check_extents, decompose
+from equigrasp.private_folder import cache_folder
+from equigrasp.simulation.object_sets.convex_parts import decompose
+from equigrasp.simulation.object_sets.mesh_files import MeshFile, read_mesh, read_mesh_folder
 from equigrasp.simulation.object_sets.object_set import (
     MASS,
     ObjectSet,
@@ -17,40 +18,44 @@ from equigrasp.simulation.object_sets.object_set import (
 )
 from equigrasp.simulation.physics import Physics
 
-_SUFFIXES = (".obj", ".stl", ".ply")
-_LARGEST_EXTENT = 0.12  # [m] longest side after scaling
-_SECOND_EXTENT = 0.06  # [m] largest second side after scaling
 _TEST_EVERY = 5  # every fifth mesh, by name, is for testing
+
+_log = logging.getLogger(__name__)
 
 
 class MeshFolderSet(ObjectSet):
     """All meshes of a folder; every fifth one (by name) is kept for testing.
 
-    A mesh is centred, scaled down where the gripper could not hold it (meshes in millimetres come
-    out right this way too), decomposed by V-HACD and cached below the user's cache folder.
+    Meshes in one sub-folder show one object and stay together. A mesh is centred, scaled down where
+    the gripper could not hold it, decomposed by V-HACD and cached below the user's cache folder.
+
+    Args:
+        folder: Where the meshes lie, perhaps in sub-folders.
+        unit: Of their numbers: m, cm, mm or inch; empty: guessed for each.
 
     Raises:
-        ConfigError: if the folder holds no mesh, or a mesh cannot be read or is not finite.
+        ConfigError: if none can be used.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._paths = {p.stem: p for p in sorted(folder.iterdir()) if p.suffix in _SUFFIXES}
-        if not self._paths:
-            raise ConfigError(f"Folder '{folder}' holds no mesh ({', '.join(_SUFFIXES)}).")
+    def __init__(self, folder: Path, unit: str = "") -> None:
+        self._found = read_mesh_folder(folder, unit)
 
     def names(self, split: str) -> list[str]:
-        names = list(self._paths)
-        test = names[_TEST_EVERY - 1 :: _TEST_EVERY] or names[-1:]
-        if split == "test":
-            return test
-        return names if split == "all" else [n for n in names if n not in test] or names
+        names = list(self._found.meshes)
+        objects = _objects(names)
+        known = sorted(set(objects.values()))
+        of_test = set(known[_TEST_EVERY - 1 :: _TEST_EVERY] or known[-1:])
+        if split == "all":
+            return names
+        found = [n for n in names if (objects[n] in of_test) == (split == "test")]
+        return found or names
 
     def load(self, physics: Physics, name: str, pose: Transform) -> int:
-        if name not in self._paths:
-            raise ConfigError(f"Unknown mesh '{name}'. Known: {', '.join(self._paths)}.")
+        if name not in self._found.meshes:
+            raise ConfigError(self._why_unknown(name))
         with physics.lock:
             client = physics.client
-            mesh = str(_import_mesh(self._paths[name]))
+            mesh = str(_import_mesh(self._found.meshes[name]))
             collision = client.createCollisionShape(client.GEOM_MESH, fileName=mesh)
             visual = client.createVisualShape(
                 client.GEOM_MESH, fileName=mesh, rgbaColor=[0.7, 0.6, 0.5, 1.0]
@@ -61,31 +66,40 @@ class MeshFolderSet(ObjectSet):
             apply_contact_properties(physics, body)
         return int(body)
 
+    def _why_unknown(self, name: str) -> str:
+        for path, reason in self._found.left_out.items():
+            if str(Path(path).with_suffix("")) == name:
+                return f"Mesh '{path}' was left out: {reason}."
+        return f"Unknown mesh '{name}'. Known: {', '.join(self._found.meshes)}."
 
-def _import_mesh(path: Path) -> Path:
+
+def _objects(names: list[str]) -> dict[str, str]:
+    """Return what each mesh shows: itself, or what all in a sub-folder do."""
+    parts = [name.split("/") for name in names]
+    depth = 0  # of folders that all of them share
+    while all(len(p) > depth + 1 and p[depth] == parts[0][depth] for p in parts):
+        depth += 1
+    return {name: p[depth] for name, p in zip(names, parts, strict=True)}
+
+
+def _import_mesh(mesh: MeshFile) -> Path:
     """Return the cached convex decomposition of a mesh, making it where it is missing."""
-    import trimesh
-
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "equigrasp" / "meshes"
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    result = cache / f"{path.stem}_{digest}.obj"
+    try:
+        digest = hashlib.sha256(mesh.path.read_bytes()).hexdigest()[:16]
+        shape = read_mesh(mesh.path)
+    except (OSError, ConfigError) as error:  # it was well as the set was made
+        raise ConfigError(f"Mesh '{mesh.path}' has changed meanwhile: {error}.") from error
+    cache = cache_folder("meshes")
+    result = cache / f"{digest}_{mesh.scale:.9g}.obj"
     if result.is_file():
         return result
-    cache.mkdir(parents=True, exist_ok=True)
-    try:
-        mesh: Any = trimesh.load(path, force="mesh")
-        vertices = np.asarray(mesh.vertices, dtype=float)
-    except Exception as error:  # trimesh raises whatever its format readers raise
-        raise ConfigError(f"Mesh '{path}' cannot be read: {error}") from error
-    if vertices.size == 0 or not np.isfinite(vertices).all():
-        raise ConfigError(f"Mesh '{path}' is empty or holds vertices that are not numbers.")
-    extents = np.sort(np.ptp(vertices, axis=0))
-    scale = min(
-        1.0, _LARGEST_EXTENT / max(extents[2], 1e-9), _SECOND_EXTENT / max(extents[1], 1e-9)
-    )
-    mesh.vertices = (vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2) * scale
-    check_extents(path, scale * extents)
+    vertices = np.asarray(shape.vertices)
+    shape.vertices = (vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2) * mesh.scale
     scaled = cache / f"{digest}_scaled.obj"
-    mesh.export(scaled)
-    decompose(path, scaled, result)
+    shape.export(scaled)
+    try:
+        decompose(mesh.path, scaled, result)
+    except ConfigError as error:
+        _log.warning("%s Its convex hull is used.", error)
+        shape.convex_hull.export(result)
     return result

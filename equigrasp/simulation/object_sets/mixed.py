@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from equigrasp.config import check_distinct
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
 from equigrasp.simulation.object_sets.object_set import ObjectSet
@@ -13,9 +14,13 @@ class MixedSet(ObjectSet):
 
     Args:
         sets: They share no names.
+
+    Raises:
+        ConfigError: if they do.
     """
 
     def __init__(self, sets: list[ObjectSet]) -> None:
+        check_distinct("objects", (name for s in sets for name in s.names("all")))
         self._sets = sets
 
     def names(self, split: str) -> list[str]:

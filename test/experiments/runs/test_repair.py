@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from equigrasp.cli.main import main
+from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError, ReplayError, WeightsError
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile, read_metrics
@@ -41,7 +42,7 @@ def _resume(run: RunFolder) -> int:
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path / "run")
-    run.begin(ARGUMENTS, CONFIG, None)
+    run.begin(ARGUMENTS, to_mapping(CONFIG), None)
     trainer, metrics = _trainer(run), MetricsFile(run.metrics, 0)
     size = load_cell("ur5").workspaces[0].heightmap_size_px
     rng = np.random.default_rng(0)
@@ -120,11 +121,11 @@ def test_a_damaged_run_names_the_remedy_and_resumes_after_it(
 ) -> None:
     damage(run)
     with pytest.raises((ConfigError, ReplayError, WeightsError), match=message):
-        run.begin(ARGUMENTS, CONFIG, None)
+        run.begin(ARGUMENTS, to_mapping(CONFIG), None)
         _trainer(run)
     lines = repair_run(run.path)
     assert lines[-1] == f"the log holds {num_kept} sound attempts" and len(lines) > 1
-    run.begin(ARGUMENTS, CONFIG, None)
+    run.begin(ARGUMENTS, to_mapping(CONFIG), None)
     trainer = _trainer(run)
     assert trainer.num_attempts == num_kept
     trainer.close()
@@ -175,7 +176,7 @@ def test_a_config_is_whole_or_not_there(run: RunFolder, monkeypatch: pytest.Monk
     run.config.unlink()
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(KeyboardInterrupt):
-        run.begin(ARGUMENTS, CONFIG, None)
+        run.begin(ARGUMENTS, to_mapping(CONFIG), None)
     assert not run.config.exists()
 
 

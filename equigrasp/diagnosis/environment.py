@@ -1,0 +1,157 @@
+"""What the environment variables make of an installation; imports nothing that they could break."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+from equigrasp.devices.finding import Finding
+from equigrasp.errors import ConfigError
+from equigrasp.private_folder import temporary_folder
+
+_LARGEST_DOMAIN = 232
+_SAFE_DOMAIN = 101  # beyond it ports meet those that Linux gives to others
+_PROBE = "import rclpy; rclpy.init(); rclpy.shutdown()"
+_PROBE_TIMEOUT = 60.0  # [s]
+_OWN_ROOT = Path(__file__).resolve().parents[2]
+
+
+def examine_environment() -> list[Finding]:
+    """Return whether ROS can start; the second finding is missing where the first is bad."""
+    domain = _domain()
+    if not domain.is_ok:
+        return [domain]
+    remedy = remedy_for("rclpy", "make setup, or source your ROS 2 Jazzy")
+    if os.environ.get("RMW_IMPLEMENTATION"):
+        remedy = "unset RMW_IMPLEMENTATION, or install and source what it names"
+    try:
+        prepare_ros()
+        _check_middleware()
+    except ConfigError as error:
+        return [domain, Finding(str(error), False, remedy)]
+    return [domain, Finding("ROS starts", True)]
+
+
+def ros_domain() -> int:
+    """Return the ROS domain of this process.
+
+    Raises:
+        ConfigError: if the environment names none that exists.
+    """
+    text = os.environ.get("ROS_DOMAIN_ID", "") or "0"
+    is_number = text.isascii() and text.isdigit() and len(text) <= 9
+    if not (is_number and int(text) <= _LARGEST_DOMAIN):
+        raise ConfigError(
+            f"ROS_DOMAIN_ID '{text[:50]}' is not a whole number from 0 to {_LARGEST_DOMAIN}."
+        )
+    return int(text)
+
+
+def prepare_ros() -> None:
+    """See to it that ROS can start in this process, and those that it starts.
+
+    Without a home that can be written to, ROS's own log goes to the user's temporary folder.
+
+    Raises:
+        ConfigError: if the environment names no ROS domain.
+    """
+    ros_domain()
+    if not _can_log():
+        os.environ["ROS_LOG_DIR"] = str(temporary_folder("ros_log"))
+
+
+def check_ros() -> None:
+    """Prepare ROS, and see whether the middleware is there; before `rclpy` is imported.
+
+    Where the wrong one is named, `rclpy` would end this process without an exception.
+
+    Raises:
+        ConfigError: if ROS cannot start; says why.
+    """
+    prepare_ros()
+    if os.environ.get("RMW_IMPLEMENTATION"):
+        _check_middleware()
+
+
+def foreign_folder(package: str) -> str:
+    """Return the folder of PYTHONPATH from which a package would be taken; empty: from none."""
+    try:
+        spec = importlib.util.find_spec(package.partition(".")[0])
+    except (ImportError, ValueError, AttributeError):
+        return ""
+    places = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or [])]
+    return next(filter(None, map(_entry_of, filter(None, places))), "")
+
+
+def _entry_of(place: str) -> str:
+    """Return the entry of PYTHONPATH that a file lies in; empty: none, or our own."""
+    for entry in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        folder = Path(entry).resolve()
+        is_ours = folder == _OWN_ROOT or Path(sys.prefix).resolve() in folder.parents
+        if not is_ours and folder in Path(place).resolve().parents:
+            return entry
+    return ""
+
+
+def remedy_for(package: str, otherwise: str) -> str:
+    """Return how to mend a package that cannot be imported."""
+    if folder := foreign_folder(package):
+        return f"it is taken from PYTHONPATH: remove '{folder}' from it, or unset PYTHONPATH"
+    return otherwise
+
+
+def import_problem(error: Exception) -> Finding:
+    """Return why our own modules cannot be imported: an error of a package that they need."""
+    what = f"equigrasp cannot be imported: {type(error).__name__}: {error}"
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        files.append(error.filename or "")
+    wanted = [error.name or ""] if isinstance(error, ImportError) else []
+    loaded = sorted({name.partition(".")[0] for name in sys.modules} - {"equigrasp"})
+    foreign = [name for name in files if _entry_of(name)]
+    foreign += [name for name in filter(None, (*wanted, *loaded)) if foreign_folder(name)]
+    if foreign:
+        return Finding(what, False, f"unset PYTHONPATH: from it comes {foreign[0]}")
+    return Finding(what, False, "make setup")
+
+
+def _domain() -> Finding:
+    reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET for ros2 launch")
+    remedy = f"set ROS_DOMAIN_ID to 0 … {_SAFE_DOMAIN}, the same for every node"
+    try:
+        domain = ros_domain()
+    except ConfigError as error:
+        return Finding(str(error), False, remedy)
+    is_ok = domain <= _SAFE_DOMAIN
+    return Finding(f"ROS domain {domain}, discovery range {reach}", is_ok, remedy)
+
+
+def _can_log() -> bool:
+    """Tell whether ROS can write its log where it would; makes the folder, as ROS does."""
+    try:
+        home = Path(os.environ.get("ROS_HOME") or Path.home() / ".ros")
+        folder = Path(os.environ.get("ROS_LOG_DIR") or home / "log").expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: nobody knows this user's home
+        return False
+    return os.access(folder, os.W_OK)
+
+
+def _check_middleware() -> None:
+    wanted = os.environ.get("RMW_IMPLEMENTATION") or "its own"
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", _PROBE],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PROBE_TIMEOUT,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"ROS cannot start with middleware '{wanted}': {error}") from error
+    if probe.returncode == 0:
+        return
+    lines = probe.stderr.decode(errors="replace").strip().splitlines() or ["no word of why"]
+    why = next((line for line in reversed(lines) if line.strip()), "no word of why")
+    raise ConfigError(f"ROS cannot start with middleware '{wanted}': {why.strip()}")
