@@ -188,7 +188,7 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
         planning["descent_speed"] = _number(values, "descent_speed", float)
     return [
         *_robot(mode, values, joint_states),
-        _node(names.POLICY, cell | seed | time | method),
+        _node(names.POLICY, cell | seed | time | method | {"out": values["out"]}),
         _node(names.EXECUTOR, cell | time | planning, joint_states | arm),
         _node(names.COLLECTOR, cell | seed | time | num_random),
         _node(names.LEARNER, cell | seed | time | method | {"out": values["out"]}),

@@ -16,6 +16,7 @@ from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsError
 from equigrasp.experiments.runs.pictures import draw_decision
 from equigrasp.geometry.actions import Action, PlanarGrasp
+from equigrasp.learning.announced_weights import load_announced, num_parameter_bytes
 from equigrasp.learning.history import last_failures
 from equigrasp.learning.interfaces import (
     Q_MAP,
@@ -27,7 +28,6 @@ from equigrasp.learning.interfaces import (
 )
 from equigrasp.learning.method_names import DEFAULT_METHOD
 from equigrasp.learning.trained_weights import load_trained_weights
-from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights
 from equigrasp.perception.heightmap import heightmap_from_depth
@@ -61,6 +61,7 @@ class PolicyNodeConfig:
     weights: str = parameter(
         "", "Weights to begin with: a name below models, or a file; empty: untrained."
     )
+    out: str = parameter("results/run", "Run folder of the learner whose weights are taken over.")
     seed: int = parameter(0, "Seed of untrained weights.", 0, 2**62)
     image_timeout: float = parameter(3.0, "Longest wait for an image [s, wall clock].", 0.1, 60.0)
     camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")
@@ -83,6 +84,7 @@ class PolicyNode(ManagedNode):
         self._method, method = load_method(self._config.method, self._config.size)
         modules = self._method.make_networks(method, self._config.seed)
         self._policy = self._method.make_policy(method, modules)
+        self._num_bytes = num_parameter_bytes(modules)
         if self._config.weights:
             path, cell = find_weights(self._config.weights), self._cell
             load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
@@ -196,7 +198,10 @@ class PolicyNode(ManagedNode):
         if update is None or update.version == self._policy.version:
             return
         try:
-            tensors, _ = load_weights(Path(update.file), update.sha256)
+            tensors = load_announced(
+                Path(self._config.out) / "weights", update.file, update.sha256, update.version,
+                self._policy.version, self._num_bytes,
+            )  # fmt: skip
             self._policy.load(tensors, update.version, update.file)
         except WeightsError as error:
             self.get_logger().error(f"Keeping version {self._policy.version}: {error}")
