@@ -29,6 +29,7 @@ def text_files() -> list[Path]:
         "campaigns",
         "config",
         "docs",
+        "examples",
         "equigrasp",
         "launch",
         "models",

@@ -11,7 +11,7 @@ MAX_FUNCTION_LINES = 60
 # The command line, and what stands in its place on the terminal.
 MAY_PRINT = ("cli/", "experiments/speed/bench.py", "ros/bringup/supervisor.py")
 
-FILES = python_files("campaigns", "equigrasp", "launch", "test", "ros2_ws")
+FILES = python_files("campaigns", "equigrasp", "examples", "launch", "test", "ros2_ws")
 PACKAGE_FILES = python_files("equigrasp")
 
 

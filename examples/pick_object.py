@@ -1,0 +1,43 @@
+"""Ask a running graph to pick an object, from a node of your own.
+
+Start the graph (`equigrasp up sim`, or a real robot's), then in a second terminal:
+
+    .venv/bin/python examples/pick_object.py --pick left --place right
+"""
+
+import argparse
+
+import rclpy
+from equigrasp_interfaces.action import PickObject
+from rclpy.action import ActionClient
+
+
+def main() -> None:
+    """Send one goal, say what the robot does, and what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pick", default="left", help="workspace to pick from [left]")
+    parser.add_argument("--place", default="right", help="where to put the object [right]")
+    options = parser.parse_args()
+    rclpy.init()
+    node = rclpy.create_node("my_node")
+    client = ActionClient(node, PickObject, "pick_object")
+    if not client.wait_for_server(timeout_sec=60.0):
+        raise SystemExit("No server of 'pick_object': is the graph running?")
+    # The other fields keep their defaults: the grasp is the best that the policy knows (greedy).
+    goal = PickObject.Goal(pick_workspace=options.pick, place_workspace=options.place)
+    sent = client.send_goal_async(
+        goal, feedback_callback=lambda message: print("phase", message.feedback.phase)
+    )
+    rclpy.spin_until_future_complete(node, sent)
+    answer = sent.result().get_result_async()
+    rclpy.spin_until_future_complete(node, answer)
+    result = answer.result().result
+    if result.error_code:
+        print(f"error {result.error_code}: {result.error_msg}")
+    else:
+        print("picked" if result.is_success else "missed", f"in {result.duration:.1f} s")
+    rclpy.shutdown()
+
+
+if __name__ == "__main__":
+    main()
