@@ -1,10 +1,11 @@
 """A method of your own, whole: it rates grasps at some pixels of objects and takes the best.
 
-Steps, their encoding and minibatches are those that all methods of single grasps share; docs/add_a_method.md
-goes through every field. Python must find this file, so name its folder:
+Steps, their encoding and minibatches are those that all methods of single grasps share;
+docs/add_a_method.md goes through every field. Python must find this file:
 
-    PYTHONPATH=examples .venv/bin/equigrasp train --method examples/write_a_method.yaml --out results/own
-    PYTHONPATH=examples .venv/bin/equigrasp up sim --method examples/write_a_method.yaml --out results/own
+    export PYTHONPATH=examples
+    .venv/bin/equigrasp train --method examples/write_a_method.yaml --out results/own
+    .venv/bin/equigrasp up sim --method examples/write_a_method.yaml --out results/own_graph
 """
 
 import math

@@ -144,7 +144,9 @@ def graph(
     domain = free_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     method = tmp_path / "sooner.yaml"
-    method.write_text(f"extends: {OWN_METHOD}\ntraining: {{first_training_attempt: 2}}\n")
+    method.write_text(
+        f"extends: {OWN_METHOD}\ntraining: {{first_training_attempt: 2, steps_per_attempt: 1}}\n"
+    )
     made = Graph(tmp_path, domain, method=str(method))
     yield made
     made.close()
