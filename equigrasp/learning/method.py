@@ -112,7 +112,7 @@ def _logged_trainer(
     modules = {name: module.to(where) for name, module in modules.items()}
     return LoggedTrainer(
         folder,
-        method.name,
+        str(config.method),  # as checks of weights compare it
         method.make_spec(config, workspace),
         method.make_learner(config, modules, workspace),
         method.make_batches(config, workspace, seed, where),

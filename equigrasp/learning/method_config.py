@@ -4,7 +4,7 @@ Sources of the defaults: paper, table 4, and the asr page.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from equigrasp.errors import ConfigError
 
@@ -187,3 +187,9 @@ def check_bounds(
     for key, is_valid, bound in rules:
         if not is_valid:
             raise ConfigError(f"{key} must be {bound}, found {getattr(config, key)}.")
+
+
+def num_random_attempts(config: Any) -> int:
+    """Return with how many random attempts runs of a method begin: 0 if its configuration says nothing."""
+    acting = getattr(config, "acting", None)
+    return int(getattr(acting, "num_random_attempts", 0))

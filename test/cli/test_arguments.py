@@ -77,7 +77,7 @@ def test_other_commands_ask_too(
         (lambda cell: cell["workspaces"][0].update(heightmap_size_px=100_000), "[1, 1024]"),
         (lambda cell: cell["workspaces"].pop(), "needs two"),
         (lambda cell: cell["workspaces"].clear(), "at least one"),
-        (lambda cell: cell["workspaces"].append(cell["workspaces"][0]), "a name of its own"),
+        (lambda cell: cell["workspaces"].append(cell["workspaces"][0]), "stands twice"),
     ],
 )
 def test_a_cell_that_nothing_can_learn_in_is_one_line(

@@ -11,6 +11,8 @@ from equigrasp.errors import ConfigError, ReplayError
 from equigrasp.experiments.rollouts.loop import EPISODES, Loop
 from equigrasp.experiments.rollouts.recording import to_step
 from equigrasp.learning.interfaces import Trainer
+from equigrasp.learning.method_config import num_random_attempts
+from equigrasp.learning.trained_weights import read_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import find_method
 from equigrasp.replay.experience_log import ExperienceLog
@@ -78,6 +80,15 @@ def test_weights_are_published_under_the_methods_name(tmp_path: Path) -> None:
     tensors, metadata = load_weights(file.path, file.sha256)
     assert metadata == {"method": "toy", "version": str(NUM_STEPS - 3)}
     assert all(torch.equal(tensors[k], v) for k, v in trainer.weights().items())
+
+
+def test_a_method_of_ones_own_knows_its_weights_again(tmp_path: Path) -> None:
+    config = ToyConfig(method="toy_method:METHOD")
+    trainer = METHOD.make_trainer(config, tmp_path, 3, WORKSPACE)
+    fill(trainer, is_eager=False)
+    tensors, _ = read_trained_weights(trainer.publish().path, config)
+    assert tensors.keys() == trainer.weights().keys()
+    assert num_random_attempts(config) == 0
 
 
 def test_a_step_of_another_method_is_refused_and_nothing_lost(tmp_path: Path) -> None:

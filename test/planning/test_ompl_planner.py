@@ -188,8 +188,8 @@ def test_the_arm_itself_never_touches_objects_not_even_those_aimed_at(cell: Robo
 
 
 def test_a_goal_in_the_camera_is_named(cell: RobotCell) -> None:
-    camera = Obstacle("camera", (0.1, 0.1, 0.1), (0.45, 0.0, 0.55))
-    with pytest.raises(CollisionError, match="and camera into contact"):
+    camera = Obstacle("second camera", (0.1, 0.1, 0.1), (0.45, 0.0, 0.55))
+    with pytest.raises(CollisionError, match="and second camera into contact"):
         _with(cell, camera).inverse_kinematics(
             Transform.top_down(0.45, 0.0, 0.45, 0.0), _home(cell)
         )

@@ -20,6 +20,7 @@ from equigrasp.experiments.runs.run_folder import RunFolder, commit
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Policy, StepReport, Trainer
 from equigrasp.learning.method import Method
+from equigrasp.learning.method_config import num_random_attempts
 from equigrasp.learning.method_names import full_name
 from equigrasp.learning.trained_weights import first_weights
 from equigrasp.learning.weight_store import write_weights
@@ -87,7 +88,7 @@ class TrainingRun:
     @property
     def num_random_attempts(self) -> int:
         """Attempts that ask no network."""
-        return 0 if self.first_weights else int(self.config.acting.num_random_attempts)
+        return 0 if self.first_weights else num_random_attempts(self.config)
 
     def make_policy(self) -> Policy:
         """Return a policy with random weights."""

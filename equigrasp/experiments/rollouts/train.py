@@ -15,6 +15,7 @@ from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Mode, Policy, Trainer
 from equigrasp.learning.method import Method
+from equigrasp.learning.method_config import num_random_attempts
 from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.trained_weights import first_weights, load_trained_weights
 from equigrasp.methods.registry import load_method
@@ -36,7 +37,7 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
     if weights is not None:
         load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
     run.begin(arguments, to_mapping(config), is_resume)
-    num_random = 0 if weights else config.acting.num_random_attempts
+    num_random = 0 if weights else num_random_attempts(config)
     learner = method.make_trainer(config, run.path, seed, cell.workspaces[0], weights=weights)
     metrics = MetricsFile(run.metrics, learner.num_attempts)
     if learner.num_steps or weights:

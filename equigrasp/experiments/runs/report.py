@@ -13,11 +13,11 @@ from equigrasp.experiments.runs.pictures import draw_decision, draw_learning_cur
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_step import dequantize
-from equigrasp.learning.interfaces import Context
+from equigrasp.learning.interfaces import Q_MAP, ROTATION_VALUES, Context
 from equigrasp.learning.trained_weights import name_of_first_weights
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
-from equigrasp.perception.observation import Observation
+from equigrasp.perception.observation import HEIGHTMAP, Observation
 from equigrasp.replay.experience_log import ExperienceLog
 
 _NUM_PICTURES = 3
@@ -68,12 +68,14 @@ def _draw_decisions(run: RunFolder, method_name: str) -> list[str]:
     wanted = set(np.linspace(0, len(log) - 1, _NUM_PICTURES).astype(int).tolist())
     pictures = []
     for step, _ in log:
-        if step.index not in wanted:
+        if step.index not in wanted or HEIGHTMAP not in step.observation:
             continue
         heightmap = dequantize(step.observation["heightmap"])
         workspace = Workspace("logged", 0.0, 0.0, heightmap_size_px=heightmap.shape[0])
         observation = Observation.of_heightmap(heightmap, workspace)
         decision = policy.choose(observation, Context("greedy"), np.random.default_rng(0))
+        if not {Q_MAP, ROTATION_VALUES} <= set(decision.views):
+            continue  # of a method that shows something else
         name = f"pictures/decision_{step.index:05d}.png"
         save_picture(run.path / name, draw_decision(observation, decision))
         pictures.append(name)

@@ -5,6 +5,7 @@ from typing import Any
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
+from equigrasp.learning.method_config import num_random_attempts
 from equigrasp.learning.method_names import DEFAULT_METHOD, DEFAULT_SIZE, full_name
 from equigrasp.ros import names
 from equigrasp.ros.executor.planners import PLANNERS, check_planner
@@ -181,7 +182,7 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
     config, weights = _method(values)
     method = {"method": values["method"], "weights": weights}
     # Weights that know something need no random attempts.
-    num_random = {"num_random_attempts": 0 if weights else config.acting.num_random_attempts}
+    num_random = {"num_random_attempts": 0 if weights else num_random_attempts(config)}
     joint_states, arm = _vendor_names(values)
     planning: Parameters = {"planner": values["planner"]}
     if MODES[mode].is_real:

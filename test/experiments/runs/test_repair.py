@@ -1,5 +1,6 @@
 """Runs that hold every attempt and do not resume, until they are repaired."""
 
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -30,7 +31,7 @@ def _trainer(run: RunFolder, seed: int = 0) -> Trainer:
 
 
 def _resume(run: RunFolder) -> int:
-    run.begin(ARGUMENTS, CONFIG, True)
+    run.begin(ARGUMENTS, to_mapping(CONFIG), True)
     trainer = _trainer(run)
     MetricsFile(run.metrics, trainer.num_attempts)
     trainer.train_pending(trainer.num_pending_steps)
@@ -39,9 +40,9 @@ def _resume(run: RunFolder) -> int:
     return trainer.num_attempts
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
-    run = RunFolder(tmp_path / "run")
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    run = RunFolder(tmp_path_factory.mktemp("whole") / "run")
     run.begin(ARGUMENTS, to_mapping(CONFIG), None)
     trainer, metrics = _trainer(run), MetricsFile(run.metrics, 0)
     size = load_cell("ur5").workspaces[0].heightmap_size_px
@@ -56,6 +57,12 @@ def run(tmp_path: Path) -> RunFolder:
     trainer.publish()
     trainer.close()
     return run
+
+
+@pytest.fixture
+def run(whole_run: RunFolder, tmp_path: Path) -> RunFolder:
+    shutil.copytree(whole_run.path, tmp_path / "run")
+    return RunFolder(tmp_path / "run")
 
 
 def _frame(payload: bytes) -> bytes:
