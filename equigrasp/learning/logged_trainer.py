@@ -12,7 +12,6 @@ from equigrasp.errors import ReplayError, WeightsError
 from equigrasp.learning.checkpoint import load_optimizer_state, optimizer_tensors
 from equigrasp.learning.interfaces import BatchSource, Learner, StepReport
 from equigrasp.learning.method_config import TrainerConfig
-from equigrasp.learning.seeding import Stream, derive_seed
 from equigrasp.learning.weight_store import (
     WeightFile,
     WeightStore,
@@ -23,6 +22,7 @@ from equigrasp.networks.clebsch_gordan import BASIS
 from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.replay.step import ExperienceSpec, Step
 from equigrasp.replay.step_record import Extras
+from equigrasp.seeding import Stream, derive_seed
 
 _LOGGER = logging.getLogger(__name__)
 _AVERAGE = "average."  # prefix in a checkpoint

@@ -13,11 +13,11 @@ from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Context, Decision, Probe
 from equigrasp.learning.method import Method
 from equigrasp.learning.method_config import TrainerConfig
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.weight_store import fill_parameters
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome
 from equigrasp.replay.step import ArraySpec, ExperienceSpec, Step
+from equigrasp.seeding import derive_seed
 
 WORKSPACE = Workspace("left", 0.45, 0.21)
 SPEC = ExperienceSpec(

@@ -7,13 +7,13 @@ import torch
 
 from equigrasp.errors import WeightsError
 from equigrasp.learning.exploration import boltzmann_probabilities, sample_index
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.weight_store import (
     WeightStore,
     fill_parameters,
     load_weights,
     read_parameters,
 )
+from equigrasp.seeding import derive_seed
 
 
 def test_weights_return_as_saved_and_old_versions_go(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.metrics_file import MetricsFile, seconds_per_attempt
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Mode, Policy
-from equigrasp.learning.seeding import derive_seed
+from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 Made = LoopStep[PlanarGrasp]
@@ -154,7 +154,7 @@ def _source(
     scene: Scene | None,
 ) -> Rollout:
     # A run that lost its scene goes on with other ones.
-    seed, count = derive_seed(piece.seed, 7), conditions.num_objects
+    seed, count = derive_seed(piece.seed, Stream.TRAINING_SCENES), conditions.num_objects
     if conditions.protocol == "simulation":
         names = training_names(simulation, count, seed)
         return in_episodes(simulation, policy, seed, names, count, scene)

@@ -23,9 +23,9 @@ from equigrasp.experiments.runs.run_folder import commit
 from equigrasp.experiments.statistics import wilson_interval
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Mode, Policy
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.weight_store import load_weights
 from equigrasp.methods.registry import load_method
+from equigrasp.seeding import derive_seed
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 _SCENES = 1000  # a seed apart from those of training

@@ -22,11 +22,11 @@ from equigrasp.experiments.runs.run_folder import commit
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Context, Decision, Mode, Policy, Probe
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import Observation
+from equigrasp.seeding import SceneStream, Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.object_sets.object_set import ObjectSet
 from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
@@ -95,7 +95,9 @@ def shape_names(object_set: ObjectSet, objects: str, split: str, seed: int) -> l
     """Return the shapes that lie in the trays: the easy or hard 15, or 15 drawn from a split."""
     if split in DIFFICULTIES:
         return unseen_names(split, objects)
-    return object_set.draw(split, NUM_OBJECTS, np.random.default_rng([derive_seed(seed, 8), 5]))
+    return object_set.draw(
+        split, NUM_OBJECTS, np.random.default_rng([_scenes(seed), SceneStream.OBJECTS])
+    )
 
 
 def aimed_at(world: TwoTrayWorld, grasp: PlanarGrasp, workspace: Workspace) -> str:
@@ -148,7 +150,7 @@ def _carry_on(
     names = shape_names(simulation.world.object_set, arguments["objects"], split, seed)
     witness = _Witness(policy, simulation.world)
     scene = Scene.load(folder.scene, done)
-    source = in_two_trays(simulation, witness, derive_seed(seed, 8), lambda _: names, scene)
+    source = in_two_trays(simulation, witness, _scenes(seed), lambda _: names, scene)
     with tqdm(total=num_attempts, initial=done, unit="attempt", desc=split) as bar:
         for number in range(done, num_attempts):
             began, refused = time.monotonic(), source.num_refused
@@ -173,3 +175,8 @@ def _policy(
         cell = simulation.cell.config
         load_trained_weights(policy, weights, method, cell.workspaces, cell.gripper)
     return policy  # type: ignore[no-any-return]
+
+
+def _scenes(seed: int) -> int:
+    """Return the seed of the scenes of an evaluation."""
+    return derive_seed(seed, Stream.EVALUATION_SCENES)

@@ -16,12 +16,12 @@ from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 from equigrasp.experiments.runs.run_folder import LABELS, RunFolder
 from equigrasp.learning.grasping.grasp_step import grasp_step, quantize
 from equigrasp.learning.interfaces import Trainer
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.replay.step import Step
+from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.stereo_noise import add_stereo_noise
 
@@ -74,7 +74,7 @@ def pretrain(arguments: dict[str, str], num_scenes: int, is_resume: bool | None)
         ):
             tray = EmptyingTray(simulation, arguments["split"])
             for scene in range(first, num_scenes):
-                rng = np.random.default_rng(derive_seed(seed, 30, scene))
+                rng = np.random.default_rng(derive_seed(seed, Stream.LABELLED_SCENES, scene))
                 observation = tray.look(rng)
                 seen = seen_by_a_camera(simulation, observation, rng)
                 if not is_empty(observation) and not is_empty(seen):

@@ -14,13 +14,14 @@ from equigrasp.experiments.rollouts.protocol import EPISODE_ATTEMPTS, NUM_OBJECT
 from equigrasp.experiments.rollouts.scene import Scene, placed_objects
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Mode, Policy
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
+from equigrasp.seeding import SceneStream, derive_seed
 from equigrasp.simulation.make import SimulatedCell
 
 _TIME_TO_SETTLE = 1.0  # [s] for an object that was dropped
 _TIME_TO_REST = 0.25  # [s] for objects that were put back where they lay
+_POOL_SEED = 0  # the same pool for all runs
 
 Names = Callable[[int], list[str]]
 
@@ -94,7 +95,9 @@ class EpisodeScenes:
     def reset(self) -> None:
         """Begin the next episode."""
         self._number += 1
-        self._episode.begin(self._names(self._number), derive_seed(self._seed, 6, self._number))
+        self._episode.begin(
+            self._names(self._number), derive_seed(self._seed, SceneStream.EPISODES, self._number)
+        )
 
     def recover(self) -> None:
         """Look again from home."""
@@ -127,7 +130,7 @@ class TrayScenes(OpenLoopGraspEnv):
         scene: Scene | None = None,
         resample_every: int = 0,
     ) -> None:
-        rng = np.random.default_rng([seed, 9])
+        rng = np.random.default_rng([seed, SceneStream.PLACES])
         super().__init__(simulation.cell, OmplPlanner(simulation.cell), rng)
         self._simulation, self._seed = simulation, seed
         self._names, self._resample_every = names, resample_every
@@ -145,7 +148,7 @@ class TrayScenes(OpenLoopGraspEnv):
         """Draw all objects anew where it is time for it."""
         if self._resample_every and number // self._resample_every != self._draw:
             self._draw = number // self._resample_every
-            self._world.reset(derive_seed(self._seed, 6, self._draw))
+            self._world.reset(derive_seed(self._seed, SceneStream.EPISODES, self._draw))
             self._world.spawn_objects(self._names(self._draw), self.trays.pick)
 
     def observe(self) -> Observation:
@@ -233,7 +236,7 @@ def in_two_trays(
 
 def split_names(simulation: SimulatedCell, split: str, seed: int) -> Names:
     """Return the shapes of one draw from a part of the object set."""
-    rng = np.random.default_rng([seed, 5])
+    rng = np.random.default_rng([seed, SceneStream.OBJECTS])
     names = simulation.world.object_set.draw(split, NUM_OBJECTS, rng)
     return lambda number: names
 
@@ -241,7 +244,9 @@ def split_names(simulation: SimulatedCell, split: str, seed: int) -> Names:
 def training_names(simulation: SimulatedCell, count: int, seed: int) -> Names:
     """Return draws of `count` training shapes, a new one for each number."""
     objects = simulation.world.object_set
-    return lambda number: objects.draw("train", count, np.random.default_rng([seed, 5, number]))
+    return lambda number: objects.draw(
+        "train", count, np.random.default_rng([seed, SceneStream.OBJECTS, number])
+    )
 
 
 def pool_names(simulation: SimulatedCell, pool_size: int, count: int, seed: int) -> Names:
@@ -249,11 +254,11 @@ def pool_names(simulation: SimulatedCell, pool_size: int, count: int, seed: int)
 
     A pool of as many is drawn whole.
     """
-    rng = np.random.default_rng([0, pool_size])
+    rng = np.random.default_rng([_POOL_SEED, pool_size])
     pool = simulation.world.object_set.draw("train", pool_size, rng)
 
     def draw(number: int) -> list[str]:
-        rng = np.random.default_rng([seed, 5, number])
+        rng = np.random.default_rng([seed, SceneStream.OBJECTS, number])
         return [str(n) for n in rng.choice(pool, count, replace=False)]
 
     return draw

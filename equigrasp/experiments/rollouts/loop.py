@@ -16,8 +16,8 @@ from equigrasp.learning.interfaces import (
     Mode,
     Policy,
 )
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.perception.observation import Observation
+from equigrasp.seeding import SceneStream, derive_seed
 
 A = TypeVar("A")
 
@@ -96,7 +96,9 @@ class Loop(Generic[A]):
             if self._environment.is_over:
                 self._reset()
             counted = self.num_refused if rules.counts_all_refusals else refusals
-            rng = np.random.default_rng(derive_seed(self._seed, 10, number, counted))
+            rng = np.random.default_rng(
+                derive_seed(self._seed, SceneStream.CHOICES, number, counted)
+            )
             is_random = rules.goes_random and refusals >= rules.max_refusals
             told = self.failures if mode in rules.told_modes else 0
             history = last_failures(self._choices, refusals + told)

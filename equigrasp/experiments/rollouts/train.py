@@ -16,9 +16,9 @@ from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.interfaces import Mode, Policy, Trainer
 from equigrasp.learning.method import Method
 from equigrasp.learning.method_config import num_random_attempts
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.learning.trained_weights import first_weights, load_trained_weights
 from equigrasp.methods.registry import load_method
+from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import make_simulated_cell
 
 
@@ -47,7 +47,7 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
         with make_simulated_cell(
             arguments["cell"], object_set=arguments["objects"], seed=seed
         ) as simulation:
-            scenes = derive_seed(seed, 7, first)
+            scenes = derive_seed(seed, Stream.TRAINING_SCENES, first)
             names = split_names(simulation, arguments["split"], scenes)
             rollout = in_two_trays(simulation, policy, scenes, names)
             with tqdm(total=num_attempts, initial=first, unit="attempt") as bar:

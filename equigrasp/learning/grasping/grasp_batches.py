@@ -12,9 +12,9 @@ from equigrasp.learning.grasping.grasp_buffer import GraspBuffer
 from equigrasp.learning.grasping.grasp_step import dequantize
 from equigrasp.learning.grasping.labels import read_labels
 from equigrasp.learning.method_config import TrainingConfig
-from equigrasp.learning.seeding import Stream, derive_seed
 from equigrasp.paths import find_labels
 from equigrasp.replay.step import Step
+from equigrasp.seeding import Stream, derive_seed
 
 
 @dataclass(frozen=True, eq=False)

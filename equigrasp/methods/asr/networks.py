@@ -5,12 +5,12 @@ from functools import partial
 
 import torch
 
-from equigrasp.learning.seeding import Stream, derive_seed
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.networks.equivariant_encoder import EquivariantEncoder
 from equigrasp.networks.equivariant_unet import EquivariantUNet
 from equigrasp.networks.plain_encoder import DenseEncoder, PlainEncoder
 from equigrasp.networks.plain_unet import PlainUNet
+from equigrasp.seeding import Stream, derive_seed
 
 PATCH_SIZE_PX = EquivariantEncoder.patch_size_px
 _CENTRE_PX = 8  # side of the patch centre that the height reference is taken from

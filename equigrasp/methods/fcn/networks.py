@@ -5,9 +5,9 @@ import math
 import torch
 from torch.nn.functional import affine_grid, grid_sample, pad
 
-from equigrasp.learning.seeding import Stream, derive_seed
 from equigrasp.methods.fcn.config import FcnConfig
 from equigrasp.networks.plain_unet import PlainUNet
+from equigrasp.seeding import Stream, derive_seed
 
 
 class ChannelFcn(torch.nn.Module):

@@ -20,6 +20,7 @@ from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.messages.transforms import to_pose_msg
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.seeding import SceneStream
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.physics import TIME_STEP
 
@@ -71,7 +72,7 @@ class SimBridgeNode(ManagedNode):
         ]  # fmt: skip
         world, config = self.simulation.world, self._config
         if config.num_objects and not config.holds_board:
-            rng = np.random.default_rng([config.seed, 5])
+            rng = np.random.default_rng([config.seed, SceneStream.OBJECTS])
             drawn = world.object_set.draw(config.split, config.num_objects, rng)
             world.spawn_objects(drawn, self.simulation.cell.config.workspaces[0])
 

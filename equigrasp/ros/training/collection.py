@@ -15,7 +15,6 @@ from rclpy.client import Client
 from rclpy.publisher import Publisher
 
 from equigrasp.errors import DeviceError, DeviceTimeoutError, EquigraspError
-from equigrasp.learning.seeding import derive_seed
 from equigrasp.primitives.outcome import Phase
 from equigrasp.ros import names
 from equigrasp.ros.messages.times import to_time
@@ -23,6 +22,7 @@ from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.calls import Caller
 from equigrasp.ros.runtime.parameters import parameter
 from equigrasp.ros.runtime.ros_clock import RosClock
+from equigrasp.seeding import Stream, derive_seed
 
 _WINDOW = 50  # attempts in running figures
 _MAX_FAULTS_IN_A_ROW = 20
@@ -211,7 +211,9 @@ class Collection:
                 has_view.set()
 
         goal = ExecuteGrasp.Goal(
-            grasp=plan.action.grasp, place_workspace=self._partners.trays[1], seed=self._seed(1)
+            grasp=plan.action.grasp,
+            place_workspace=self._partners.trays[1],
+            seed=self._seed(Stream.PLACES),
         )
         pending = self._caller.send_goal(self._partners.executor, goal, on_feedback)
         next_plan = None
@@ -245,7 +247,7 @@ class Collection:
         return PlanAction.Request(
             workspace=self._partners.trays[0],
             mode=self._mode(self._attempt + ahead),
-            seed=self._seed(0, ahead),
+            seed=self._seed(Stream.CHOICES, ahead),
             num_consecutive_failures=failures,
             not_before=to_time(not_before),
         )
@@ -307,9 +309,9 @@ class Collection:
         )
         self._handle.publish_feedback(feedback)
 
-    def _seed(self, purpose: int, ahead: int = 0) -> int:
+    def _seed(self, stream: Stream, ahead: int = 0) -> int:
         return derive_seed(
-            self._config.seed, 10 + purpose, self._attempt + ahead, self._result.num_faults
+            self._config.seed, stream, self._attempt + ahead, self._result.num_faults
         )
 
     def _now(self) -> float:

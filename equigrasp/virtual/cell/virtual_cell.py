@@ -16,6 +16,7 @@ import numpy as np
 from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.environments.open_loop_grasp import attend
 from equigrasp.errors import ConfigError
+from equigrasp.seeding import SceneStream
 from equigrasp.simulation.make import make_simulated_cell
 from equigrasp.simulation.mirror_camera import MirrorCamera
 from equigrasp.virtual.cell.motion_record import MotionRecord
@@ -157,7 +158,7 @@ class VirtualCell:
 
     def _fill_tray(self) -> None:
         world, config = self.simulation.world, self.config
-        rng = np.random.default_rng([config.seed, 5])
+        rng = np.random.default_rng([config.seed, SceneStream.OBJECTS])
         drawn = world.object_set.draw(config.split, config.num_objects, rng)
         world.spawn_objects(drawn, self.simulation.cell.config.workspaces[0])
 

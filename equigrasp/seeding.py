@@ -5,6 +5,7 @@ import enum
 import numpy as np
 
 
+@enum.unique
 class Stream(enum.IntEnum):
     """What a run's seed is used for: no two draw from the same stream of random numbers."""
 
@@ -13,7 +14,22 @@ class Stream(enum.IntEnum):
     MINIBATCHES = 3  # which attempts a minibatch holds
     LOSSES = 4  # what a loss draws, as off-policy pixels
     VIEWS = 5  # fresh augmentations
+    TRAINING_SCENES = 7  # seed of the scenes that are learned in
+    EVALUATION_SCENES = 8  # seed of the scenes that weights are tried in
+    CHOICES = 10  # of the policy, in the graph
     LABELS = 11  # augmented copies of labels of before
+    PLACES = 12  # where objects are put down, in the graph
+    LABELLED_SCENES = 30  # scenes of pretraining
+
+
+@enum.unique
+class SceneStream(enum.IntEnum):
+    """What the seed of scenes is used for."""
+
+    OBJECTS = 5  # which shapes
+    EPISODES = 6  # where they fall, of an episode or a draw
+    PLACES = 9  # where they are put down
+    CHOICES = 10  # of the policy
 
 
 def derive_seed(*parts: int) -> int:
