@@ -7,7 +7,7 @@ import numpy as np
 from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.devices.motion import MotionState, MotionStatus
-from equigrasp.errors import NotConnectedError
+from equigrasp.errors import ConfigError, NotConnectedError
 from equigrasp.geometry import four_bar
 from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.physics import TIME_STEP
@@ -17,6 +17,7 @@ _DRIVE_INERTIA = 1e-3  # [kg·m²] of the geared motor, as each joint of the lin
 _ARRIVED = 0.0015  # [m]
 _STALL_TIME = 0.15  # [s] fingers that move less than _STALL_TRAVEL in this time stand still
 _STALL_TRAVEL = 0.001  # [m]
+_DRIVER = "left_knuckle_joint"  # what the driven joint's name ends in
 
 
 class BulletGripper(Gripper):
@@ -26,9 +27,15 @@ class BulletGripper(Gripper):
         self._config = config
         self._robot = robot
         self._physics = robot.physics
+        if not config.joint_name.endswith(_DRIVER):
+            raise ConfigError(
+                f"Gripper '{config.name}' cannot be simulated: its joint '{config.joint_name}' is none of "
+                f"a four-bar gripper, whose name ends in {_DRIVER}."
+            )
+        self._prefix = config.joint_name.removesuffix(_DRIVER)
         names = ("left_knuckle", "right_knuckle", "left_finger_tip", "right_finger_tip")
         self._driver, self._right, self._left_tip, self._right_tip = (
-            robot.joints[f"robotiq_85_{name}_joint"] for name in names
+            robot.joints[f"{self._prefix}{name}_joint"] for name in names
         )
         self._is_connected = False
         self._reference = 0.0  # [rad] driver
@@ -39,6 +46,12 @@ class BulletGripper(Gripper):
         self._status = MotionStatus(MotionState.IDLE)
         self._couple()
         self._physics.add_step_hook(self._before_step)
+
+    @property
+    def fingertips(self) -> tuple[int, ...]:
+        """The links of both fingertips, as PyBullet counts them."""
+        links = self._robot.links
+        return tuple(links[f"{self._prefix}{side}_finger_tip_link"] for side in ("left", "right"))
 
     @property
     def limits(self) -> GripperLimits:
@@ -127,7 +140,7 @@ class BulletGripper(Gripper):
             client.changeConstraint(gear, gearRatio=-1.0, maxForce=1000, erp=0.9)
         for side in ("left", "right"):
             knuckle, tip = (
-                self._robot.links[f"robotiq_85_{side}_{part}_link"]
+                self._robot.links[f"{self._prefix}{side}_{part}_link"]
                 for part in ("knuckle", "finger_tip")
             )
             # Without the drive's inertia the solver lets a pressed finger bend by up to 0.6 rad.

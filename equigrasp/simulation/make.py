@@ -97,6 +97,8 @@ def build_simulated_cell(
         gripper.teleport(gripper_config.limits.stroke)
 
     bring_home()
-    world = TwoTrayWorld(physics, robot, config.workspaces, objects, bring_home, seed)
+    world = TwoTrayWorld(
+        physics, robot, gripper.fingertips, config.workspaces, objects, bring_home, seed
+    )
     cell = RobotCell(config, arm_config, gripper_config, arm, gripper, camera, physics)
     return SimulatedCell(cell, world, physics, robot)

@@ -28,13 +28,14 @@ class TwoTrayWorld(World):
         self,
         physics: Physics,
         robot: BulletRobot,
+        fingertips: tuple[int, ...],
         workspaces: tuple[Workspace, ...],
         object_set: ObjectSet,
         reset_robot: Callable[[], None],
         seed: int,
     ) -> None:
         self._physics = physics
-        self._robot = robot
+        self._robot, self._fingertips = robot, fingertips
         self._reset_robot = reset_robot
         self.object_set = object_set
         self._rng = np.random.default_rng(seed)
@@ -89,10 +90,8 @@ class TwoTrayWorld(World):
 
     def held_objects(self) -> list[int]:
         """Return what both fingertips touch, with all that it touches, if that is objects alone."""
-        links = self._robot.links
-        tips = [links[f"robotiq_85_{side}_finger_tip_link"] for side in ("left", "right")]
         with self._physics.lock:
-            ends = [self._touched(self._robot.body, tip) for tip in tips]
+            ends = [self._touched(self._robot.body, tip) for tip in self._fingertips]
             held: set[int] = set()
             new = set().union(*ends)
             while new:
