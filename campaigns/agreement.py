@@ -25,7 +25,7 @@ from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 from equigrasp.experiments.statistics import wilson_interval
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.grasp_height import HandGeometry, grasp_height
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.ompl_planner import OmplPlanner
@@ -143,10 +143,8 @@ class Campaign:
         rows, cols = np.nonzero(inner > 0.005)
         i = self._rng.integers(len(rows))
         row, col, theta = int(rows[i]), int(cols[i]), float(self._rng.uniform(0.0, np.pi))
-        height = float(grasp_height(
-            heightmap, row, col, theta, pixel_size=tray.pixel_size, finger_depth=0.04, width=0.085,
-            border_px=tray.border_px, edge_depth=0.01, wall_depth=0.008,
-        ))  # fmt: skip
+        hand = HandGeometry(0.04, 0.01, 0.008)
+        height = float(grasp_height(heightmap, row, col, theta, 0.085, hand, tray))
         return PlanarGrasp(*tray.pixel_to_xy(row, col), tray.floor_z + height, theta, 0.085)
 
     def _judge(self, number: int, policy: str, grasp: PlanarGrasp) -> Judged:

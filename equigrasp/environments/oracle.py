@@ -11,7 +11,7 @@ from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.angles import angle_distance, bin_to_angle
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.grasp_height import HandGeometry, grasp_height
 from equigrasp.perception.grasp_rating import rate_grasps, rate_pads, sample_pads
 from equigrasp.perception.observation import Observation
 
@@ -35,8 +35,8 @@ class OracleConfig:
         height_threshold: Pixels higher than this belong to objects [m].
         min_object_pixels: A workspace with fewer object pixels is empty.
         finger_depth: How far the pads may reach over an object's top [m].
-        edge_depth: See `grasp_height` [m].
-        wall_depth: See `grasp_height` [m].
+        edge_depth: See `HandGeometry` [m].
+        wall_depth: See `HandGeometry` [m].
         width: Opening of the fingers on the way down [m].
         lowest: TCP over the floor where nothing is in the way [m]. Tips of an open 2F-85 stand 13.7 mm
             above the TCP, so that on flat wide objects the height rule's 10 mm leave the pads hardly
@@ -181,12 +181,9 @@ class Oracle:
                 row,
                 col,
                 theta,
-                pixel_size=workspace.pixel_size,
-                finger_depth=config.finger_depth,
-                width=config.width,
-                border_px=workspace.border_px,
-                edge_depth=config.edge_depth,
-                wall_depth=config.wall_depth,
+                config.width,
+                HandGeometry(config.finger_depth, config.edge_depth, config.wall_depth),
+                workspace,
             )
         )
         if height < _HEIGHT_RULE_FLOOR:  # nothing in the way: reach as low as the floor allows

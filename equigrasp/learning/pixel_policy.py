@@ -34,7 +34,7 @@ from equigrasp.learning.interfaces import (
 )
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.weight_store import fill_parameters
-from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.grasp_height import HandGeometry, grasp_height
 from equigrasp.perception.grasp_rating import rate_grasps
 from equigrasp.perception.grasp_width import grasp_width
 from equigrasp.perception.observation import Observation
@@ -311,15 +311,8 @@ class PixelPolicy(ABC):
                 min_width=config.min_width,
                 max_width=config.width,
             )
-        height = grasp_height(
-            *where,
-            pixel_size=workspace.pixel_size,
-            finger_depth=config.finger_depth,
-            width=width,
-            border_px=workspace.border_px,
-            edge_depth=config.edge_depth,
-            wall_depth=config.wall_depth,
-        )
+        hand = HandGeometry(config.finger_depth, config.edge_depth, config.wall_depth)
+        height = grasp_height(*where, width, hand, workspace)
         return height, width
 
 

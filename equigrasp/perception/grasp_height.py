@@ -1,10 +1,13 @@
 """The height of top-down grasps, from the heights under the gripper."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import map_coordinates
 
 from equigrasp.geometry.four_bar import STROKE, tip_rise
+from equigrasp.geometry.workspace import Workspace
 
 FINGER_THICKNESS = 0.012  # [m]
 _ACROSS = np.arange(8) - 3.5  # [px] across the opening: 25 mm, a finger pad
@@ -12,24 +15,35 @@ _STRIP_LENGTH_PX = 32  # along the opening: 100 mm
 _MIN_CLEARANCE = 0.010  # [m] lowest TCP above the floor
 
 
+@dataclass(frozen=True)
+class HandGeometry:
+    """How deep the fingers go.
+
+    Args:
+        finger_depth: How far the pads reach over an object's top [m].
+        edge_depth: How far fingertips may push into objects, measured at the TCP with the fingers
+            all open [m]; the tips of a 2F-85 then stand 13.7 mm above it, with less opening lower.
+        wall_depth: The same for walls, which do not give way [m].
+    """
+
+    finger_depth: float
+    edge_depth: float
+    wall_depth: float
+
+
 def grasp_height(
     heightmap: np.ndarray,
     row: ArrayLike,
     col: ArrayLike,
     theta: ArrayLike,
-    *,
-    pixel_size: float,
-    finger_depth: float,
     width: ArrayLike,
-    border_px: int,
-    edge_depth: float,
-    wall_depth: float,
+    hand: HandGeometry,
+    workspace: Workspace,
 ) -> np.ndarray:
     """Return the TCP heights above the workspace floor [m] for grasps, shape (...,).
 
-    The fingers reach `finger_depth` below what lies between them, but no more than `edge_depth`
-    below objects under the opened fingertips or `wall_depth` below a wall of the tray, and never
-    into the floor (paper, appendix D; constants: asr page, section 6). "Top" is the mean of the
+    The fingers reach below what lies between them, but not far below objects under the opened
+    fingertips or a wall of the tray, and never into the floor (paper, appendix D; constants: asr page, section 6). "Top" is the mean of the
     3rd to 12th highest sample, which single wild pixels do not move.
 
     Args:
@@ -37,14 +51,11 @@ def grasp_height(
         row: Rows of the grasps, shape (...,), () for one.
         col: Columns, shape (...,).
         theta: Yaws, shape (...,) [rad]; at 0 the fingers open along rows.
-        pixel_size: Side of a cell [m].
-        finger_depth: How far the pads reach over an object's top [m].
         width: Openings of the fingers on the way down, shape (...,) or () [m].
-        border_px: Cells between the map's edge and the action square; what lies there is wall.
-        edge_depth: How far fingertips may push into objects, measured at the TCP with the fingers
-            all open [m]; the tips of a 2F-85 then stand 13.7 mm above it, with less opening lower.
-        wall_depth: The same for walls, which do not give way [m].
+        hand: How deep the fingers go.
+        workspace: Of the heightmap; what lies in its border is wall.
     """
+    pixel_size, border_px = workspace.pixel_size, workspace.border_px
     half = np.asarray(width)[..., None] / 2.0
     inner = np.floor(half / pixel_size)
     outer = np.ceil((half + FINGER_THICKNESS) / pixel_size)
@@ -61,9 +72,9 @@ def grasp_height(
         heights = sample_strip(walls, row, col, theta, side, _ACROSS)
         wall_tops.append(np.where(is_under, heights, -np.inf).max(axis=(-2, -1)))
     drop = tip_rise(STROKE) - np.vectorize(tip_rise)(width)
-    lowest = unhindered_height(heightmap, row, col, theta, finger_depth)
-    lowest = np.maximum(lowest, np.maximum(*object_tops) - edge_depth + drop)
-    return np.asarray(np.maximum(lowest, np.maximum(*wall_tops) - wall_depth + drop))
+    lowest = unhindered_height(heightmap, row, col, theta, hand.finger_depth)
+    lowest = np.maximum(lowest, np.maximum(*object_tops) - hand.edge_depth + drop)
+    return np.asarray(np.maximum(lowest, np.maximum(*wall_tops) - hand.wall_depth + drop))
 
 
 def unhindered_height(

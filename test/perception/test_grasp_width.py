@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from equigrasp.geometry.four_bar import tip_rise
-from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.perception.grasp_height import HandGeometry, grasp_height
 from equigrasp.perception.grasp_rating import rate_grasps
 from equigrasp.perception.grasp_width import grasp_width
 
 PIXEL = 0.003125  # [m]
+HAND, WORKSPACE = HandGeometry(0.04, 0.01, 0.008), Workspace("tray", 0.0, 0.0)
 EMPTY = np.zeros((128, 128), np.float32)
 
 
@@ -20,10 +22,7 @@ def _width(heightmap: np.ndarray, theta: float = 0.0, min_width: float = 0.035) 
 
 
 def _height(heightmap: np.ndarray, width: float) -> float:
-    return grasp_height(
-        heightmap, 64, 64, 0.0, pixel_size=PIXEL, finger_depth=0.04, width=width,
-        border_px=16, edge_depth=0.01, wall_depth=0.008,
-    )  # fmt: skip
+    return grasp_height(heightmap, 64, 64, 0.0, width, HAND, WORKSPACE)
 
 
 def _bar(height: float = 0.05) -> np.ndarray:
@@ -125,7 +124,4 @@ def test_many_grasps_at_once_are_as_one_by_one(rng: np.random.Generator) -> None
 def _heights(
     heightmap: np.ndarray, pixels: np.ndarray, theta: np.ndarray, width: np.ndarray
 ) -> np.ndarray:
-    return grasp_height(
-        heightmap, *pixels.T, theta, pixel_size=PIXEL, finger_depth=0.04, width=width,
-        border_px=16, edge_depth=0.01, wall_depth=0.008,
-    )  # fmt: skip
+    return grasp_height(heightmap, *pixels.T, theta, width, HAND, WORKSPACE)

@@ -7,7 +7,7 @@ from equigrasp.errors import PerceptionError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.camera_model import CameraModel
-from equigrasp.perception.grasp_height import grasp_height
+from equigrasp.perception.grasp_height import HandGeometry, grasp_height
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 
@@ -64,10 +64,8 @@ def test_an_observation_refuses_nan_and_the_wrong_shape(workspace: Workspace) ->
 
 
 def _height(heightmap: np.ndarray, row: int, col: int, theta: float) -> float:
-    return grasp_height(
-        heightmap, row, col, theta, pixel_size=0.003125, finger_depth=0.04, width=0.085,
-        border_px=16, edge_depth=0.03, wall_depth=0.008,
-    )  # fmt: skip
+    hand = HandGeometry(0.04, 0.03, 0.008)
+    return grasp_height(heightmap, row, col, theta, 0.085, hand, Workspace("tray", 0.0, 0.0))
 
 
 def test_fingers_reach_below_the_top_but_not_into_the_floor() -> None:
