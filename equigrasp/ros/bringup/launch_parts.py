@@ -261,12 +261,12 @@ def _robot(
         }
         return [_node(names.SIM_BRIDGE, cell | simulation)]
     robot_ip = values.get("robot_ip", "")
-    gripper = {
+    gripper: Parameters = {
         "driver": values["gripper_driver"],
         "host": values["gripper_host"] or robot_ip,  # the URCap runs on the controller
         "device": values["gripper_device"],
     }
-    camera = {
+    camera: Parameters = {
         "source": values["camera_source"],
         "serial": values["camera_serial"],
         "rate": 15.0,  # Hz; no faster than the camera: the choice of a grasp waits for a new image

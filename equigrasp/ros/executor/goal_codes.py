@@ -53,7 +53,7 @@ def code_of(error: EquigraspError) -> int:
     if isinstance(error, GoalError):
         return error.code
     if isinstance(error, ArmStoppedError):
-        return _STOP_CODES.get(error.reason, int(_CODES.ARM_FAILED))
+        return _STOP_CODES.get(StopReason(error.reason), int(_CODES.ARM_FAILED))
     if isinstance(error, (CommandRejectedError, ConfigError)):
         return int(_CODES.INVALID_GOAL)
     if isinstance(error, CollisionError):

@@ -3,6 +3,7 @@
 import importlib
 from typing import Any
 
+import numpy as np
 from shape_msgs.msg import SolidPrimitive
 
 from equigrasp.devices.obstacle import Obstacle
@@ -29,6 +30,7 @@ def to_collision_object(name: str, bodies: tuple[Obstacle, ...], frame: str) -> 
     message.operation = kind.ADD if bodies else kind.REMOVE
     message.primitives = [to_primitive(body) for body in bodies]
     message.primitive_poses = [
-        to_pose_msg(Transform.from_rpy(body.center, body.rpy)) for body in bodies
+        to_pose_msg(Transform.from_rpy(np.array(body.center), np.array(body.rpy)))
+        for body in bodies
     ]
     return message

@@ -174,13 +174,13 @@ class LearnerNode(ManagedNode):
         is_new = False
         while True:
             with self._wake:
-                for attempt in [a for a in self._inbox if a < learner.num_attempts]:
-                    del self._inbox[attempt]
-                attempt = self._inbox.get(learner.num_attempts)
-            if attempt is None:
+                for number in [a for a in self._inbox if a < learner.num_attempts]:
+                    del self._inbox[number]
+                received = self._inbox.get(learner.num_attempts)
+            if received is None:
                 return is_new
             try:
-                self._store(learner, *attempt)
+                self._store(learner, *received)
                 is_new, self._is_disk_full = True, False
             except LogFullError as error:
                 if not self._is_disk_full:
