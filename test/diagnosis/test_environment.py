@@ -79,7 +79,7 @@ def test_a_middleware_that_is_not_there_is_named(
 @pytest.mark.slow
 def test_up_says_why_and_doctor_runs(tmp_path: Path) -> None:
     up = _run("up", "sim", "--out", str(tmp_path / "run"), RMW_IMPLEMENTATION="nonsense")
-    assert up.returncode == 1 and up.stderr.count("\n") == 1
+    assert up.returncode == 2 and up.stderr.count("\n") == 1
     assert "middleware 'nonsense'" in up.stderr
     assert not (tmp_path / "run").exists()
     doctor = _run("doctor", RMW_IMPLEMENTATION="nonsense", HOME="/proc")

@@ -28,8 +28,9 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
         yield cell
 
 
-def _is_placed(position: Any) -> bool:
-    return bool(abs(position.y + 0.21) < 0.15)
+def _is_there(position: Any) -> bool:
+    """Tell whether an object lies in the tray that is picked from."""
+    return bool(abs(position.x - 0.56) < 0.15 and abs(position.y - 0.21) < 0.15)
 
 
 def test_objects_are_picked_through_the_vendors_controller_and_missed_in_the_picture(
@@ -37,17 +38,17 @@ def test_objects_are_picked_through_the_vendors_controller_and_missed_in_the_pic
 ) -> None:
     request = SpawnObjects.Request(workspace="left", num_objects=3, split="train", seed=2)
     assert cell.call(SpawnObjects, names.SPAWN_OBJECTS, request).error_code == 0
-    results, placed = [], 0
+    results = []
     for attempt in range(6):
         inside = [p for p in cell.objects() if abs(p.x - 0.56) < 0.12 and abs(p.y - 0.21) < 0.12]
         if not inside:
             break
-        target = max(inside, key=lambda p: p.z)
+        target, before = max(inside, key=lambda p: p.z), sum(map(_is_there, cell.objects()))
         goal = cell.grasp(target.x, target.y, attempt * np.pi / 3)
         results.append(cell.result(cell.send(ExecuteGrasp, names.EXECUTE_GRASP, goal)))
         assert results[-1].error_code == 0, results[-1].error_msg
-        placed, before = sum(_is_placed(p) for p in cell.objects()), placed
-        assert results[-1].is_success == (placed > before)
+        # What a picture can tell is that something has left the tray, be it by a knock.
+        assert results[-1].is_success == (sum(map(_is_there, cell.objects())) < before)
     assert any(r.is_success for r in results), cell.logs()
 
 
