@@ -31,8 +31,9 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     method = tmp_path / "toy.yaml"
     method.write_text("method: toy_method:METHOD\n", encoding="utf-8")
     made = Bench(tmp_path, domain_id=free_domain())
-    made.start("training.policy", "-p", f"method:={method}", *REMAPPINGS)
-    made.start("training.learner", "-p", f"method:={method}", "-p", f"out:={tmp_path / 'run'}")
+    arguments = ("-p", f"method:={method}", "-p", f"out:={tmp_path / 'run'}")
+    made.start("training.policy", *arguments, *REMAPPINGS)
+    made.start("training.learner", *arguments)
     yield made
     made.close()
 
@@ -84,8 +85,12 @@ def test_a_method_of_your_own_acts_and_learns(bench: Bench, tmp_path: Path) -> N
     )
     assert reports[-1].metric_names == ["toy_error"] and reports[-1].metric_values[0] >= 0.0
     assert updates[-1].method == "toy" and versions[0] == 0
-    while _ask(bench, PlanAction, names.PLAN_ACTION).action.policy_version < NUM_STEPS - 3:
-        bench.spin_until(lambda: True, 1.0, "the policy to take over weights")
+
+    def acts_by_them() -> bool:
+        answer = _ask(bench, PlanAction, names.PLAN_ACTION)
+        return bool(answer.action.policy_version == NUM_STEPS - 3)
+
+    bench.spin_until(acts_by_them, 20.0, "the policy to take over weights")
     log = ExperienceLog(tmp_path / "run" / "experience.log", is_writing=False)
     steps = [step for step, _ in log]
     assert [s.episode for s in steps] == [n // 2 for n in range(NUM_STEPS)]
