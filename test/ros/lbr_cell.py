@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from equigrasp.config import find_config, read_yaml
+from equigrasp.primitives.outcome import Phase
 from equigrasp.ros import names
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.message_guard import GuardedExecutor
@@ -71,6 +73,19 @@ class Cell:
             return bool(self.result(handle).error_code == 0)
 
         wait_for(goes_home, 60.0, f"an active executor: {self.logs()}")
+
+    def begin_grasp(self) -> Any:
+        """Send a grasp, wait until the arm is on its way, and return the goal's handle."""
+        phases: list[int] = []
+        handle = self.send(
+            ExecuteGrasp,
+            names.EXECUTE_GRASP,
+            self.grasp(0.5, 0.15, 0.3),
+            lambda message: phases.append(int(message.feedback.phase)),
+        )
+        wait_for(lambda: Phase.PRE_GRASP in phases, 30.0, f"the arm to set off: {self.logs()}")
+        time.sleep(0.3)
+        return handle
 
     def grasp(self, x: float, y: float, theta: float) -> ExecuteGrasp.Goal:
         goal = ExecuteGrasp.Goal(place_workspace="right")

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from equigrasp.devices.world import World
-from equigrasp.environments.environment import Environment, StepResult
+from equigrasp.environments.environment import Environment
 from equigrasp.environments.grasp_episode import GraspEpisode
 from equigrasp.environments.open_loop_grasp import OpenLoopGraspEnv, return_stray
 from equigrasp.experiments.rollouts.loop import EPISODES, TWO_TRAYS, Loop, LoopStep, Rules
@@ -40,7 +40,7 @@ class SimulatedEnvironment(Environment[PlanarGrasp], Protocol):
         ...
 
 
-class EpisodeScenes:
+class EpisodeScenes(GraspEpisode):
     """One tray of objects, each removed once grasped; then, or after 30 attempts, a new one.
 
     Args:
@@ -61,52 +61,33 @@ class EpisodeScenes:
         num_objects: int,
         scene: Scene | None = None,
     ) -> None:
-        self._world, self._seed, self._names = simulation.world, seed, names
-        self._episode = GraspEpisode(
+        super().__init__(
             simulation.cell,
             simulation.world,
             OmplPlanner(simulation.cell),
             num_objects=num_objects,
             max_attempts=EPISODE_ATTEMPTS,
         )
+        self._seed, self._names = seed, names
         self._number = -1 if scene is None else scene.episode
         if scene is None:
             self.reset()
         else:
-            objects = [(o.name, o.pose) for o in scene.objects]
-            self._episode.resume(objects, scene.episode_attempts)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the episode has ended."""
-        return self._episode.is_over
+            self.resume([(o.name, o.pose) for o in scene.objects], scene.episode_attempts)
 
     def prepare(self, number: int) -> None:
         """Do nothing: episodes bring new objects."""
 
-    def observe(self) -> Observation:
-        """Return what lies in the tray."""
-        return self._episode.observe()
-
-    def step(self, action: PlanarGrasp) -> StepResult:
-        """Try a grasp; see `GraspEpisode.step`."""
-        return self._episode.step(action)
-
     def reset(self) -> None:
         """Begin the next episode."""
         self._number += 1
-        self._episode.begin(
-            self._names(self._number), derive_seed(self._seed, SceneStream.EPISODES, self._number)
-        )
-
-    def recover(self) -> None:
-        """Look again from home."""
-        self._episode.recover()
+        seed = derive_seed(self._seed, SceneStream.EPISODES, self._number)
+        self.begin(self._names(self._number), seed)
 
     def scene(self, attempts: int, failures: int) -> Scene:
         """Return where everything lies."""
-        done, objects = self._episode.num_attempts, placed_objects(self._world)
-        return Scene(attempts, self._number, done, 0, failures, objects)
+        objects = placed_objects(self._world)
+        return Scene(attempts, self._number, self.num_attempts, 0, failures, objects)
 
 
 class TrayScenes(OpenLoopGraspEnv):
