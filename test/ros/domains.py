@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO
 
 _LAST = 101  # beyond it ports meet those that Linux gives to others
-_NUM_OWN = 8  # domains that one process holds; a killed node haunts its domain for a while
+_NUM_OWN = 16  # domains that one process holds; a killed node haunts its domain for a while
 _held: dict[int, IO[str]] = {}  # open files, whose locks end with this process
 
 

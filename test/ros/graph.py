@@ -1,9 +1,10 @@
 """Start the graph on a domain of its own, for tests, and leave nothing behind."""
 
+import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,31 @@ from equigrasp.ros.runtime.fair_executor import FairExecutor
 _PATIENCE = 60.0  # [s] bounds a hang and nothing else
 
 
+@contextlib.contextmanager
+def node_on(domain_id: int) -> Iterator[Node]:
+    """Yield a node on a domain that processes started meanwhile join too; nothing of it remains there.
+
+    A node that is not destroyed outlives the shutdown of its context: whoever looks round in the same
+    domain later finds what it subscribes to.
+    """
+    os.environ["ROS_DOMAIN_ID"] = str(domain_id)
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    context = Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    node = Node("tester", context=context)
+    try:
+        yield node
+    finally:
+        destroy(node)
+        rclpy.try_shutdown(context=context)
+
+
 class Graph:
     """All processes of `equigrasp up MODE`, watched over, and a client node beside them."""
 
     def __init__(self, folder: Path, domain_id: int, mode: str = "sim", **arguments: str) -> None:
-        os.environ["ROS_DOMAIN_ID"] = str(domain_id)
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        self._ending = contextlib.ExitStack()
+        self.node = self._ending.enter_context(node_on(domain_id))
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         values = resolve(mode, {"method": "asr:tiny", "out": str(folder / "run"), **arguments})
@@ -36,10 +56,7 @@ class Graph:
         self.restarts: list[str] = []
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
-        self.context = Context()
-        rclpy.init(context=self.context, domain_id=domain_id)
-        self.node = Node("tester", context=self.context)
-        self._executor = FairExecutor(2, context=self.context)
+        self._executor = FairExecutor(2, context=self.node.context)
         self._executor.add_node(self.node)
         self._spinner = threading.Thread(target=self._executor.spin, daemon=True)
         self._spinner.start()
@@ -87,8 +104,7 @@ class Graph:
             self.processes[name].interrupt()
             codes[name] = self.processes[name].wait()
         self._executor.shutdown(timeout_sec=1.0)
-        destroy(self.node)
-        rclpy.try_shutdown(context=self.context)
+        self._ending.close()
         assert all(p.process.poll() is not None for p in self.processes.values())
         assert set(codes.values()) == {0}, f"exit codes {codes}: {self.logs()}"
 

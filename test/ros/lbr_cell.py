@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rclpy
 import yaml
 from domains import free_domain
 from equigrasp_interfaces.action import ExecuteGrasp, MoveHome
 from equigrasp_interfaces.srv import GetObjects
-from graph import wait_for
-from rclpy.context import Context
+from graph import node_on, wait_for
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
@@ -114,12 +112,6 @@ def lbr_cell(folder: Path, executor_environment: dict[str, str]) -> Iterator[Cel
         folder: For files.
         executor_environment: Added to the environment of the executor.
     """
-    domain = free_domain()
-    environment = os.environ | {
-        "ROS_DOMAIN_ID": str(domain),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    }
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     config = read_yaml(find_config("cells", "kuka")) | {"success_detection": "image_difference"}
     (folder / "cell.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     driver = [str(Path(__file__).parent / "lbr_driver.py"), "--ros-args", "-p", "num_objects:=0"]
@@ -130,42 +122,36 @@ def lbr_cell(folder: Path, executor_environment: dict[str, str]) -> Iterator[Cel
         "-p",
         "use_sim_time:=true",
     ]
-    processes = []
-    for name, arguments in (("driver", driver), ("executor", executor + _REMAPPED)):
-        with (folder / f"{name}.log").open("wb") as log:
-            command = [
-                sys.executable,
-                "-W",
-                "ignore",
-                *arguments,
-                "-p",
-                f"cell:={folder}/cell.yaml",
-                *_JOINT_STATES,
-            ]
-            added = executor_environment if name == "executor" else {}
-            processes.append(
-                subprocess.Popen(command, env=environment | added, stdout=log, stderr=log)
-            )
-    context = Context()
-    rclpy.init(context=context, domain_id=domain)
-    node = Node("tester", context=context)
-    joint_states: list[JointState] = []
-    node.create_subscription(JointState, "/lbr/joint_states", joint_states.append, 50)
-    spinner = GuardedExecutor(context=context)
-    spinner.add_node(node)
-    thread = threading.Thread(target=spinner.spin, daemon=True)
-    thread.start()
-    made = Cell(node, joint_states, folder, processes[1])
-    try:
-        made.wait_until_active()
-        yield made
-    finally:
-        for process in processes[::-1]:
-            process.send_signal(signal.SIGINT)
-        codes = [process.wait(30.0) for process in processes[::-1]]
-        spinner.shutdown(timeout_sec=1.0)
-        rclpy.try_shutdown(context=context)
+    with node_on(free_domain()) as node:
+        processes = [
+            _start(folder, "driver", driver, {}),
+            _start(folder, "executor", executor + _REMAPPED, executor_environment),
+        ]
+        joint_states: list[JointState] = []
+        node.create_subscription(JointState, "/lbr/joint_states", joint_states.append, 50)
+        spinner = GuardedExecutor(context=node.context)
+        spinner.add_node(node)
+        threading.Thread(target=spinner.spin, daemon=True).start()
+        made = Cell(node, joint_states, folder, processes[1])
+        try:
+            made.wait_until_active()
+            yield made
+        finally:
+            for process in processes[::-1]:
+                process.send_signal(signal.SIGINT)
+            codes = [process.wait(30.0) for process in processes[::-1]]
+            spinner.shutdown(timeout_sec=1.0)
     assert codes == [0, 0], made.logs()
+
+
+def _start(
+    folder: Path, name: str, arguments: list[str], environment: dict[str, str]
+) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-W", "ignore", *arguments, "-p", f"cell:={folder}/cell.yaml"]
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [*command, *_JOINT_STATES], env=os.environ | environment, stdout=log, stderr=log
+        )
 
 
 def _is_known(newest: list[JointState]) -> bool:

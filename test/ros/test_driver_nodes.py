@@ -1,6 +1,5 @@
 """Driver nodes as processes: they wait for their device, say so, and end at once when told to."""
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +9,10 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-import rclpy  # noqa: E402
 from control_msgs.action import GripperCommand  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from domains import free_domain  # noqa: E402
-from graph import wait_for  # noqa: E402
-from rclpy.context import Context  # noqa: E402
+from graph import node_on, wait_for  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from virtual_robot import own_host  # noqa: E402
@@ -37,14 +34,9 @@ PORT = 63352
 class Listener:
     """Hears /diagnostics; spins only while it waits."""
 
-    def __init__(self) -> None:
-        domain_id = free_domain()
-        os.environ["ROS_DOMAIN_ID"] = str(domain_id)
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-        self.context = Context()
-        rclpy.init(context=self.context, domain_id=domain_id)
-        self.node = Node("tester", context=self.context)
-        self._executor = SingleThreadedExecutor(context=self.context)
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(self.node)
         self.statuses: dict[str, DiagnosticStatus] = {}
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, 10)
@@ -72,9 +64,8 @@ class Listener:
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    listener = Listener()
-    yield listener
-    rclpy.try_shutdown(context=listener.context)
+    with node_on(free_domain()) as node:
+        yield Listener(node)
 
 
 class Starter:

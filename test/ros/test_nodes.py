@@ -1,6 +1,6 @@
 """Nodes by themselves: lifecycle, parameters, namespaces."""
 
-import os
+import contextlib
 import signal
 import subprocess
 import sys
@@ -14,16 +14,13 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-import rclpy  # noqa: E402
 from domains import free_domain  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp  # noqa: E402
-from graph import destroy, wait_for  # noqa: E402
+from graph import node_on, wait_for  # noqa: E402
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
-from rclpy.context import Context  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
 from equigrasp.ros.messages.joints import from_joint_state_msg
@@ -36,16 +33,10 @@ class Bench:
 
     def __init__(self, folder: Path, domain_id: int) -> None:
         self._folder = folder
-        self._environment = os.environ | {
-            "ROS_DOMAIN_ID": str(domain_id),
-            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        }
-        os.environ.update(self._environment)
+        self._ending = contextlib.ExitStack()
+        self.node = self._ending.enter_context(node_on(domain_id))
         self._processes: list[subprocess.Popen] = []
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self.node = Node("tester", context=self._context)
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = SingleThreadedExecutor(context=self.node.context)
         self._executor.add_node(self.node)
 
     def start(self, module: str, *ros_arguments: str) -> subprocess.Popen:
@@ -55,7 +46,6 @@ class Bench:
                 [*command, "--ros-args", *ros_arguments],
                 stdout=log,
                 stderr=log,
-                env=self._environment,
             )
         self._processes.append(process)
         return process
@@ -95,8 +85,7 @@ class Bench:
             process.send_signal(signal.SIGINT)
         codes = [process.wait(20.0) for process in self._processes]
         self._executor.shutdown(timeout_sec=1.0)
-        destroy(self.node)
-        rclpy.try_shutdown(context=self._context)
+        self._ending.close()
         assert set(codes) <= {0}, f"exit codes {codes}: {self.logs()}"
 
 

@@ -91,7 +91,7 @@ def test_simulated_time_is_followed_and_missed_when_it_stands_still(
     node.time += 2.5
     clock.pause()
     assert clock.now() == clock.stamp() == pytest.approx(1e9 + 2.5)
-    wall[0] = 3.5
+    wall[0] = 10.5
     clock.wake()
     with pytest.raises(DeviceTimeoutError, match="stood still"):
         clock.pause()
