@@ -26,16 +26,16 @@ def main() -> None:
     # The other fields keep their defaults: the grasp is the best that the policy knows (greedy).
     goal = PickObject.Goal(pick_workspace=options.pick, place_workspace=options.place)
     sent = client.send_goal_async(
-        goal, feedback_callback=lambda message: print("phase", message.feedback.phase)
+        goal, feedback_callback=lambda message: print("phase", message.feedback.phase.phase)
     )
     rclpy.spin_until_future_complete(node, sent)
     answer = sent.result().get_result_async()
     rclpy.spin_until_future_complete(node, answer)
     result = answer.result().result
-    if result.error_code:
-        print(f"error {result.error_code}: {result.error_msg}")
+    if result.motion.error_code:
+        print(f"error {result.motion.error_code}: {result.motion.error_msg}")
     else:
-        print("picked" if result.is_success else "missed", f"in {result.duration:.1f} s")
+        print("picked" if result.is_success else "missed", f"in {result.motion.duration:.1f} s")
     rclpy.shutdown()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 class Phase(enum.IntEnum):
-    """Phases of a pick; the numbers are those of ExecuteGrasp.action."""
+    """Phases of a pick; the numbers are those of Phase.msg."""
 
     PLANNING = 0
     PRE_GRASP = 1

@@ -31,6 +31,7 @@ Q_MAP_IMAGE = "q_map/image"
 GRASP_MARKERS = "grasp_markers"
 
 # Actions of the executor and the collector
+EXECUTE_ACTION = "execute_action"
 EXECUTE_GRASP = "execute_grasp"
 PICK_OBJECT = "pick_object"
 MOVE_HOME = "move_home"

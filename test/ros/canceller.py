@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from action_msgs.msg import GoalStatus
 from equigrasp_interfaces.action import ExecuteGrasp, MoveHome
+from equigrasp_interfaces.msg import MotionResult
 from equigrasp_interfaces.srv import GetObjects
 from graph import Graph, wait_for
 from sensor_msgs.msg import JointState
@@ -102,7 +103,7 @@ class Canceller:
             ExecuteGrasp,
             "execute_grasp",
             self._goal(),
-            lambda message: phases.append(int(message.feedback.phase)),
+            lambda message: phases.append(int(message.feedback.phase.phase)),
         )
         time.sleep(float(self._rng.uniform(0.0, _LONGEST)))
         phase = Phase(phases[-1])
@@ -118,22 +119,22 @@ class Canceller:
         home = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
         accepted = time.monotonic()
         ended = self._graph.result(home, 20.0).result
-        assert ended.error_code == 0, f"cancelled in {phase.name}: {ended.error_msg}"
+        assert ended.motion.error_code == 0, f"cancelled in {phase.name}: {ended.motion.error_msg}"
         at_home = self._heights()
         is_lifted = any(
             after[i] - before[i] > _LIFTED and at_home[i] - before[i] > _CARRIED for i in before
         )
         if answer.status == GoalStatus.STATUS_CANCELED:
-            assert answer.result.error_code == ExecuteGrasp.Result.CANCELLED
+            assert answer.result.motion.error_code == MotionResult.CANCELLED
         else:
-            assert answer.status == GoalStatus.STATUS_SUCCEEDED, answer.result.error_msg
+            assert answer.status == GoalStatus.STATUS_SUCCEEDED, answer.result.motion.error_msg
         return Cancel(
             phase=phase.name.lower(),
             time_to_rest=time_to_rest,
             time_to_result=answered - asked,
             time_to_accept=accepted - sent,
             is_canceled=answer.status == GoalStatus.STATUS_CANCELED,
-            says_held=bool(answer.result.is_object_held),
+            says_held=bool(answer.result.motion.is_object_held),
             rested=rested,
             is_lifted=is_lifted,
         )
@@ -144,7 +145,7 @@ class Canceller:
 
     def _is_home(self) -> bool:
         handle = self._graph.send(MoveHome, "move_home", MoveHome.Goal())
-        return bool(self._graph.result(handle, 20.0).result.error_code == 0)
+        return bool(self._graph.result(handle, 20.0).result.motion.error_code == 0)
 
     def _scene(self) -> GetObjects.Response:
         future = self._objects.call_async(GetObjects.Request())

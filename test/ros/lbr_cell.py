@@ -68,7 +68,7 @@ class Cell:
 
         def goes_home() -> bool:
             handle = self.send(MoveHome, names.MOVE_HOME, MoveHome.Goal())
-            return bool(self.result(handle).error_code == 0)
+            return bool(self.result(handle).motion.error_code == 0)
 
         wait_for(goes_home, 60.0, f"an active executor: {self.logs()}")
 
@@ -79,7 +79,7 @@ class Cell:
             ExecuteGrasp,
             names.EXECUTE_GRASP,
             self.grasp(0.5, 0.15, 0.3),
-            lambda message: phases.append(int(message.feedback.phase)),
+            lambda message: phases.append(int(message.feedback.phase.phase)),
         )
         wait_for(lambda: Phase.PRE_GRASP in phases, 30.0, f"the arm to set off: {self.logs()}")
         time.sleep(0.3)

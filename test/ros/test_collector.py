@@ -11,8 +11,9 @@ pytest.importorskip("rclpy")
 
 from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
-from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome  # noqa: E402
-from equigrasp_interfaces.msg import Experience, LearnerStatus  # noqa: E402
+from equigrasp_interfaces.action import CollectExperience, ExecuteAction, MoveHome  # noqa: E402
+from equigrasp_interfaces.msg import Experience, LearnerStatus, MotionResult  # noqa: E402
+from equigrasp_interfaces.msg import Phase as PhaseMsg  # noqa: E402
 from equigrasp_interfaces.srv import PlanAction, PlanGrasp  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.action import ActionServer  # noqa: E402
@@ -41,6 +42,7 @@ class Partners:
         hits: Grasps, counted from 0, that succeed.
         failing: Error codes of the next grasps.
         failures: In a row, as the policy was told.
+        discounts: Of the next actions; 0 once they are used up: each is an episode of its own.
         shows_tray: Whether a grasp tells when the camera sees the tray, and waits for a look.
     """
 
@@ -51,16 +53,18 @@ class Partners:
         self.hits: set[int] = set()
         self.failing: list[int] = []
         self.failures: list[int] = []
+        self.discounts: list[float] = []
         self.shows_tray = False
         group = ReentrantCallbackGroup()
         self._kept = [
             ActionServer(node, kind, name, work, callback_group=group)
             for kind, name, work in (
-                (ExecuteGrasp, names.EXECUTE_GRASP, self._grasp),
+                (ExecuteAction, names.EXECUTE_ACTION, self._act),
                 (MoveHome, names.MOVE_HOME, self._go_home),
             )
         ]
         self.told: list[int] = []  # numbers of the attempts
+        self.episodes: list[int] = []  # and of their episodes
         self.attempt_times: list[float] = []
         self._clock = node.create_publisher(Clock, "/clock", 1)
         self.may_go_home = threading.Event()
@@ -87,6 +91,7 @@ class Partners:
 
     def _on_experience(self, message: Experience) -> None:
         self.told.append(int(message.attempt))
+        self.episodes.append(int(message.episode))
         self.attempt_times.append(float(message.attempt_time))
 
     def learn(self, num_attempts: int) -> None:
@@ -107,21 +112,25 @@ class Partners:
             response.error_code = PlanGrasp.Response.EMPTY_WORKSPACE
         return response
 
-    def _grasp(self, handle: object) -> ExecuteGrasp.Result:
-        number = len(self.grasps())
-        goal = handle.request
-        assert goal.place_workspace != goal.grasp.workspace
-        self.did.append(f"grasp {goal.grasp.workspace}")
+    def _act(self, handle: object) -> ExecuteAction.Result:
+        number, goal = len(self.grasps()), handle.request
+        workspace = goal.action.grasp.workspace
+        assert goal.place_workspace != workspace
+        self.did.append(f"grasp {workspace}")
         if self.shows_tray:
             self._show_tray(handle, Phase.PLACE if number in self.hits else Phase.RETURN)
         handle.succeed()
         code = self.failing.pop(0) if self.failing else 0
-        return ExecuteGrasp.Result(is_success=number in self.hits and not code, error_code=code)
+        return ExecuteAction.Result(
+            motion=MotionResult(error_code=code),
+            reward=float(number in self.hits and not code),
+            discount=self.discounts.pop(0) if self.discounts and not code else 0.0,
+        )
 
     def _show_tray(self, handle: object, phase: Phase) -> None:
         num_looks = len(self.failures)
         for _ in range(100):  # the first feedback may find nobody listening yet
-            handle.publish_feedback(ExecuteGrasp.Feedback(phase=int(phase)))
+            handle.publish_feedback(ExecuteAction.Feedback(phase=PhaseMsg(phase=int(phase))))
             time.sleep(0.05)
             if len(self.failures) > num_looks:
                 return
@@ -179,7 +188,8 @@ def test_what_nobody_foresaw_has_a_code(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(Collection, "run", fail)
     with collecting() as (_, collect):
         result = collect(3)
-        assert result.error_code and "AttributeError: no such thing" in result.error_msg
+        assert result.error_code == CollectExperience.Result.UNEXPECTED
+        assert "AttributeError: no such thing" in result.error_msg
 
 
 def test_a_streak_of_failures_swaps_the_trays() -> None:
@@ -202,7 +212,7 @@ def test_a_streak_ends_in_the_same_tray_when_the_other_is_empty() -> None:
 
 def test_refused_grasps_count_as_failures_of_a_streak() -> None:
     with collecting(max_failures_in_a_row=2) as (partners, collect):
-        partners.failing = [ExecuteGrasp.Result.UNREACHABLE, ExecuteGrasp.Result.IN_COLLISION]
+        partners.failing = [MotionResult.UNREACHABLE, MotionResult.IN_COLLISION]
         result = collect(2)
         assert (result.num_attempts, result.num_faults) == (2, 2)
         assert partners.grasps() == ["left", "left", "right", "right"]
@@ -229,11 +239,29 @@ def test_the_policy_is_told_of_failures_in_a_row_also_when_it_looks_ahead(
 
 def test_after_a_fault_the_arm_goes_home_before_anybody_looks() -> None:
     with collecting() as (partners, collect):
-        partners.failing = [0, ExecuteGrasp.Result.GRIPPER_FAILED]
+        partners.failing = [0, MotionResult.GRIPPER_FAILED]
         result = collect(2)
         assert (result.num_attempts, result.num_faults) == (2, 1)
         fault = [i for i, what in enumerate(partners.did) if what == "grasp left"][1]
         assert partners.did[fault + 1 : fault + 4] == ["home", "look left", "grasp left"]
+
+
+def test_actions_of_an_episode_share_its_number() -> None:
+    with collecting(max_failures_in_a_row=2) as (partners, collect):
+        partners.discounts = [0.9, 0.9, 0.0, 0.9]
+        partners.failing = [0, 0, 0, 0, MotionResult.ARM_FAILED]  # ends the second one
+        partners.learn(0)
+        collect(6, is_learning=True)
+        wait_for(lambda: len(partners.episodes) == 6, 5.0, "the attempts")
+        assert partners.episodes == [0, 0, 0, 1, 2, 3]
+        assert partners.grasps()[:6] == 6 * ["left"]  # one failure, then one more
+
+
+def test_actions_without_a_primitive_end_the_goal() -> None:
+    with collecting() as (partners, collect):
+        partners.failing = [MotionResult.UNSUPPORTED]
+        assert collect(3).error_code == CollectExperience.Result.INVALID_GOAL
+        assert len(partners.grasps()) == 1
 
 
 def test_no_number_is_given_twice_while_the_learner_is_away() -> None:

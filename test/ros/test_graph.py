@@ -23,7 +23,7 @@ from equigrasp_interfaces.action import (  # noqa: E402
     MoveHome,
     PickObject,
 )
-from equigrasp_interfaces.msg import Experience  # noqa: E402
+from equigrasp_interfaces.msg import Experience, MotionResult  # noqa: E402
 from equigrasp_interfaces.srv import GetObjects  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
 
@@ -92,12 +92,12 @@ def test_the_lines_of_the_readme_pick_an_object(graph: Graph) -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [
-        ({"x": 0.9}, ExecuteGrasp.Result.INVALID_GOAL, "outside workspace 'left'"),
-        ({"z": float("nan")}, ExecuteGrasp.Result.INVALID_GOAL, "finite"),
-        ({"z": -0.05}, ExecuteGrasp.Result.INVALID_GOAL, "height"),
-        ({"width": 0.2}, ExecuteGrasp.Result.INVALID_GOAL, "stroke"),
-        ({"workspace": "attic"}, ExecuteGrasp.Result.INVALID_GOAL, "left, right"),
-        ({"x": 0.599, "z": 0.004}, ExecuteGrasp.Result.IN_COLLISION, "contact"),
+        ({"x": 0.9}, MotionResult.INVALID_GOAL, "outside workspace 'left'"),
+        ({"z": float("nan")}, MotionResult.INVALID_GOAL, "finite"),
+        ({"z": -0.05}, MotionResult.INVALID_GOAL, "height"),
+        ({"width": 0.2}, MotionResult.INVALID_GOAL, "stroke"),
+        ({"workspace": "attic"}, MotionResult.INVALID_GOAL, "left, right"),
+        ({"x": 0.599, "z": 0.004}, MotionResult.IN_COLLISION, "contact"),
     ],
 )
 def test_bad_goals_are_refused_and_nothing_moves(
@@ -107,8 +107,8 @@ def test_bad_goals_are_refused_and_nothing_moves(
     sent = time.time()
     handle = graph.send(ExecuteGrasp, "execute_grasp", grasp_goal(theta=0.0, **changes))
     answer = graph.result(handle)
-    assert answer.result.error_code == code, answer.result.error_msg
-    assert words in answer.result.error_msg and answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.motion.error_code == code, answer.result.motion.error_msg
+    assert words in answer.result.motion.error_msg and answer.status == GoalStatus.STATUS_ABORTED
     assert joints.stay_at_rest(sent)
 
 
@@ -130,9 +130,9 @@ def test_a_newer_goal_takes_the_place_of_the_running_one(graph: Graph) -> None:
     wait_for(lambda: bool(heard), 10.0, "the grasp to begin")
     second = graph.send(MoveHome, "move_home", MoveHome.Goal())
     answer = graph.result(first, 10.0)
-    assert answer.result.error_code == ExecuteGrasp.Result.PREEMPTED
+    assert answer.result.motion.error_code == MotionResult.PREEMPTED
     assert answer.status == GoalStatus.STATUS_ABORTED
-    assert graph.result(second, 20.0).result.error_code == 0
+    assert graph.result(second, 20.0).result.motion.error_code == 0
 
 
 @pytest.mark.parametrize("victim", ["learner", "policy", "executor", "collector", "sim_bridge"])

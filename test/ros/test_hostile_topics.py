@@ -46,9 +46,9 @@ def _check_alive(cell: Cell) -> None:
     """Have the executor look at the tray, and move."""
     grasp = cell.send(ExecuteGrasp, names.EXECUTE_GRASP, cell.grasp(0.5, 0.15, 0.3))
     result = cell.result(grasp)
-    assert result.error_code == 0, f"{result.error_msg}\n{cell.logs()}"
+    assert result.motion.error_code == 0, f"{result.motion.error_msg}\n{cell.logs()}"
     home = cell.result(cell.send(MoveHome, names.MOVE_HOME, MoveHome.Goal()))
-    assert home.error_code == 0, home.error_msg
+    assert home.motion.error_code == 0, home.motion.error_msg
     assert cell.executor.poll() is None, cell.logs()
 
 

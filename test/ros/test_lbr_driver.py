@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from equigrasp_interfaces.action import ExecuteGrasp, MoveHome  # noqa: E402
+from equigrasp_interfaces.msg import MotionResult  # noqa: E402
 from equigrasp_interfaces.srv import SpawnObjects  # noqa: E402
 from graph import wait_for  # noqa: E402
 from lbr_cell import Cell, lbr_cell, top_speed  # noqa: E402
@@ -45,7 +46,7 @@ def test_objects_are_picked_through_the_vendors_controller_and_missed_in_the_pic
         target, before = max(inside, key=lambda p: p.z), sum(map(_is_there, cell.objects()))
         goal = cell.grasp(target.x, target.y, attempt * np.pi / 3)
         results.append(cell.result(cell.send(ExecuteGrasp, names.EXECUTE_GRASP, goal)))
-        assert results[-1].error_code == 0, results[-1].error_msg
+        assert results[-1].motion.error_code == 0, results[-1].motion.error_msg
         # What a picture can tell is that something has left the tray, be it by a knock.
         assert results[-1].is_success == (sum(map(_is_there, cell.objects())) < before)
     assert any(r.is_success for r in results), cell.logs()
@@ -54,13 +55,13 @@ def test_objects_are_picked_through_the_vendors_controller_and_missed_in_the_pic
 def test_a_cancel_ends_with_the_arm_at_rest_and_the_next_goal_is_taken(cell: Cell) -> None:
     handle = cell.begin_grasp()
     handle.cancel_goal_async()
-    assert cell.result(handle).error_code == ExecuteGrasp.Result.CANCELLED
+    assert cell.result(handle).motion.error_code == MotionResult.CANCELLED
     time.sleep(0.1)
     heard = len(cell.joint_states)
     wait_for(lambda: len(cell.joint_states) > heard + 20, 20.0, "joint states")
     assert top_speed(cell.joint_states[heard:]) < 0.1
     home = cell.result(cell.send(MoveHome, names.MOVE_HOME, MoveHome.Goal()))
-    assert home.error_code == 0, home.error_msg
+    assert home.motion.error_code == 0, home.motion.error_msg
 
 
 def test_a_silent_camera_is_told_and_nothing_moves(cell: Cell) -> None:
@@ -73,7 +74,10 @@ def test_a_silent_camera_is_told_and_nothing_moves(cell: Cell) -> None:
     heard = len(cell.joint_states)
     handle = cell.send(ExecuteGrasp, names.EXECUTE_GRASP, cell.grasp(0.5, 0.15, 0.3))
     result = cell.result(handle)
-    assert result.error_code == ExecuteGrasp.Result.CAMERA_FAILED, result.error_msg
-    assert not result.is_success and "No new message on 'depth/image_rect_raw'" in result.error_msg
+    assert result.motion.error_code == MotionResult.CAMERA_FAILED, result.motion.error_msg
+    assert (
+        not result.is_success
+        and "No new message on 'depth/image_rect_raw'" in result.motion.error_msg
+    )
     assert top_speed(cell.joint_states[heard:]) < 0.05
     lead(Transition.TRANSITION_ACTIVATE)

@@ -16,6 +16,7 @@ pytest.importorskip("rclpy")
 
 from domains import free_domain  # noqa: E402
 from equigrasp_interfaces.action import ExecuteGrasp  # noqa: E402
+from equigrasp_interfaces.msg import MotionResult  # noqa: E402
 from graph import node_on, wait_for  # noqa: E402
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
@@ -64,14 +65,14 @@ class Bench:
         self.spin_until(future.done, 30.0, f"an answer of {name}")
         return future.result()
 
-    def act(self, name: str, goal: ExecuteGrasp.Goal) -> ExecuteGrasp.Result:
+    def act(self, name: str, goal: ExecuteGrasp.Goal) -> MotionResult:
         client = ActionClient(self.node, ExecuteGrasp, name)
         self.spin_until(client.server_is_ready, 60.0, f"action {name}")
         sent = client.send_goal_async(goal)
         self.spin_until(sent.done, 20.0, "acceptance")
         result = sent.result().get_result_async()
         self.spin_until(result.done, 60.0, "a result")
-        return result.result().result
+        return result.result().result.motion
 
     def forget(self, process: subprocess.Popen) -> None:
         """Expect no orderly end of a process."""
@@ -118,10 +119,10 @@ def test_a_node_is_led_through_its_states_and_does_nothing_unless_active(bench: 
     assert state() == State.PRIMARY_STATE_UNCONFIGURED
     assert change(Transition.TRANSITION_CONFIGURE) and state() == State.PRIMARY_STATE_INACTIVE
     refused = bench.act("execute_grasp", _goal())
-    assert refused.error_code == ExecuteGrasp.Result.NOT_ACTIVE, refused.error_msg
+    assert refused.error_code == MotionResult.NOT_ACTIVE, refused.error_msg
     assert change(Transition.TRANSITION_ACTIVATE) and state() == State.PRIMARY_STATE_ACTIVE
     without_arm = bench.act("execute_grasp", _goal())
-    assert without_arm.error_code == ExecuteGrasp.Result.ARM_FAILED
+    assert without_arm.error_code == MotionResult.ARM_FAILED
     assert "joint states of arm 'ur5'" in without_arm.error_msg
     assert change(Transition.TRANSITION_DEACTIVATE) and state() == State.PRIMARY_STATE_INACTIVE
     assert change(Transition.TRANSITION_CLEANUP) and state() == State.PRIMARY_STATE_UNCONFIGURED
@@ -133,7 +134,7 @@ def test_a_node_is_led_through_its_states_and_does_nothing_unless_active(bench: 
     bench.spin_until(lambda: offers() == 0, 10.0, "the action to be withdrawn")
     assert change(Transition.TRANSITION_CONFIGURE) and change(Transition.TRANSITION_ACTIVATE)
     again = bench.act("execute_grasp", _goal())
-    assert again.error_code == ExecuteGrasp.Result.ARM_FAILED
+    assert again.error_code == MotionResult.ARM_FAILED
 
 
 def test_a_joint_state_without_positions_is_not_taken_for_zeros() -> None:

@@ -12,8 +12,8 @@ pytest.importorskip("rclpy")
 from action_msgs.msg import GoalStatus  # noqa: E402
 from canceller import AT_REST, Joints  # noqa: E402
 from domains import free_domain  # noqa: E402
-from equigrasp_interfaces.action import ExecuteGrasp, PickObject  # noqa: E402
-from equigrasp_interfaces.msg import Experience  # noqa: E402
+from equigrasp_interfaces.action import PickObject  # noqa: E402
+from equigrasp_interfaces.msg import Experience, MotionResult  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
 from virtual_robot import VirtualRobot, children, own_host, patient_cell  # noqa: E402
 from virtual_ur5 import NEEDS_UR_RTDE  # noqa: E402
@@ -65,10 +65,10 @@ def test_attempts_are_made_over_the_vendors_protocols(graph: Graph, robot: Virtu
     deadline = time.monotonic() + 150.0
     while codes.count(0) < 3:
         answer = graph.result(pick(graph, len(codes)), 60.0)
-        codes.append(answer.result.error_code)
+        codes.append(answer.result.motion.error_code)
         assert time.monotonic() < deadline, f"codes {codes}, {graph.logs()}"
     # A random choice may be out of reach; the devices must not fail.
-    allowed = {0, ExecuteGrasp.Result.UNREACHABLE, ExecuteGrasp.Result.IN_COLLISION}
+    allowed = {0, MotionResult.UNREACHABLE, MotionResult.IN_COLLISION}
     # While the drivers connect, goals fail for want of joint states.
     first = codes.index(next(c for c in codes if c in allowed))
     assert set(codes[first:]) <= allowed, f"codes {codes}, {graph.logs()}"

@@ -16,6 +16,7 @@ from equigrasp_interfaces.action import (
     ExecuteGrasp,  # noqa: E402
     MoveHome,  # noqa: E402
 )
+from equigrasp_interfaces.msg import MotionResult  # noqa: E402
 from graph import destroy, wait_for  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
@@ -32,7 +33,7 @@ from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 from equigrasp.ros.runtime.fair_executor import FairExecutor  # noqa: E402
 
 pytestmark = pytest.mark.ros
-CODES = ExecuteGrasp.Result
+CODES = MotionResult
 
 
 @dataclass
@@ -120,21 +121,21 @@ def test_a_protective_stop_is_named_until_the_arm_was_recovered(make: Any) -> No
     wait_for(lambda: bench.arm.motion_status().is_active, 20.0, "motion")
     bench.arm.trip(StopReason.PROTECTIVE_STOP)
     for result in (bench.result(handle), bench.result(bench.grasp())):
-        assert result.error_code == CODES.PROTECTIVE_STOP, result.error_msg
-        assert "PROTECTIVE_STOP" in result.error_msg
+        assert result.motion.error_code == CODES.PROTECTIVE_STOP, result.motion.error_msg
+        assert "PROTECTIVE_STOP" in result.motion.error_msg
     assert bench.recover()
-    assert bench.result(bench.home()).error_code == CODES.NONE
+    assert bench.result(bench.home()).motion.error_code == CODES.NONE
     bench.arm.trip(StopReason.EMERGENCY_STOP)
-    assert bench.result(bench.grasp()).error_code == CODES.EMERGENCY_STOP
+    assert bench.result(bench.grasp()).motion.error_code == CODES.EMERGENCY_STOP
     assert bench.recover()
     done = bench.result(bench.grasp())
-    assert done.error_code == CODES.NONE, done.error_msg
+    assert done.motion.error_code == CODES.NONE, done.motion.error_msg
 
 
 def test_a_dry_run_ends_with_its_own_code(make: Any) -> None:
     bench = make(dry_run=True)
     result = bench.result(bench.grasp())
-    assert result.error_code == CODES.DRY_RUN, result.error_msg
+    assert result.motion.error_code == CODES.DRY_RUN, result.motion.error_msg
     assert bench.arm.num_commands == 0
 
 
@@ -142,7 +143,7 @@ def test_first_motion_is_given_its_time(make: Any) -> None:
     bench = make(speed_scale=0.2)
     bench.arm._positions[5] = 0.4
     result = bench.result(bench.home())
-    assert result.error_code == CODES.NONE, result.error_msg
+    assert result.motion.error_code == CODES.NONE, result.motion.error_msg
 
 
 def test_fingers_that_did_not_close_at_all_are_no_success_and_the_second_time_blocked(
@@ -151,12 +152,12 @@ def test_fingers_that_did_not_close_at_all_are_no_success_and_the_second_time_bl
     bench = make()
     bench.gripper.object_width = 0.085
     missed = bench.result(bench.grasp())
-    assert missed.error_code == CODES.NONE and not missed.is_success
+    assert missed.motion.error_code == CODES.NONE and not missed.is_success
     blocked = bench.result(bench.grasp())
-    assert blocked.error_code == CODES.GRIPPER_FAILED and not blocked.is_success
-    assert "did not close from 0.0850 m" in blocked.error_msg
+    assert blocked.motion.error_code == CODES.GRIPPER_FAILED and not blocked.is_success
+    assert "did not close from 0.0850 m" in blocked.motion.error_msg
     bench.gripper.object_width = 0.08
     held = bench.result(bench.grasp())
-    assert held.error_code == CODES.NONE and held.is_success, held.error_msg
+    assert held.motion.error_code == CODES.NONE and held.is_success, held.motion.error_msg
     bench.gripper.object_width = 0.085
-    assert bench.result(bench.grasp()).error_code == CODES.NONE  # the first in a row again
+    assert bench.result(bench.grasp()).motion.error_code == CODES.NONE  # the first in a row again

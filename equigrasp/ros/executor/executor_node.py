@@ -1,8 +1,8 @@
-"""Carries out grasps: the actions execute_grasp, pick_object and move_home."""
+"""Carries out grasps: the actions execute_action, execute_grasp, pick_object and move_home."""
 
 from dataclasses import dataclass, replace
 
-from equigrasp_interfaces.action import ExecuteGrasp, MoveHome, PickObject
+from equigrasp_interfaces.action import ExecuteAction, ExecuteGrasp, MoveHome, PickObject
 from equigrasp_interfaces.srv import PlanGrasp
 
 from equigrasp.devices.calibrated_cell import load_cell
@@ -41,7 +41,7 @@ class ExecutorNodeConfig:
 
 
 class ExecutorNode(ManagedNode):
-    """One goal at a time over all three actions: `GoalServer` ends them, `GraspGoals` does the work."""
+    """One goal at a time over all four actions: `GoalServer` ends them, `GraspGoals` does the work."""
 
     def __init__(self) -> None:
         super().__init__(names.EXECUTOR)
@@ -70,6 +70,7 @@ class ExecutorNode(ManagedNode):
             self.get_logger().warning,
         )
         server = GoalServer(self, arm, gripper, gripper_config.held_width, clock)
+        server.serve(ExecuteAction, names.EXECUTE_ACTION, goals.execute_action)
         server.serve(ExecuteGrasp, names.EXECUTE_GRASP, goals.execute_grasp)
         server.serve(PickObject, names.PICK_OBJECT, goals.pick_object)
         server.serve(MoveHome, names.MOVE_HOME, goals.move_home)

@@ -1,6 +1,6 @@
 """Error codes of the executor's actions, and what they stand for."""
 
-from equigrasp_interfaces.action import ExecuteGrasp
+from equigrasp_interfaces.msg import MotionResult
 from equigrasp_interfaces.srv import PlanGrasp
 
 from equigrasp.devices.motion import StopReason
@@ -16,27 +16,26 @@ from equigrasp.errors import (
     PlanningError,
 )
 
-_CODES = ExecuteGrasp.Result
 _DEVICE_CODES = {
-    Device.ARM: _CODES.ARM_FAILED,
-    Device.GRIPPER: _CODES.GRIPPER_FAILED,
-    Device.CAMERA: _CODES.CAMERA_FAILED,
+    Device.ARM: MotionResult.ARM_FAILED,
+    Device.GRIPPER: MotionResult.GRIPPER_FAILED,
+    Device.CAMERA: MotionResult.CAMERA_FAILED,
 }
 _STOP_CODES = {
-    StopReason.PROTECTIVE_STOP: _CODES.PROTECTIVE_STOP,
-    StopReason.EMERGENCY_STOP: _CODES.EMERGENCY_STOP,
-    StopReason.LINK_LOST: _CODES.ARM_DISCONNECTED,
-    StopReason.NOT_READY: _CODES.ARM_NOT_READY,
-    StopReason.COMMANDER_SILENT: _CODES.COMMANDER_SILENT,
-    StopReason.DRY_RUN: _CODES.DRY_RUN,
+    StopReason.PROTECTIVE_STOP: MotionResult.PROTECTIVE_STOP,
+    StopReason.EMERGENCY_STOP: MotionResult.EMERGENCY_STOP,
+    StopReason.LINK_LOST: MotionResult.ARM_DISCONNECTED,
+    StopReason.NOT_READY: MotionResult.ARM_NOT_READY,
+    StopReason.COMMANDER_SILENT: MotionResult.COMMANDER_SILENT,
+    StopReason.DRY_RUN: MotionResult.DRY_RUN,
 }
 PLAN_CODES = {
-    PlanGrasp.Response.UNKNOWN_WORKSPACE: _CODES.INVALID_GOAL,
-    PlanGrasp.Response.NO_IMAGE: _CODES.CAMERA_FAILED,
-    PlanGrasp.Response.BAD_IMAGE: _CODES.CAMERA_FAILED,
-    PlanGrasp.Response.EMPTY_WORKSPACE: _CODES.EMPTY_WORKSPACE,
-    PlanGrasp.Response.NOT_ACTIVE: _CODES.POLICY_FAILED,
-    PlanGrasp.Response.NO_GRASP: _CODES.POLICY_FAILED,
+    PlanGrasp.Response.UNKNOWN_WORKSPACE: MotionResult.INVALID_GOAL,
+    PlanGrasp.Response.NO_IMAGE: MotionResult.CAMERA_FAILED,
+    PlanGrasp.Response.BAD_IMAGE: MotionResult.CAMERA_FAILED,
+    PlanGrasp.Response.EMPTY_WORKSPACE: MotionResult.EMPTY_WORKSPACE,
+    PlanGrasp.Response.NOT_ACTIVE: MotionResult.POLICY_FAILED,
+    PlanGrasp.Response.NO_GRASP: MotionResult.POLICY_FAILED,
 }
 
 
@@ -53,15 +52,15 @@ def code_of(error: EquigraspError) -> int:
     if isinstance(error, GoalError):
         return error.code
     if isinstance(error, ArmStoppedError):
-        return _STOP_CODES.get(StopReason(error.reason), int(_CODES.ARM_FAILED))
+        return _STOP_CODES.get(StopReason(error.reason), int(MotionResult.ARM_FAILED))
     if isinstance(error, (CommandRejectedError, ConfigError)):
-        return int(_CODES.INVALID_GOAL)
+        return int(MotionResult.INVALID_GOAL)
     if isinstance(error, CollisionError):
-        return int(_CODES.IN_COLLISION)
+        return int(MotionResult.IN_COLLISION)
     if isinstance(error, PlanningError):
-        return int(_CODES.UNREACHABLE)
+        return int(MotionResult.UNREACHABLE)
     if isinstance(error, PerceptionError):
-        return int(_CODES.CAMERA_FAILED)
+        return int(MotionResult.CAMERA_FAILED)
     if isinstance(error, DeviceError):
         return int(_DEVICE_CODES[error.device])
-    return int(_CODES.ARM_FAILED)
+    return int(MotionResult.ARM_FAILED)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from equigrasp_interfaces.action import ExecuteGrasp
+from equigrasp_interfaces.msg import MotionResult
+from equigrasp_interfaces.msg import Phase as PhaseMsg
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
@@ -22,7 +23,6 @@ from equigrasp.ros.runtime.managed_node import ManagedNode
 from equigrasp.ros.runtime.ros_clock import RosClock
 
 _DISCOVERY_TIMEOUT = 3.0  # [s, wall clock] for the first joint states to come
-_CODES = ExecuteGrasp.Result
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +95,9 @@ class GoalServer:
 
     def _execute(self, handle: ServerGoalHandle, action: Any, work: Callable[[Goal], None]) -> Any:
         result = action.Result()
+        motion = result.motion
         if refusal := self._commanders.refusal(handle.goal_id):
-            result.error_code, result.error_msg = _CODES.INVALID_GOAL, refusal
+            motion.error_code, motion.error_msg = MotionResult.INVALID_GOAL, refusal
             self._node.get_logger().error(refusal, throttle_duration_sec=5.0)
             handle.abort()
             return result
@@ -104,29 +105,30 @@ class GoalServer:
 
         def on_phase(phase: Phase) -> None:
             elapsed = self._clock.now() - began
-            handle.publish_feedback(action.Feedback(phase=int(phase), elapsed=elapsed))
+            message = PhaseMsg(phase=int(phase), elapsed=elapsed)
+            handle.publish_feedback(action.Feedback(phase=message))
 
         with self._slot.occupy(handle) as cancel:
             try:
                 if not self._node.is_active:
-                    raise GoalError(_CODES.NOT_ACTIVE, "The executor node is not active.")
+                    raise GoalError(MotionResult.NOT_ACTIVE, "The executor node is not active.")
                 if cancel is None:
                     raise CancelledError("A newer goal overtook this one.")
                 self._await_devices(cancel)
                 work(Goal(handle.request, result, cancel, on_phase))
             except CancelledError as error:
-                result.error_code, result.error_msg = _CODES.PREEMPTED, str(error)
+                motion.error_code, motion.error_msg = MotionResult.PREEMPTED, str(error)
             except EquigraspError as error:
-                result.error_code, result.error_msg = code_of(error), str(error)
+                motion.error_code, motion.error_msg = code_of(error), str(error)
                 self._node.get_logger().warning(f"Goal ended: {error}")
             except (
                 Exception
             ) as error:  # nobody foresaw it: nothing moves on, and the client is told
                 self._arm.stop()
-                result.error_code = int(_CODES.ARM_FAILED)
-                result.error_msg = f"Unexpected {type(error).__name__}: {error}"
+                motion.error_code = MotionResult.UNEXPECTED
+                motion.error_msg = f"Unexpected {type(error).__name__}: {error}"
                 self._node.get_logger().error(traceback.format_exc())
-            self._finish(handle, result, began)
+            self._finish(handle, motion, began)
         return result
 
     def _await_devices(self, cancel: threading.Event) -> None:
@@ -136,15 +138,14 @@ class GoalServer:
             if time.monotonic() > deadline or cancel.wait(0.02):
                 return  # whoever needs the state says what is missing
 
-    def _finish(self, handle: ServerGoalHandle, result: Any, began: float) -> None:
-        result.is_object_held = self._is_holding()
-        if hasattr(result, "duration"):
-            result.duration = self._clock.now() - began
-        if result.error_code == _CODES.NONE:
+    def _finish(self, handle: ServerGoalHandle, motion: MotionResult, began: float) -> None:
+        motion.is_object_held = self._is_holding()
+        motion.duration = self._clock.now() - began
+        if motion.error_code == MotionResult.NONE:
             handle.succeed()
-        elif result.error_code == _CODES.PREEMPTED and was_cancelled(handle, time.sleep):
-            result.error_code = _CODES.CANCELLED
-            result.error_msg = "The client cancelled the goal."
+        elif motion.error_code == MotionResult.PREEMPTED and was_cancelled(handle, time.sleep):
+            motion.error_code = MotionResult.CANCELLED
+            motion.error_msg = "The client cancelled the goal."
             handle.canceled()
         else:
             handle.abort()

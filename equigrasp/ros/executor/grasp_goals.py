@@ -1,4 +1,4 @@
-"""What goals of execute_grasp, pick_object and move_home have the robot do."""
+"""What goals of execute_action, execute_grasp, pick_object and move_home have the robot do."""
 
 import time
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-from equigrasp_interfaces.action import ExecuteGrasp
-from equigrasp_interfaces.msg import Grasp
+from equigrasp_interfaces.msg import Grasp, MotionResult
 from equigrasp_interfaces.srv import PlanGrasp
 from rclpy.client import Client
 
 from equigrasp.errors import CancelledError
+from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive
@@ -20,13 +20,13 @@ from equigrasp.primitives.place_target import PlaceTarget, sample_place
 from equigrasp.ros import names
 from equigrasp.ros.executor.goal_codes import PLAN_CODES, GoalError
 from equigrasp.ros.executor.goal_server import Goal
+from equigrasp.ros.messages.actions import from_action_msg
 from equigrasp.ros.messages.grasps import check_mode, from_grasp_msg
 from equigrasp.ros.messages.heightmaps import from_heightmap_msg
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.ros_clock import RosClock
 
 _CLOSED = 0.001  # [m] by which fingers that grip something have closed at least
-_CODES = ExecuteGrasp.Result
 
 
 class GraspGoals:
@@ -53,9 +53,21 @@ class GraspGoals:
         self._warn = warn
         self._num_unclosed = 0  # grasps in a row in which the fingers did not close at all
 
+    def execute_action(self, goal: Goal) -> None:
+        """Carry out the action that the request holds; a grasp is an episode of its own."""
+        action = from_action_msg(goal.request.action)
+        if not isinstance(action, PlanarGrasp):
+            raise GoalError(
+                MotionResult.UNSUPPORTED,
+                f"This executor carries out grasps, found a {type(action).__name__}.",
+            )
+        grasp = goal.request.action.grasp
+        goal.result.reward = float(self._carry_out(goal, grasp, grasp.workspace))
+
     def execute_grasp(self, goal: Goal) -> None:
         """Carry out the grasp that the request holds."""
-        self._carry_out(goal, goal.request.grasp, goal.request.grasp.workspace)
+        grasp = goal.request.grasp
+        goal.result.is_success = self._carry_out(goal, grasp, grasp.workspace)
 
     def pick_object(self, goal: Goal) -> None:
         """Have the policy choose a grasp and carry it out."""
@@ -66,9 +78,11 @@ class GraspGoals:
         check_mode(goal.request.mode)
         self.move_home(goal)  # the camera sees every tray
         plan = self._plan_grasp(goal.request, goal.cancel)
-        goal.result.grasp, goal.result.heightmap = plan.grasp, plan.heightmap
-        goal.result.decision_time = plan.decision_time
-        self._carry_out(goal, plan.grasp, pick, from_heightmap_msg(plan.heightmap))
+        goal.result.grasp, goal.result.decision_time = plan.grasp, plan.decision_time
+        if goal.request.wants_heightmap:
+            goal.result.heightmap = plan.heightmap
+        observation = from_heightmap_msg(plan.heightmap)
+        goal.result.is_success = self._carry_out(goal, plan.grasp, pick, observation)
 
     def move_home(self, goal: Goal) -> None:
         """Move to where the camera sees every tray."""
@@ -76,7 +90,8 @@ class GraspGoals:
 
     def _carry_out(
         self, goal: Goal, message: Grasp, pick: str, observation: Observation | None = None
-    ) -> None:
+    ) -> bool:
+        """Carry out a grasp, and return whether an object was held after the lift."""
         config, place = self._primitive.cell.config, goal.request.place_workspace
         grasp, workspace = from_grasp_msg(message), config.workspace(pick)
         target: PlaceTarget | None = None
@@ -92,9 +107,9 @@ class GraspGoals:
             cancel=goal.cancel,
         )
         outcome = self._judged_by_fingers(outcome, grasp.width)
-        goal.result.is_success = outcome.is_success
-        goal.result.finger_width = outcome.finger_width
-        goal.result.idle_time = outcome.idle_time
+        goal.result.motion.finger_width = outcome.finger_width
+        goal.result.motion.idle_time = outcome.idle_time
+        return outcome.is_success
 
     def _judged_by_fingers(self, outcome: GraspOutcome, opening: float) -> GraspOutcome:
         """Take fingers that did not close for a miss, and twice in a row for a gripper that is blocked."""
@@ -108,14 +123,16 @@ class GraspGoals:
             "gripper that is blocked."
         )
         if self._num_unclosed > 1:
-            raise GoalError(_CODES.GRIPPER_FAILED, f"{message} It is the second time in a row.")
+            raise GoalError(
+                MotionResult.GRIPPER_FAILED, f"{message} It is the second time in a row."
+            )
         self._warn(message)
         return replace(outcome, is_success=False)
 
     def _plan_grasp(self, goal: Any, cancel: Event) -> PlanGrasp.Response:
         """Ask the policy what a `PickObject` goal says."""
         if not self._policy.wait_for_service(1.0):
-            raise GoalError(_CODES.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'.")
+            raise GoalError(MotionResult.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'.")
         request = PlanGrasp.Request(
             workspace=goal.pick_workspace,
             mode=goal.mode,
@@ -132,7 +149,7 @@ class GraspGoals:
                 raise CancelledError("The goal was cancelled while a grasp was planned.")
             if time.monotonic() > deadline:
                 raise GoalError(
-                    _CODES.POLICY_FAILED,
+                    MotionResult.POLICY_FAILED,
                     f"'{names.PLAN_GRASP}' gave no answer within {self._policy_timeout} s.",
                 )
         response = future.result()

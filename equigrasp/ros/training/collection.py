@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome
-from equigrasp_interfaces.msg import Action, Experience, LearnerStatus
+from equigrasp_interfaces.action import CollectExperience, ExecuteAction, MoveHome
+from equigrasp_interfaces.msg import Experience, LearnerStatus, MotionResult
 from equigrasp_interfaces.srv import PlanAction, PlanGrasp
 from rclpy.action.server import ServerGoalHandle
 from rclpy.client import Client
@@ -31,9 +31,9 @@ _LEARNER_TIMEOUT = 120.0  # [s, wall clock] it may take to acknowledge them
 _CLOCK_TIMEOUT = 20.0  # [s, wall clock] until simulated time must be told
 _FAULT_PAUSE = 1.0  # [s, wall clock] before trying again after a fault
 _NOTHING_MOVED = (
-    ExecuteGrasp.Result.INVALID_GOAL,
-    ExecuteGrasp.Result.IN_COLLISION,
-    ExecuteGrasp.Result.UNREACHABLE,
+    MotionResult.INVALID_GOAL,
+    MotionResult.IN_COLLISION,
+    MotionResult.UNREACHABLE,
 )
 
 
@@ -58,13 +58,14 @@ class Partners:
 
     Args:
         policy: Client of `plan_action`.
-        executor: Client of `execute_grasp`.
+        executor: Client of `execute_action`.
         home: Client of `move_home`.
         experience: Publisher of attempts.
         learner_status: Returns the learner's newest report; None: nothing was heard.
         clock: Time of the robot.
         trays: Names of two; the first is picked from, the other placed into.
         next_attempt: Number of the next one; the learner may not have heard yet of those before it.
+        next_episode: Number of its episode.
     """
 
     policy: Client
@@ -75,6 +76,7 @@ class Partners:
     clock: RosClock
     trays: deque[str]
     next_attempt: int = 0
+    next_episode: int = 0
 
 
 class _Fault(EquigraspError):
@@ -111,7 +113,8 @@ class Collection:
         self._caller = Caller(cancel)
         self._recent: deque[tuple[float, float, float]] = deque(maxlen=_WINDOW)
         self._plan: PlanAction.Response | None = None
-        self._attempt = 0
+        self._attempt = self._episode = 0
+        self._is_in_episode = False  # whether the last action was not the last of its episode
         self._faults_in_a_row = 0
         self._failures = 0  # since a success or a swap of the trays, refused grasps included
         self._hides_view = True  # whether the arm may be over a tray
@@ -119,7 +122,7 @@ class Collection:
 
     def run(self) -> None:
         """Make the attempts; raises what ends the goal early."""
-        self._attempt = self._first_attempt()
+        self._attempt, self._episode = self._first_attempt()
         self._await_time()
         self._attempt_began = self._now()
         while self._result.num_attempts < self._goal.num_attempts:
@@ -129,6 +132,8 @@ class Collection:
                 self._faults_in_a_row = 0
             except (_Fault, DeviceError) as fault:
                 self._plan = None
+                self._episode += int(self._is_in_episode)  # what follows is another one
+                self._is_in_episode = False
                 self._result.num_faults += 1
                 self._faults_in_a_row += 1
                 self._warn(f"Attempt {self._attempt}: {fault}")
@@ -137,16 +142,18 @@ class Collection:
                 self._caller.pause(_FAULT_PAUSE)
                 self._attempt_began = self._now()
 
-    def _first_attempt(self) -> int:
+    def _first_attempt(self) -> tuple[int, int]:
+        """Return the numbers of the next attempt and its episode."""
         if not self._goal.is_learning:
-            return 0
+            return 0, 0
         deadline = time.monotonic() + _LEARNER_TIMEOUT
         while (status := self._partners.learner_status()) is None:
             self._caller.pause(0.05)
             if time.monotonic() > deadline:
                 self._result.error_code = CollectExperience.Result.LEARNER_SILENT
                 raise _Fault("The learner does not report its status.")
-        return max(int(status.num_attempts), self._partners.next_attempt)
+        told = int(status.num_attempts), int(status.next_episode)
+        return max(told, (self._partners.next_attempt, self._partners.next_episode))
 
     def _await_time(self) -> None:
         """Wait for simulated time: it is 0 until somebody tells it."""
@@ -182,10 +189,7 @@ class Collection:
         self._hides_view = True
         if plan.error_code:
             raise _Fault(plan.error_msg)
-        if plan.action.kind != Action.KIND_GRASP:
-            self._result.error_code = CollectExperience.Result.INVALID_GOAL
-            raise EquigraspError(f"Only grasps are collected, found kind {plan.action.kind}.")
-        outcome = self._execute_grasp(plan)
+        outcome = self._execute(plan)
         self._hides_view = False
         now = self._now()
         self._record(plan, outcome, now - self._attempt_began)
@@ -198,20 +202,21 @@ class Collection:
         self._move_home()
         return self._plan_grasp()
 
-    def _execute_grasp(self, plan: PlanAction.Response) -> ExecuteGrasp.Result:
-        """Carry out a grasp and meanwhile choose the next one."""
+    def _execute(self, plan: PlanAction.Response) -> ExecuteAction.Result:
+        """Carry out an action and choose the next one as soon as the tray is in view."""
         has_view = threading.Event()
         view_stamp, is_miss = 0.0, False
 
         def on_feedback(message: Any) -> None:
             nonlocal view_stamp, is_miss
-            if message.feedback.phase in (Phase.PLACE, Phase.RETURN):
-                is_miss = message.feedback.phase == Phase.RETURN
+            phase = message.feedback.phase.phase
+            if phase in (Phase.PLACE, Phase.RETURN):
+                is_miss = phase == Phase.RETURN
                 view_stamp = self._partners.clock.stamp()
                 has_view.set()
 
-        goal = ExecuteGrasp.Goal(
-            grasp=plan.action.grasp,
+        goal = ExecuteAction.Goal(
+            action=plan.action,
             place_workspace=self._partners.trays[1],
             seed=self._seed(Stream.PLACES),
         )
@@ -226,10 +231,14 @@ class Collection:
                 self._caller.pause(0.005)
             self._caller.check()
         outcome = pending.result()
-        if outcome.error_code:
-            self._hides_view = outcome.error_code not in _NOTHING_MOVED
+        motion = outcome.motion
+        if motion.error_code:
+            self._hides_view = motion.error_code not in _NOTHING_MOVED
             self._failures += not self._hides_view
-            raise _Fault(f"error {outcome.error_code}: {outcome.error_msg}")
+            if motion.error_code == MotionResult.UNSUPPORTED:
+                self._result.error_code = CollectExperience.Result.INVALID_GOAL
+                raise EquigraspError(motion.error_msg)
+            raise _Fault(f"error {motion.error_code}: {motion.error_msg}")
         if next_plan is not None and next_plan.error_code in (
             0,
             PlanGrasp.Response.EMPTY_WORKSPACE,
@@ -260,26 +269,32 @@ class Collection:
         pending = self._caller.send_goal(self._partners.home, MoveHome.Goal())
         while not pending.is_done():
             self._caller.pause(0.01)
-        if pending.result().error_code:
-            raise _Fault(f"cannot move home: {pending.result().error_msg}")
+        motion = pending.result().motion
+        if motion.error_code:
+            raise _Fault(f"cannot move home: {motion.error_msg}")
         self._hides_view = False
 
     def _record(
-        self, plan: PlanAction.Response, outcome: ExecuteGrasp.Result, attempt_time: float
+        self, plan: PlanAction.Response, outcome: ExecuteAction.Result, attempt_time: float
     ) -> None:
-        waiting = max(0.0, attempt_time - outcome.duration)  # the arm stood still between goals
-        idle = outcome.idle_time + waiting
-        is_success = bool(outcome.is_success)
-        self._failures = 0 if is_success else self._failures + 1
+        motion = outcome.motion
+        waiting = max(0.0, attempt_time - motion.duration)  # the arm stood still between goals
+        idle = motion.idle_time + waiting
+        is_success = outcome.reward > 0.0
+        is_last = outcome.discount == 0.0 or outcome.is_truncated
+        if is_last:
+            self._failures = 0 if is_success else self._failures + 1
         if self._goal.is_learning:
             message = Experience(
                 attempt=self._attempt,
-                episode=self._attempt,
+                episode=self._episode,
                 observation=plan.observation.arrays,
                 action=plan.action.encoded,
-                reward=float(is_success),
+                reward=outcome.reward,
+                discount=outcome.discount,
+                is_truncated=outcome.is_truncated,
                 policy_version=plan.action.policy_version,
-                finger_width=outcome.finger_width,
+                finger_width=motion.finger_width,
                 decision_time=plan.decision_time,
                 attempt_time=attempt_time,
                 idle_time=idle,
@@ -288,8 +303,11 @@ class Collection:
             message.header.stamp = to_time(self._partners.clock.stamp())
             message.header.frame_id = names.BASE_FRAME
             self._partners.experience.publish(message)
-            self._partners.next_attempt = self._attempt + 1
         self._attempt += 1
+        self._episode += int(is_last)
+        self._is_in_episode = not is_last
+        if self._goal.is_learning:
+            self._partners.next_attempt, self._partners.next_episode = self._attempt, self._episode
         self._result.num_attempts += 1
         self._result.num_successes += int(is_success)
         self._recent.append((float(is_success), attempt_time, idle))

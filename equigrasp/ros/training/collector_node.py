@@ -5,7 +5,7 @@ import time
 import traceback
 from collections import deque
 
-from equigrasp_interfaces.action import CollectExperience, ExecuteGrasp, MoveHome
+from equigrasp_interfaces.action import CollectExperience, ExecuteAction, MoveHome
 from equigrasp_interfaces.msg import Experience, LearnerStatus
 from equigrasp_interfaces.srv import PlanAction
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -45,7 +45,7 @@ class CollectorNode(ManagedNode):
         group = self.callbacks
         self._partners = Partners(
             policy=self.create_client(PlanAction, names.PLAN_ACTION, callback_group=group),
-            executor=ActionClient(self, ExecuteGrasp, names.EXECUTE_GRASP, callback_group=group),
+            executor=ActionClient(self, ExecuteAction, names.EXECUTE_ACTION, callback_group=group),
             home=ActionClient(self, MoveHome, names.MOVE_HOME, callback_group=group),
             experience=self.create_publisher(Experience, names.EXPERIENCE, qos.experience()),
             learner_status=lambda: self._status,
@@ -119,7 +119,7 @@ class CollectorNode(ManagedNode):
                 result.error_code = result.error_code or CollectExperience.Result.TOO_MANY_FAULTS
             except Exception as error:  # nobody foresaw it: the client is told
                 result.error_msg = f"Unexpected {type(error).__name__}: {error}"
-                result.error_code = CollectExperience.Result.TOO_MANY_FAULTS
+                result.error_code = CollectExperience.Result.UNEXPECTED
                 self.get_logger().error(traceback.format_exc())
             if result.error_code == CollectExperience.Result.NONE:
                 handle.succeed()

@@ -224,6 +224,7 @@ class LearnerNode(ManagedNode):
         status = LearnerStatus(
             state=LearnerStatus.STATE_DISK_FULL if self._is_disk_full else LearnerStatus.STATE_OK,
             num_attempts=learner.num_attempts,
+            next_episode=learner.next_episode,
             num_successes=learner.num_successes,
             num_sgd_steps=learner.num_steps,
             num_pending_steps=learner.num_pending_steps,

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("equigrasp_interfaces")
 
-from equigrasp_interfaces.action import ExecuteGrasp  # noqa: E402
+from equigrasp_interfaces.msg import MotionResult  # noqa: E402
 
 from equigrasp.devices.motion import StopReason  # noqa: E402
 from equigrasp.errors import (  # noqa: E402
@@ -20,7 +20,7 @@ from equigrasp.errors import (  # noqa: E402
 )
 from equigrasp.ros.executor.goal_codes import code_of  # noqa: E402
 
-CODES = ExecuteGrasp.Result
+CODES = MotionResult
 
 
 @pytest.mark.parametrize(

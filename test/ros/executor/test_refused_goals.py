@@ -10,16 +10,20 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from equigrasp_interfaces.action import PickObject  # noqa: E402
+from equigrasp_interfaces.action import ExecuteAction, PickObject  # noqa: E402
+from equigrasp_interfaces.msg import Action, MotionResult  # noqa: E402
+from equigrasp_interfaces.msg import Phase as PhaseMsg  # noqa: E402
 
 from equigrasp.config import load_config  # noqa: E402
 from equigrasp.devices.cell import CellConfig  # noqa: E402
 from equigrasp.errors import ConfigError  # noqa: E402
+from equigrasp.primitives.outcome import Phase  # noqa: E402
 from equigrasp.ros.executor import goal_server  # noqa: E402
+from equigrasp.ros.executor.goal_codes import GoalError  # noqa: E402
 from equigrasp.ros.executor.goal_server import Goal, GoalServer  # noqa: E402
 from equigrasp.ros.executor.grasp_goals import GraspGoals  # noqa: E402
 
-CODES = PickObject.Result
+CODES = MotionResult
 
 
 @pytest.mark.parametrize(
@@ -38,10 +42,30 @@ def test_a_wrong_pick_is_refused_before_moving(change: dict[str, Any], message: 
     )
     goals = GraspGoals(primitive, SimpleNamespace(), SimpleNamespace(), 1.0, print)
     request = {"pick_workspace": "left", "place_workspace": "right", "mode": 2} | change
-    goal = Goal(PickObject.Goal(**request), CODES(), threading.Event(), lambda phase: None)
+    goal = Goal(
+        PickObject.Goal(**request), PickObject.Result(), threading.Event(), lambda phase: None
+    )
     with pytest.raises(ConfigError, match=message):
         goals.pick_object(goal)
     assert not moves
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(Action.KIND_PUSH, "Push"), (Action.KIND_STEP, "Step")]
+)
+def test_an_action_without_a_primitive_is_refused(kind: int, name: str) -> None:
+    goals = GraspGoals(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), 1.0, print)
+    action = Action(kind=kind)
+    action.push.length = 0.05
+    request = ExecuteAction.Goal(action=action)
+    goal = Goal(request, ExecuteAction.Result(), threading.Event(), lambda phase: None)
+    with pytest.raises(GoalError, match=f"carries out grasps, found a .*{name}") as refused:
+        goals.execute_action(goal)
+    assert refused.value.code == CODES.UNSUPPORTED
+
+
+def test_phases_are_those_of_the_message() -> None:
+    assert {p.name: int(p) for p in Phase} == {p.name: getattr(PhaseMsg, p.name) for p in Phase}
 
 
 class _Slot:
@@ -73,5 +97,6 @@ def test_what_nobody_foresaw_ends_with_a_code(
         raise error
 
     result = server._execute(handle, PickObject, work)
-    assert result.error_code == CODES.ARM_FAILED and type(error).__name__ in result.error_msg
+    assert result.motion.error_code == CODES.UNEXPECTED
+    assert type(error).__name__ in result.motion.error_msg
     assert ends == ["stop", "abort"]
