@@ -34,12 +34,16 @@ def load_config(cls: type[T], kind: str, name: str) -> T:
 
 def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a file with the files beside it, which it names, found from anywhere."""
-    return {
-        key: str(path.parent / value)
-        if isinstance(value, str) and is_config_file(value) and _is_file(path.parent / value)
-        else value
-        for key, value in values.items()
-    }
+
+    def found(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _beside(path, value)
+        is_beside = (
+            isinstance(value, str) and is_config_file(value) and _is_file(path.parent / value)
+        )
+        return str(path.parent / value) if is_beside else value
+
+    return {key: found(value) for key, value in values.items()}
 
 
 def is_config_file(name: str) -> bool:

@@ -19,6 +19,7 @@ class Stream(enum.IntEnum):
     CHOICES = 10  # of the policy, in the graph
     LABELS = 11  # augmented copies of labels of before
     PLACES = 12  # where objects are put down, in the graph
+    CAMERAS = 13  # noise of cameras other than the overhead one
     LABELLED_SCENES = 30  # scenes of pretraining
 
 

@@ -5,7 +5,8 @@ import logging
 
 from equigrasp.config import load_config
 from equigrasp.devices.calibration import Calibration, WorkspaceCalibration, fingerprint
-from equigrasp.devices.cell import CameraConfig, CellConfig
+from equigrasp.devices.cell import OVERHEAD, CameraConfig, CellConfig
+from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -29,9 +30,16 @@ def load_cell(name: str) -> CellConfig:
     return apply_to_cell(calibration, cell)
 
 
-def load_camera(cell: CellConfig) -> CameraConfig:
-    """Load the camera of a cell, at the place that the cell's calibration found."""
-    camera = load_config(CameraConfig, "cameras", cell.camera)
+def load_camera(cell: CellConfig, name: str = OVERHEAD) -> CameraConfig:
+    """Load a camera of a cell, at the place that the cell's calibration found.
+
+    Raises:
+        ConfigError: if the cell has no camera of this name, or its file is unknown or invalid.
+    """
+    if name not in cell.cameras:
+        known = ", ".join(cell.cameras)
+        raise ConfigError(f"Unknown camera '{name}'. Cameras of cell '{cell.name}': {known}.")
+    camera = load_config(CameraConfig, "cameras", cell.cameras[name].config)
     if not cell.calibration:
         return camera
     return apply_to_camera(load_config(Calibration, "calibrations", cell.calibration), camera)
@@ -78,8 +86,8 @@ def disagreements(calibration: Calibration, cell: CellConfig, serial: str = "") 
             "are configured otherwise. Calibrate again."
         )
     camera = calibration.camera
-    if camera is not None and camera.name != cell.camera:
-        found.append(f"The calibration is of camera '{camera.name}', not of '{cell.camera}'.")
+    if camera is not None and camera.name != (named := cell.cameras[OVERHEAD].config):
+        found.append(f"The calibration is of camera '{camera.name}', not of '{named}'.")
     if camera is not None and serial and camera.serial and serial != camera.serial:
         found.append(
             f"The calibration is of the camera with serial number {camera.serial}; "

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from equigrasp.config import check_distinct, from_mapping, read_yaml, to_mapping
-from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.cell import OVERHEAD, CellConfig
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
 
@@ -127,7 +127,12 @@ class Calibration:
 
 def fingerprint(cell: CellConfig) -> str:
     """Return a short hash of what a calibration belongs to: arm, gripper, camera and trays."""
-    parts = [cell.arm, cell.gripper, cell.camera, [to_mapping(w) for w in cell.workspaces]]
+    parts = [
+        cell.arm,
+        cell.gripper,
+        cell.cameras[OVERHEAD].config,
+        [to_mapping(w) for w in cell.workspaces],
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -1,6 +1,8 @@
-"""A robot cell: arm, gripper, camera and trays, grouped and configured."""
+"""A robot cell: arm, gripper, cameras and trays, grouped and configured."""
 
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,6 +20,9 @@ from equigrasp.geometry import four_bar
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.camera_model import CameraModel
+
+OVERHEAD = "overhead"  # the camera that sees every tray from above
+_CAMERA_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ class GripperConfig:
 
 @dataclass(frozen=True)
 class CameraConfig:
-    """An overhead camera, as `config/cameras/<name>.yaml` describes it.
+    """A camera, as `config/cameras/<name>.yaml` describes it.
 
     Args:
         name: Camera name; its optical frame is `<name>_optical_frame`.
@@ -190,12 +195,27 @@ class MotionConfig:
 
 
 @dataclass(frozen=True)
+class CellCamera:
+    """A camera of a cell.
+
+    Args:
+        config: Names the file in `config/cameras/` that describes it.
+        driver: Names the file in `config/camera_drivers/` that tells how the real one is reached
+            (see `hardware/registry.py`); empty: by nothing of ours.
+    """
+
+    config: str
+    driver: str = ""
+
+
+@dataclass(frozen=True)
 class CellConfig:
     """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
 
-    `safety` names the file in `config/safety/` with what no command may exceed. `arm_driver`,
-    `gripper_driver` and `camera_driver` name the files in `config/arm_drivers/` and so on that tell
-    how the real devices are reached (see `hardware/registry.py`); empty: by nothing of ours.
+    `cameras` are those of the cell by their name in it; `overhead` is the one that sees every tray.
+    `safety` names the file in `config/safety/` with what no command may exceed. `arm_driver` and
+    `gripper_driver` name the files in `config/arm_drivers/` and `gripper_drivers/` that tell how the
+    real devices are reached (see `hardware/registry.py`); empty: by nothing of ours.
     `calibration` names the file that `equigrasp calibrate` wrote (in `config/calibrations/`, or a
     path); `calibrated_cell.load_cell` applies it. `obstacles` are what stands in the cell besides
     table and trays, such as the camera's mount. `success_detection` is `finger_width`, `object_bits`
@@ -206,13 +226,12 @@ class CellConfig:
     name: str
     arm: str
     gripper: str
-    camera: str
+    cameras: dict[str, CellCamera]
     workspaces: tuple[Workspace, ...]
     safety: SafetyLimits
     motion: MotionConfig = field(default_factory=MotionConfig)
     arm_driver: str = ""
     gripper_driver: str = ""
-    camera_driver: str = ""
     calibration: str = ""
     obstacles: tuple[Obstacle, ...] = ()
     success_detection: str = "finger_width"
@@ -221,6 +240,14 @@ class CellConfig:
     def __post_init__(self) -> None:
         if not self.workspaces:
             raise ConfigError("workspaces must be at least one, found none.")
+        if OVERHEAD not in self.cameras:
+            named = ", ".join(self.cameras) or "none"
+            raise ConfigError(f"cameras must hold '{OVERHEAD}', found {named}.")
+        for camera in self.cameras:
+            if not _CAMERA_NAME.fullmatch(camera):  # topics are named after it
+                raise ConfigError(
+                    f"A camera's name is lower-case letters, digits and '_', found '{camera}'."
+                )
         check_distinct("workspaces", (w.name for w in self.workspaces))
         check_distinct("obstacles", (o.name for o in self.obstacles))
         allowed = {
@@ -265,5 +292,20 @@ class RobotCell:
     gripper_config: GripperConfig
     arm: Arm
     gripper: Gripper
-    camera: Camera
+    cameras: Mapping[str, Camera]
     clock: Clock
+
+    @property
+    def camera(self) -> Camera:
+        """The camera that sees every tray from above.
+
+        Raises:
+            ConfigError: if nobody looks.
+        """
+        if OVERHEAD not in self.cameras:
+            raise ConfigError(f"There is no camera '{OVERHEAD}'.")
+        return self.cameras[OVERHEAD]
+
+    def with_camera(self, camera: Camera) -> "RobotCell":
+        """Return the cell with another overhead camera."""
+        return replace(self, cameras={**self.cameras, OVERHEAD: camera})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from equigrasp.devices.calibrated_cell import load_camera, load_cell
-from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.cell import OVERHEAD, CellConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.errors import EquigraspError
 from equigrasp.hardware.registry import examine_device
@@ -48,7 +48,7 @@ def examine_cell(wanted: CellToExamine) -> Iterator[Finding]:
     )
     yield from _examine(
         "camera_drivers",
-        cell.camera_driver,
+        cell.cameras[OVERHEAD].driver,
         camera,
         {"source": wanted.camera_source, "serial": wanted.camera_serial},
     )

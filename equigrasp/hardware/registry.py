@@ -1,6 +1,5 @@
 """Drivers of real devices, named as strings and imported when one is wanted."""
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +8,11 @@ from equigrasp.config import find_config, from_mapping, read_yaml
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.calibrated_cell import load_camera
 from equigrasp.devices.camera import Camera
-from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.cell import OVERHEAD, CellConfig
 from equigrasp.devices.finding import Finding
 from equigrasp.devices.gripper import Gripper
 from equigrasp.errors import ConfigError
+from equigrasp.registry import import_from
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,11 @@ def make_gripper(cell: CellConfig, overrides: Mapping[str, Any], driver: str = "
     return device
 
 
-def make_camera(cell: CellConfig, overrides: Mapping[str, Any]) -> Camera:
-    """Return the camera of a cell; see `make_arm`."""
-    description = load_camera(cell)
-    device: Camera = _make("camera_drivers", cell, cell.camera_driver, overrides, description)
+def make_camera(cell: CellConfig, overrides: Mapping[str, Any], name: str = OVERHEAD) -> Camera:
+    """Return a camera of a cell by its name in it; see `make_arm`."""
+    description = load_camera(cell, name)
+    driver = cell.cameras[name].driver
+    device: Camera = _make("camera_drivers", cell, driver, overrides, description)
     return device
 
 
@@ -103,7 +104,7 @@ def examine_device(
         overrides: See `make_arm`.
     """
     driver, config = load_driver(kind, name, overrides)
-    yield from _load(driver.check)(description, config)
+    yield from import_from(driver.check)(description, config)
 
 
 def load_driver(kind: str, name: str, overrides: Mapping[str, Any]) -> tuple[Driver, Any]:
@@ -118,7 +119,7 @@ def load_driver(kind: str, name: str, overrides: Mapping[str, Any]) -> tuple[Dri
     driver = str(values.pop("driver", next(iter(drivers))))
     if driver not in drivers:
         raise ConfigError(f"{path}: driver '{driver}' is not one of {', '.join(drivers)}.")
-    config_class = _load(drivers[driver].config)
+    config_class = import_from(drivers[driver].config)
     values |= {key: value for key, value in overrides.items() if value != ""}
     return drivers[driver], from_mapping(config_class, values, str(path))
 
@@ -137,9 +138,4 @@ def _make(
             f"Cell '{cell.name}' names no {key}: add the name of a file in config/{kind}/."
         )
     driver, config = load_driver(kind, name, overrides)
-    return _load(driver.device)(description, config, *more)
-
-
-def _load(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return import_from(driver.device)(description, config, *more)

@@ -234,6 +234,8 @@ class PixelPolicy(ABC):
         q_map = self._q_map(image, workspace.border_px)
         losses = config.failure_penalty * _nearness_to_failures(mask, workspace, history)
         liked = q_map - losses
+        # After failures the best pixels lie on one object that cannot be had: spread them until other
+        # objects are among them, but never so far that some find no room.
         for failures in range(len(history), -1, -1):
             radius = 1 + _SPREAD_PER_FAILURE * failures
             places = spread_maxima(liked, mask, _NUM_PIXELS, radius)
@@ -241,6 +243,8 @@ class PixelPolicy(ABC):
                 break
         pixels = places + workspace.border_px
         rotation_values = self._rotation_values(image, pixels)
+        # The network ranks yaws well and neighbours of the best by little; the heuristic sees what the
+        # pads would meet. Their sum chooses among the few that the network likes.
         yaws = np.argsort(-rotation_values, axis=1, kind="stable")[:, :_NUM_YAWS]
         values = np.take_along_axis(rotation_values, yaws, axis=1)
         candidates = np.repeat(pixels, yaws.shape[1], axis=0)

@@ -1,14 +1,18 @@
 """The known methods, imported on use."""
 
-import importlib
 from typing import Any
 
 from equigrasp.config import find_config, from_mapping, is_config_file, merge, read_yaml
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method import Method
 from equigrasp.learning.method_names import full_name, layer_files, name_from_file, sizes_of
+from equigrasp.registry import Registry
 
-_METHODS = {"asr": "equigrasp.methods.asr:METHOD", "fcn": "equigrasp.methods.fcn:METHOD"}
+METHODS = Registry(
+    "method",
+    {"asr": "equigrasp.methods.asr:METHOD", "fcn": "equigrasp.methods.fcn:METHOD"},
+    is_open=True,
+)
 
 
 def find_method(name: str) -> Method[Any]:
@@ -20,16 +24,9 @@ def find_method(name: str) -> Method[Any]:
     Raises:
         ConfigError: if there is none of this name; lists the known ones.
     """
-    module, _, attribute = _METHODS.get(name, name).partition(":")
-    known = f"Known methods: {', '.join(sorted(_METHODS))}; or name your own, module:METHOD."
-    if not attribute:
-        raise ConfigError(f"Unknown method '{name}'. {known}")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"Cannot load method '{name}': {error}. {known}") from error
+    found = METHODS.find(name)
     if not isinstance(found, Method):
-        raise ConfigError(f"'{name}' is no Method but {type(found).__name__}. {known}")
+        raise ConfigError(f"'{name}' is no Method but {type(found).__name__}. {METHODS.known}")
     return found
 
 

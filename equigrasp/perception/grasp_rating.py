@@ -53,9 +53,11 @@ def rate_pads(strip: np.ndarray, height: float, opening_px: float) -> float | No
     """Rate heights (U, V) [m] between and under the fingers; None if nothing would be held."""
     inner = int(opening_px) - _FINGER_SLACK_PX
     between = strip[_HALF_ALONG_PX - inner : _HALF_ALONG_PX + inner + 1]
+    # How deep the pads reach over what is there; the highest 5 % may be a rim or a noisy cell.
     depth = float(np.quantile(between, 0.95)) - height
     if depth < _MIN_DEPTH:
         return None
+    # In each row across the pad, where closing pads would meet the object from either side.
     is_met = between > height + _PAD_RISE
     rows = np.nonzero(is_met.any(axis=0))[0]
     if len(rows) < 3:
@@ -64,6 +66,9 @@ def rate_pads(strip: np.ndarray, height: float, opening_px: float) -> float | No
     last = len(is_met) - 1 - is_met[::-1, rows].argmax(axis=0).astype(float)
     if first.min() < 1 or last.max() > len(is_met) - 2:
         return None  # something stands where a finger comes down
+    # Antipodal contact: the object's sides, as lines fitted through where the pads meet it, must stand
+    # square to the closing direction (lean) and be straight (bend), and what is between them solid
+    # (filled), or the pads close on two things, or turn the one away.
     across = rows - rows.mean()
     spread = float(across @ across)
     lean = abs(float(across @ first)) / spread + abs(float(across @ last)) / spread

@@ -1,22 +1,25 @@
 """Whether a grasp took an object: three ways to tell, chosen by the cell's `success_detection`."""
 
-import importlib
 from abc import ABC, abstractmethod
 
 import cv2
 import numpy as np
 
-from equigrasp.devices.cell import CellConfig, RobotCell
+from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
 from equigrasp.devices.gripper import GripperState
 from equigrasp.errors import ConfigError, PerceptionError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.heightmap import heightmap_from_depth
+from equigrasp.registry import Registry
 
-_DETECTORS = {
-    "finger_width": "equigrasp.primitives.success:FingerWidth",
-    "object_bits": "equigrasp.primitives.success:ObjectBits",
-    "image_difference": "equigrasp.primitives.success:ImageDifference",
-}
+_DETECTORS = Registry(
+    "success_detection",
+    {
+        "finger_width": "equigrasp.primitives.success:FingerWidth",
+        "object_bits": "equigrasp.primitives.success:ObjectBits",
+        "image_difference": "equigrasp.primitives.success:ImageDifference",
+    },
+)
 _LEAST_CHANGE = 0.004  # [m] smaller changes of a cell are the camera's noise
 _MEDIAN_PX = 3  # takes out single cells at the edges of objects, which flicker
 
@@ -36,12 +39,7 @@ def needs_camera(config: CellConfig) -> bool:
 
 
 def _detector_class(config: CellConfig) -> type["SuccessDetector"]:
-    name = config.success_detection
-    if name not in _DETECTORS:
-        known = ", ".join(sorted(_DETECTORS))
-        raise ConfigError(f"Unknown success_detection '{name}'. Known: {known}.")
-    module, _, cls = _DETECTORS[name].partition(":")
-    found: type[SuccessDetector] = getattr(importlib.import_module(module), cls)
+    found: type[SuccessDetector] = _DETECTORS.find(config.success_detection)
     return found
 
 
@@ -103,7 +101,7 @@ class ImageDifference(FingerWidth):
     needs_view = True
 
     def __init__(self, cell: RobotCell) -> None:
-        if cell.camera is None:
+        if OVERHEAD not in cell.cameras:
             raise ConfigError("success_detection 'image_difference' needs a camera.")
         super().__init__(cell)
         self._workspace: Workspace | None = None

@@ -1,5 +1,9 @@
 """Every name of the ROS graph. All are relative, so a namespace makes a fleet."""
 
+from typing import NamedTuple
+
+from equigrasp.devices.cell import OVERHEAD
+
 # Nodes
 SIM_BRIDGE, ARM, GRIPPER, CAMERA = "sim_bridge", "arm", "gripper", "camera"
 POLICY, EXECUTOR, COLLECTOR, LEARNER = "policy", "executor", "collector", "learner"
@@ -48,3 +52,22 @@ DIAGNOSTICS = "/diagnostics"  # REP-107
 # Frames
 BASE_FRAME = "base_link"  # the arm foot as ROS drivers name it; "base" is UR's turned frame
 TCP_FRAME = "tcp"
+
+
+class CameraTopics(NamedTuple):
+    """What a camera publishes."""
+
+    color: str
+    depth: str
+    info: str
+
+
+def camera_topics(camera: str) -> CameraTopics:
+    """Return the topics of a camera by its name in the cell; the overhead one's bear no prefix."""
+    prefix = "" if camera == OVERHEAD else f"{camera}/"
+    return CameraTopics(*(prefix + topic for topic in (COLOR_IMAGE, DEPTH_IMAGE, CAMERA_INFO)))
+
+
+def camera_node(camera: str) -> str:
+    """Return the name of a camera's driver node by the camera's name in the cell."""
+    return CAMERA if camera == OVERHEAD else f"{camera}_{CAMERA}"

@@ -1,12 +1,14 @@
 """Put a simulated cell together from its configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from equigrasp.devices.calibrated_cell import load_camera, load_cell
-from equigrasp.devices.cell import CameraConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import OVERHEAD, CameraConfig, CellConfig, GripperConfig, RobotCell
 from equigrasp.devices.robot_description import assemble
+from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.bullet_arm import BulletArm
 from equigrasp.simulation.bullet_camera import BulletCamera
 from equigrasp.simulation.bullet_gripper import BulletGripper
@@ -28,11 +30,13 @@ class SimulatedCell:
     def __enter__(self) -> "SimulatedCell":
         self.cell.arm.connect()
         self.cell.gripper.connect()
-        self.cell.camera.connect()
+        for camera in self.cell.cameras.values():
+            camera.connect()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.cell.camera.disconnect()
+        for camera in self.cell.cameras.values():
+            camera.disconnect()
         self.cell.gripper.disconnect()
         self.cell.arm.disconnect()
         self.physics.close()
@@ -46,7 +50,7 @@ def make_simulated_cell(
     start_tolerance: float | None = None,
     depth_noise: str = "",
 ) -> SimulatedCell:
-    """Build the world, arm, gripper and camera of `config/cells/<cell_name>.yaml` in PyBullet.
+    """Build the world, arm, gripper and cameras of `config/cells/<cell_name>.yaml` in PyBullet.
 
     Args:
         cell_name: Name of a cell, or path to its YAML file.
@@ -54,17 +58,19 @@ def make_simulated_cell(
         seed: Seeds object drops and camera noise.
         start_tolerance: Distance between a trajectory's start and the arm at which the arm refuses
             it [rad]; None: the arm's own. For a controller that steers the arm piece by piece.
-        depth_noise: Noise model in the place of the camera's own: `none` or `realsense`; empty: its own.
+        depth_noise: Noise model in the place of each camera's own: `none` or `realsense`; empty: its own.
 
     Raises:
         ConfigError: if a configuration or the object set is unknown or invalid.
     """
     config = load_cell(cell_name)
-    camera = load_camera(config)
+    cameras = {name: load_camera(config, name) for name in config.cameras}
+    if depth_noise:
+        cameras = {n: replace(c, depth_noise=depth_noise) for n, c in cameras.items()}
     return build_simulated_cell(
         config,
         config.load_gripper(),
-        replace(camera, depth_noise=depth_noise) if depth_noise else camera,
+        cameras,
         object_set=object_set,
         seed=seed,
         start_tolerance=start_tolerance,
@@ -74,7 +80,7 @@ def make_simulated_cell(
 def build_simulated_cell(
     config: CellConfig,
     gripper_config: GripperConfig,
-    camera_config: CameraConfig,
+    camera_configs: Mapping[str, CameraConfig],
     *,
     object_set: str = "household",
     seed: int = 0,
@@ -90,7 +96,14 @@ def build_simulated_cell(
         arm_config = replace(arm_config, limits=limits)
     arm = BulletArm(arm_config, robot)
     gripper = BulletGripper(gripper_config, robot)
-    camera = BulletCamera(camera_config, physics, seed)
+    cameras = {
+        name: BulletCamera(
+            camera,
+            physics,
+            seed if name == OVERHEAD else derive_seed(seed, Stream.CAMERAS, number),
+        )
+        for number, (name, camera) in enumerate(sorted(camera_configs.items()))
+    }
 
     def bring_home() -> None:
         arm.teleport(np.array(arm_config.home_positions))
@@ -100,5 +113,5 @@ def build_simulated_cell(
     world = TwoTrayWorld(
         physics, robot, gripper.fingertips, config.workspaces, objects, bring_home, seed
     )
-    cell = RobotCell(config, arm_config, gripper_config, arm, gripper, camera, physics)
+    cell = RobotCell(config, arm_config, gripper_config, arm, gripper, cameras, physics)
     return SimulatedCell(cell, world, physics, robot)

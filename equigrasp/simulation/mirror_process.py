@@ -4,6 +4,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from equigrasp.devices.camera import CameraFrame
+from equigrasp.devices.cell import OVERHEAD
 from equigrasp.devices.real_time import give_up_real_time_priority
 from equigrasp.simulation.make import SimulatedCell, build_simulated_cell
 from equigrasp.simulation.mirror_camera import Scene
@@ -16,7 +17,7 @@ def main() -> None:
     cell, gripper, camera_config, object_set, seed = pipe.recv()
     bodies: dict[int, int] = {}  # our body of each of their handles
     with build_simulated_cell(
-        cell, gripper, camera_config, object_set=object_set, seed=seed
+        cell, gripper, {OVERHEAD: camera_config}, object_set=object_set, seed=seed
     ) as simulation:
         camera = simulation.cell.camera
         try:

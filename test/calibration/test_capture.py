@@ -6,7 +6,7 @@ import pytest
 from equigrasp.calibration.capture import capture_at_rest
 from equigrasp.config import load_config
 from equigrasp.devices.camera import CameraFrame
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell
+from equigrasp.devices.cell import OVERHEAD, ArmConfig, CellConfig, GripperConfig, RobotCell
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.devices.motion import JointState
 from equigrasp.errors import CalibrationError
@@ -37,7 +37,7 @@ def cell(arm_config: ArmConfig, gripper_config: GripperConfig) -> RobotCell:
     camera.connect()
     config = load_config(CellConfig, "cells", "ur5")
     gripper = FakeGripper(gripper_config, clock)
-    return RobotCell(config, arm_config, gripper_config, arm, gripper, camera, clock)
+    return RobotCell(config, arm_config, gripper_config, arm, gripper, {OVERHEAD: camera}, clock)
 
 
 def test_an_arm_at_rest_gives_its_joints_and_the_frame(cell: RobotCell) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import CellConfig, RobotCell
+from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.planning.ompl_planner import OmplPlanner
 
@@ -22,7 +22,7 @@ def make_fake_cell(name: str) -> RobotCell:
         gripper,
         FakeArm(arm, clock),
         FakeGripper(gripper, clock),
-        FakeCamera(clock),
+        {OVERHEAD: FakeCamera(clock)},
         clock,
     )
     cell.arm.connect()

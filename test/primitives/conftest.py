@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import CellConfig, RobotCell
+from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
@@ -45,7 +45,7 @@ def _cell() -> RobotCell:
     arm = config.load_arm()
     gripper = config.load_gripper()
     clock = ManualClock()
-    devices = FakeArm(arm, clock), FakeGripper(gripper, clock), FakeCamera(clock)
+    devices = FakeArm(arm, clock), FakeGripper(gripper, clock), {OVERHEAD: FakeCamera(clock)}
     return RobotCell(config, arm, gripper, *devices, clock)
 
 

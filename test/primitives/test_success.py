@@ -48,7 +48,7 @@ class TrayCamera(FakeCamera):
 
 def _with(cell: RobotCell, detection: str, camera: Any = None) -> RobotCell:
     config = dataclasses.replace(cell.config, success_detection=detection)
-    return dataclasses.replace(cell, config=config, camera=camera or cell.camera)
+    return dataclasses.replace(cell.with_camera(camera or cell.camera), config=config)
 
 
 @pytest.fixture
@@ -73,12 +73,14 @@ def test_width_and_bits_are_asked_as_configured(bench: Bench) -> None:
 
 
 def test_an_unknown_detector_is_refused_and_the_known_ones_are_told(bench: Bench) -> None:
-    with pytest.raises(ConfigError, match="'luck'. Known: finger_width, image_diff.*, object_b"):
+    with pytest.raises(
+        ConfigError, match="'luck'. Known success_detections: finger_width, image_diff.*, object_b"
+    ):
         make_detector(_with(bench.cell, "luck"))
 
 
 def test_pictures_need_a_camera(bench: Bench) -> None:
-    cell = dataclasses.replace(_with(bench.cell, "image_difference"), camera=None)
+    cell = dataclasses.replace(_with(bench.cell, "image_difference"), cameras={})
     with pytest.raises(ConfigError, match="needs a camera"):
         make_detector(cell)
 

@@ -50,7 +50,7 @@ config = load_config(CellConfig, "cells", "ur5")
 arm_config, gripper_config = config.load_arm(), config.load_gripper()
 clock = RosClock(node)
 arm = RemoteArm(node, arm_config, JointStateFeed(node), clock, lambda positions: None)
-cell = RobotCell(config, arm_config, gripper_config, arm, None, None, clock)
+cell = RobotCell(config, arm_config, gripper_config, arm, None, {}, clock)
 while not arm.is_heard:
     clock.pause()
 start = arm.joint_state().positions

@@ -12,7 +12,7 @@ import moveit_double  # noqa: E402
 from shape_msgs.msg import SolidPrimitive  # noqa: E402
 
 from equigrasp.config import load_config  # noqa: E402
-from equigrasp.devices.cell import ArmConfig, CellConfig, GripperConfig, RobotCell  # noqa: E402
+from equigrasp.devices.cell import OVERHEAD, ArmConfig, CellConfig, GripperConfig, RobotCell  # noqa: E402
 from equigrasp.devices.clock import Clock  # noqa: E402
 from equigrasp.devices.fakes import FakeArm, FakeCamera, FakeGripper, ManualClock  # noqa: E402
 from equigrasp.devices.obstacle import Obstacle  # noqa: E402
@@ -40,7 +40,7 @@ def _cell(name: str = "ur5") -> RobotCell:
     arm = load_config(ArmConfig, "arms", config.arm)
     gripper = load_config(GripperConfig, "grippers", config.gripper)
     clock: Clock = ManualClock()
-    devices = FakeArm(arm, clock), FakeGripper(gripper, clock), FakeCamera(clock)
+    devices = FakeArm(arm, clock), FakeGripper(gripper, clock), {OVERHEAD: FakeCamera(clock)}
     return RobotCell(config, arm, gripper, *devices, clock)
 
 
@@ -184,5 +184,5 @@ def test_missing_moveit_and_unknown_planners_are_named(
     monkeypatch.setitem(sys.modules, "moveit", None)
     with pytest.raises(ConfigError, match=r"apt install .*ros-jazzy-moveit-py"):
         make_planner("moveit", cell)
-    with pytest.raises(ConfigError, match=r"'chomp'\. Known planners: ompl, moveit"):
+    with pytest.raises(ConfigError, match=r"'chomp'\. Known planners: moveit, ompl"):
         make_planner("chomp", cell)

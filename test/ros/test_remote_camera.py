@@ -18,6 +18,7 @@ from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from equigrasp.devices.clock import Clock, WallClock  # noqa: E402
+from equigrasp.devices.fakes import FakeCamera  # noqa: E402
 from equigrasp.errors import DeviceTimeoutError, PerceptionError  # noqa: E402
 from equigrasp.geometry.transform import Transform  # noqa: E402
 from equigrasp.perception.camera_model import CameraModel  # noqa: E402
@@ -25,6 +26,7 @@ from equigrasp.ros import (
     names,  # noqa: E402
     qos,  # noqa: E402
 )
+from equigrasp.ros.drivers.camera_node import CameraNode
 from equigrasp.ros.messages.images import (
     from_color_msg,
     to_camera_info_msg,
@@ -121,6 +123,28 @@ def test_intrinsics_told_once_before_we_hear_are_heard(node: Node) -> None:
     color.publish(to_color_msg(np.zeros((240, 320, 3), np.uint8), 1.0, FRAME))
     assert camera.capture().color.shape == (240, 320, 3)
     assert camera.model == MODEL
+
+
+def test_a_second_camera_has_topics_of_its_own() -> None:
+    with ros(free_domain()):
+        camera = FakeCamera(WallClock(), floor_depth=0.7)
+        driver, listener = CameraNode(camera, "shoulder"), Node("tester")
+        assert driver.get_name() == "shoulder_camera"
+        with spinning(driver, listener):
+            driver.autostart()
+            remote = RemoteCamera(
+                listener,
+                WallClock(),
+                "shoulder_optical_frame",
+                has_color=False,
+                has_depth=True,
+                timeout=20.0,
+                name="shoulder",
+            )
+            assert remote.capture().depth == pytest.approx(0.7)
+            topics = {name for name, _ in listener.get_topic_names_and_types()}
+            assert "/shoulder/depth/image_rect_raw" in topics
+            assert "/depth/image_rect_raw" not in topics
 
 
 class DepthDriver:

@@ -10,7 +10,7 @@ from equigrasp.calibration.board import BoardConfig
 from equigrasp.calibration.board_mount import gripper_with_board
 from equigrasp.config import load_config
 from equigrasp.devices.camera import Camera, CameraFrame
-from equigrasp.devices.cell import CameraConfig, CellConfig
+from equigrasp.devices.cell import OVERHEAD, CameraConfig, CellConfig
 from equigrasp.errors import PlanningError
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.camera_model import CameraModel
@@ -78,7 +78,9 @@ def displace(cell_name: str, seed: int) -> tuple[CellConfig, CameraConfig]:
     """
     configured = load_config(CellConfig, "cells", cell_name)
     rng = np.random.default_rng(seed)
-    camera = _displaced(load_config(CameraConfig, "cameras", configured.camera), rng)
+    camera = _displaced(
+        load_config(CameraConfig, "cameras", configured.cameras[OVERHEAD].config), rng
+    )
     return _with_trays_displaced(configured, rng), camera
 
 
@@ -109,16 +111,13 @@ def make_hand_eye_cell(
         height_px=supersampling * _COLOR_SIZE_PX[1],
         fov_y_deg=_COLOR_FOV_Y_DEG,
     )
-    made = build_simulated_cell(cell, gripper, fine)
+    made = build_simulated_cell(cell, gripper, {OVERHEAD: fine})
     renderer: Camera = made.cell.camera
     if is_mirrored:
         renderer = MirrorCamera(made, fine, "household", seed, timeout=_RENDER_TIMEOUT)
     _hold_up(made, OmplPlanner(dataclasses.replace(made.cell, gripper_config=cell.load_gripper())))
-    devices = dataclasses.replace(
-        made.cell,
-        camera=ColorCamera(renderer, seed, supersampling),
-        gripper_config=cell.load_gripper(),
-    )
+    seen = made.cell.with_camera(ColorCamera(renderer, seed, supersampling))
+    devices = dataclasses.replace(seen, gripper_config=cell.load_gripper())
     return dataclasses.replace(made, cell=devices)
 
 

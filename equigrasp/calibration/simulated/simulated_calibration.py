@@ -13,7 +13,7 @@ from equigrasp.calibration.simulated.displaced_cell import (
     make_hand_eye_cell,
 )
 from equigrasp.config import load_config
-from equigrasp.devices.cell import CameraConfig, CellConfig
+from equigrasp.devices.cell import OVERHEAD, CameraConfig, CellConfig
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.simulation.make import SimulatedCell, build_simulated_cell
 
@@ -41,7 +41,7 @@ def simulated_setup(
         supersampling: Rendered pixels a side of each pixel of a colour picture.
     """
     configured = load_config(CellConfig, "cells", cell_name)
-    camera = load_config(CameraConfig, "cameras", configured.camera)
+    camera = load_config(CameraConfig, "cameras", configured.cameras[OVERHEAD].config)
     true_cell, true_camera = displace(cell_name, seed)
     if what == "hand-eye":
         slow = dataclasses.replace(true_cell.motion, speed_scale=_SPEED_SCALE)
@@ -60,6 +60,6 @@ def simulated_setup(
 
 def _tray_cell(cell: CellConfig, camera: CameraConfig, seed: int) -> SimulatedCell:
     noisy = dataclasses.replace(camera, depth_noise="realsense")
-    made = build_simulated_cell(cell, cell.load_gripper(), noisy, seed=seed)
-    devices = dataclasses.replace(made.cell, camera=ColorCamera(made.cell.camera, seed, 1))
+    made = build_simulated_cell(cell, cell.load_gripper(), {OVERHEAD: noisy}, seed=seed)
+    devices = made.cell.with_camera(ColorCamera(made.cell.camera, seed, 1))
     return dataclasses.replace(made, cell=devices)

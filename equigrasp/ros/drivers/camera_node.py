@@ -9,6 +9,7 @@ from tf2_msgs.msg import TFMessage
 
 from equigrasp.devices.calibrated_cell import camera_disagreements
 from equigrasp.devices.camera import Camera
+from equigrasp.devices.cell import OVERHEAD
 from equigrasp.errors import DeviceError
 from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.real_devices import camera_of
@@ -23,7 +24,10 @@ class CameraNodeConfig:
     """Parameters of the node."""
 
     rate: float = parameter(4.0, "Frames per second [Hz, simulated or steady clock].", 0.1, 60.0)
-    name: str = parameter("overhead", "Camera name; its frame is <name>_optical_frame.")
+    name: str = parameter(
+        OVERHEAD, "Its name in the cell; its frame is <name>_optical_frame, and what it publishes is "
+        "below its name, but for the overhead one.",
+    )  # fmt: skip
     has_color: bool = parameter(True, "Whether colour is published.")
 
 
@@ -32,13 +36,19 @@ class CameraNode(ManagedNode):
 
     Args:
         camera: The device; None: the real one of the cell that the parameters name.
+        name: Its name in the cell, where the device is given.
     """
 
-    def __init__(self, camera: Camera | None = None) -> None:
-        super().__init__(names.CAMERA, is_patient=camera is None)
-        self._camera, self._cell = (camera, "") if camera is not None else camera_of(self)
+    def __init__(self, camera: Camera | None = None, name: str = OVERHEAD) -> None:
+        super().__init__(names.camera_node(name), is_patient=camera is None)
         self._config = declare(self, CameraNodeConfig)
-        self._frame_id = f"{self._config.name}_optical_frame"
+        if camera is None:
+            name = self._config.name
+            camera, self._cell = camera_of(self, name)
+        else:
+            self._cell = ""
+        self._camera, self._topics = camera, names.camera_topics(name)
+        self._frame_id = f"{name}_optical_frame"
         self._last_error = ""
         self.report_health_with(lambda: (not self._last_error, self._last_error, {}))
 
@@ -48,9 +58,9 @@ class CameraNode(ManagedNode):
         if self._cell:
             for warning in camera_disagreements(self._cell, self._camera.serial):
                 self.get_logger().warning(warning)
-        self._depth = self.create_publisher(Image, names.DEPTH_IMAGE, qos.reliable(2))
-        self._color = self.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
-        self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))
+        self._depth = self.create_publisher(Image, self._topics.depth, qos.reliable(2))
+        self._color = self.create_publisher(Image, self._topics.color, qos.reliable(2))
+        self._info = self.create_publisher(CameraInfo, self._topics.info, qos.reliable(2))
         self._tf = self.create_publisher(TFMessage, names.TF_STATIC, qos.latched())
         pose = to_transform_msg(self._camera.T_base_camera, 0.0, names.BASE_FRAME, self._frame_id)
         self._tf.publish(TFMessage(transforms=[pose]))

@@ -68,8 +68,8 @@ def gripper_of(node: Node) -> tuple[Gripper, GripperConfig]:
     return gripper, cell.load_gripper()
 
 
-def camera_of(node: Node) -> tuple[Camera, str]:
-    """Return the camera that a node's parameters name, and the name of its cell; see `arm_of`."""
+def camera_of(node: Node, name: str) -> tuple[Camera, str]:
+    """Return a camera of the cell that a node's parameters name, and the cell's name; see `arm_of`."""
     wanted = declare(node, CameraParameters)
     overrides = {"source": wanted.source, "serial": wanted.serial}
-    return registry.make_camera(load_cell(wanted.cell), overrides), wanted.cell
+    return registry.make_camera(load_cell(wanted.cell), overrides, name), wanted.cell

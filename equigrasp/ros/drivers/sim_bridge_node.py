@@ -188,12 +188,11 @@ def make_nodes() -> list[ManagedNode]:
     drivers: list[ManagedNode] = [
         ArmNode(cell.arm, cell.config, bridge.simulation.physics),
         GripperNode(cell.gripper, cell.gripper_config),
-        CameraNode(cell.camera),
     ]
-    drivers[-1].set_parameters(
-        [Parameter("use_sim_time", value=True)]
-    )  # frames a simulated second
-    return [bridge, *drivers]
+    cameras = [CameraNode(camera, name) for name, camera in cell.cameras.items()]
+    for node in cameras:
+        node.set_parameters([Parameter("use_sim_time", value=True)])  # frames a simulated second
+    return [bridge, *drivers, *cameras]
 
 
 def main() -> None:

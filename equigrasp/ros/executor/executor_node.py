@@ -6,7 +6,7 @@ from equigrasp_interfaces.action import ExecuteAction, ExecuteGrasp, MoveHome, P
 from equigrasp_interfaces.srv import PlanGrasp
 
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.devices.cell import CellConfig, RobotCell
+from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.success import needs_camera
 from equigrasp.ros import names
@@ -60,7 +60,8 @@ class ExecutorNode(ManagedNode):
         )
         gripper = RemoteGripper(self, gripper_config, feed, clock)
         camera = self._camera(config, clock)
-        cell = RobotCell(config, arm_config, gripper_config, arm, gripper, camera, clock)  # type: ignore[arg-type]
+        cameras = {} if camera is None else {OVERHEAD: camera}
+        cell = RobotCell(config, arm_config, gripper_config, arm, gripper, cameras, clock)
         planner = make_planner(self._config.planner, cell)
         goals = GraspGoals(
             PickPrimitive(cell, planner),

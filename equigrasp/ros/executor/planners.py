@@ -1,16 +1,19 @@
 """The motion planners that the executor can use, imported on use."""
 
-import importlib
 import importlib.util
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import ConfigError
 from equigrasp.planning.motion_planner import MotionPlanner
+from equigrasp.registry import Registry
 
-PLANNERS = {
-    "ompl": ("equigrasp.planning.ompl_planner", "OmplPlanner"),
-    "moveit": ("equigrasp.ros.executor.moveit_planner", "MoveItPlanner"),
-}
+PLANNERS = Registry(
+    "planner",
+    {
+        "ompl": "equigrasp.planning.ompl_planner:OmplPlanner",
+        "moveit": "equigrasp.ros.executor.moveit_planner:MoveItPlanner",
+    },
+)
 MOVEIT_IS_MISSING = (
     "planner 'moveit' needs MoveIt's Python bindings, moveit_py, which cannot be imported: sudo apt "
     "install ros-jazzy-moveit ros-jazzy-moveit-py; or choose planner 'ompl'."
@@ -29,11 +32,9 @@ def make_planner(name: str, cell: RobotCell) -> MotionPlanner:
     Raises:
         ConfigError: if the name is unknown, lists the known ones; or if what it needs is missing.
     """
-    if name not in PLANNERS:
-        raise ConfigError(f"Unknown planner '{name}'. Known planners: {', '.join(PLANNERS)}.")
-    module, kind = PLANNERS[name]
+    kind = PLANNERS.find(name)
     try:
-        planner: MotionPlanner = getattr(importlib.import_module(module), kind)(cell)
+        planner: MotionPlanner = kind(cell)
     except ImportError as error:
         raise ConfigError(str(error)) from error
     return planner

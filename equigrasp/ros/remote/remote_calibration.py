@@ -11,7 +11,7 @@ from rclpy.parameter import Parameter
 
 from equigrasp.calibration.setup import CalibrationSetup
 from equigrasp.config import load_config
-from equigrasp.devices.cell import CameraConfig, CellConfig, RobotCell
+from equigrasp.devices.cell import OVERHEAD, CameraConfig, CellConfig, RobotCell
 from equigrasp.errors import DeviceTimeoutError
 from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.ompl_planner import OmplPlanner
@@ -46,7 +46,7 @@ def remote_setup(
     configured = load_config(CellConfig, "cells", cell_name)
     arm_config = configured.load_arm()
     gripper_config = configured.load_gripper()
-    camera_config = load_config(CameraConfig, "cameras", configured.camera)
+    camera_config = load_config(CameraConfig, "cameras", configured.cameras[OVERHEAD].config)
     speed_scale = min(_SPEED_SCALE, configured.motion.speed_scale)
     motion = dataclasses.replace(configured.motion, speed_scale=speed_scale)
     with client_node("calibration") as node:
@@ -66,7 +66,7 @@ def remote_setup(
             camera.connect()
             cell = RobotCell(
                 dataclasses.replace(configured, motion=motion),
-                arm_config, gripper_config, arm, gripper, camera, clock,
+                arm_config, gripper_config, arm, gripper, {OVERHEAD: camera}, clock,
             )  # fmt: skip
             yield CalibrationSetup(
                 cell, OmplPlanner(cell), configured, camera_config, path, serial

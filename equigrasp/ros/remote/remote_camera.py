@@ -15,6 +15,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from equigrasp.devices.camera import Camera, CameraFrame
+from equigrasp.devices.cell import OVERHEAD
 from equigrasp.devices.clock import Clock
 from equigrasp.errors import (
     ConfigError,
@@ -49,6 +50,7 @@ class RemoteCamera(Camera):
         has_color: Whether a frame must hold a picture.
         has_depth: Whether a frame must hold depth, for which the camera's pose must be known.
         timeout: Longest wait for a frame [s, wall clock]; None: 3 s.
+        name: Its name in the cell.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class RemoteCamera(Camera):
         has_color: bool,
         has_depth: bool,
         timeout: float | None = None,
+        name: str = OVERHEAD,
     ) -> None:
         self._timeout = _FRAME_TIMEOUT if timeout is None else timeout
         self._clock = clock
@@ -75,10 +78,11 @@ class RemoteCamera(Camera):
         self._node = node
         self._late: set[str] = set()  # topics that are heard since they were found to be needed
         group = MutuallyExclusiveCallbackGroup()
-        self._topics = [names.COLOR_IMAGE] * has_color + [names.DEPTH_IMAGE] * has_depth
-        profiles = [(topic, qos.sensor_data()) for topic in self._topics]
+        self._topics = topics = names.camera_topics(name)
+        self._images = [topics.color] * has_color + [topics.depth] * has_depth
+        profiles = [(topic, qos.sensor_data()) for topic in self._images]
         if has_color:  # best effort loses parts of large pictures; not all drivers offer more
-            profiles.append((names.COLOR_IMAGE, qos.reliable(2)))
+            profiles.append((topics.color, qos.reliable(2)))
         for topic, profile in profiles:
             node.create_subscription(
                 Image,
@@ -89,7 +93,7 @@ class RemoteCamera(Camera):
                 raw=True,
             )
         node.create_subscription(
-            CameraInfo, names.CAMERA_INFO, self._on_info, qos.sensor_data(), callback_group=group
+            CameraInfo, topics.info, self._on_info, qos.sensor_data(), callback_group=group
         )
         node.create_subscription(
             TFMessage, names.TF_STATIC, self._on_tf, qos.latched(10), callback_group=group
@@ -139,16 +143,16 @@ class RemoteCamera(Camera):
             newest, lens = dict(self._newest), self._lens()
         shape = (lens.model.height_px, lens.model.width_px)
         depth, color = np.zeros(shape, np.float32), np.zeros((*shape, 3), np.uint8)
-        if names.COLOR_IMAGE in newest:
-            color = lens.color(from_color_msg(newest[names.COLOR_IMAGE]))
-        if names.DEPTH_IMAGE in newest:
-            depth = lens.depth(from_depth_msg(newest[names.DEPTH_IMAGE]))
+        if self._topics.color in newest:
+            color = lens.color(from_color_msg(newest[self._topics.color]))
+        if self._topics.depth in newest:
+            depth = lens.depth(from_depth_msg(newest[self._topics.depth]))
         return CameraFrame(max(from_time(m.header.stamp) for m in newest.values()), depth, color)
 
     def _lens(self) -> Rectifier:
         if self._rectifier is None:
             raise NotConnectedError(
-                f"No intrinsics on '{names.CAMERA_INFO}' so far.", Device.CAMERA
+                f"No intrinsics on '{self._topics.info}' so far.", Device.CAMERA
             )
         if isinstance(self._rectifier, PerceptionError):
             raise self._rectifier
@@ -157,9 +161,9 @@ class RemoteCamera(Camera):
     def _missing(self, stamp: float) -> list[str]:
         found = []
         if self._rectifier is None:
-            found.append(f"'{names.CAMERA_INFO}'")
+            found.append(f"'{self._topics.info}'")
             self._hear_latched_info()
-        for topic in self._topics:
+        for topic in self._images:
             if self._stamp_problem(topic, stamp):  # else it is kept, until tf has come so far
                 self._take_newest(topic)
             if problem := self._stamp_problem(topic, stamp):
@@ -173,7 +177,7 @@ class RemoteCamera(Camera):
         return found
 
     def _take_newest(self, *topics: str) -> None:
-        for topic in topics or self._topics:
+        for topic in topics or self._images:
             if topic in self._serialized:
                 self._read(topic, self._serialized.pop(topic))
 
@@ -184,7 +188,7 @@ class RemoteCamera(Camera):
 
     def _taken_at(self) -> float | None:
         """Return when the depth was taken [s]; None: there is none so far."""
-        depth = self._newest.get(names.DEPTH_IMAGE)
+        depth = self._newest.get(self._topics.depth)
         return None if depth is None else from_time(depth.header.stamp)
 
     def _hear_tf(self) -> None:
@@ -199,10 +203,10 @@ class RemoteCamera(Camera):
 
         Without such a publisher, either side would be warned of a QoS that does not fit.
         """
-        publishers = self._node.get_publishers_info_by_topic(names.CAMERA_INFO)
+        publishers = self._node.get_publishers_info_by_topic(self._topics.info)
         kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
         if any(publisher.qos_profile.durability == kept for publisher in publishers):
-            self._hear_late(CameraInfo, names.CAMERA_INFO, self._on_info, qos.latched())
+            self._hear_late(CameraInfo, self._topics.info, self._on_info, qos.latched())
 
     def _hear_late(
         self, kind: Any, topic: str, listener: Callable[[Any], None], profile: QoSProfile
@@ -239,7 +243,7 @@ class RemoteCamera(Camera):
         try:
             lens: Rectifier | PerceptionError = Rectifier(*from_camera_info_msg(message))
         except ConfigError as error:  # a camera that was never calibrated, or an odd lens
-            lens = PerceptionError(f"'{names.CAMERA_INFO}': {error}")
+            lens = PerceptionError(f"'{self._topics.info}': {error}")
         with self._arrived:
             self._rectifier = lens
             self._arrived.notify_all()

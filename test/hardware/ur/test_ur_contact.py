@@ -7,7 +7,7 @@ import pytest
 from virtual_ur5 import NEEDS_UR_RTDE, RobotClock, VirtualRobot, virtual_ur5
 
 from equigrasp.config import load_config
-from equigrasp.devices.cell import CellConfig, RobotCell
+from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
 from equigrasp.devices.fakes import FakeCamera, FakeGripper
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.hardware.ur.ur_arm import UrArm
@@ -52,7 +52,7 @@ def test_a_descent_stops_at_the_contact_force_and_retreats(robot: VirtualRobot) 
     clock = RobotClock(robot)
     with UrArm(arm_config, robot.config) as arm, FakeGripper(gripper_config, clock) as gripper:
         cell = RobotCell(
-            config, arm_config, gripper_config, arm, gripper, FakeCamera(clock), clock
+            config, arm_config, gripper_config, arm, gripper, {OVERHEAD: FakeCamera(clock)}, clock
         )
         primitive = PickPrimitive(cell, OmplPlanner(cell))
         heights: dict[Phase, float] = {}
