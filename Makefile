@@ -61,7 +61,7 @@ clean:  ## remove .venv and everything that was built
 
 check-machine:
 	@case "$(CURDIR)" in *" "*) echo "The path '$(CURDIR)' holds a space, which the ROS build does not bear: move this folder."; exit 1;; esac
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"equigrasp needs Python 3.10 to 3.13, this is {v[0]}.{v[1]}. Name another: make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"equigrasp needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}. Name another: make PYTHON=python3.11")'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: apt install python3-venv"; exit 1; }
 	@command -v cc >/dev/null && command -v c++ >/dev/null || { echo "A C and C++ compiler is missing: apt install build-essential"; exit 1; }
 	@$(PYTHON) -c 'import os, sys, sysconfig; p = os.path.join(sysconfig.get_path("include"), "Python.h"); sys.exit(0 if os.path.exists(p) else f"The Python headers are missing ({p}): apt install python3-dev")'

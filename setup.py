@@ -40,7 +40,7 @@ setup(
     maintainer="equigrasp developers",
     maintainer_email="equigrasp@example.com",
     packages=find_packages(include=["equigrasp", "equigrasp.*"]),
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     data_files=data_files(),
     zip_safe=False,
     entry_points={

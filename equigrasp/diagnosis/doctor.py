@@ -65,8 +65,8 @@ def _machine() -> list[Finding]:
     return [
         Finding(
             f"Python {version[0]}.{version[1]}",
-            (3, 10) <= version <= (3, 13),
-            "use Python 3.10 to 3.13: make PYTHON=python3.11 setup",
+            (3, 11) <= version <= (3, 13),
+            "use Python 3.11 to 3.13: make PYTHON=python3.11 setup",
         ),
         Finding(f"{cores} CPU cores", cores >= _MIN_CORES, f"use {_MIN_CORES} cores or more"),
         Finding(f"{free:.0f} GB free here", free >= _MIN_DISK, "free some disk space"),

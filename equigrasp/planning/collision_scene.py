@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import coal
 import numpy as np
 import pinocchio as pin
 
@@ -9,7 +10,7 @@ from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.obstacle import Obstacle
 from equigrasp.planning.field_contact import FieldContact
 from equigrasp.planning.fixed_bodies import fixed_bodies
-from equigrasp.planning.kinematics import Kinematics, coal
+from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.object_field import ObjectField
 from equigrasp.planning.self_collision import unchecked_pairs
 

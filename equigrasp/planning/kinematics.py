@@ -8,17 +8,12 @@ import eigenpy
 import numpy as np
 import pinocchio as pin
 
-try:
-    import coal
-except ImportError:
-    import hppfcl as coal  # its name beside Pinocchio 2
-
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.devices.robot_description import assemble, find_description
 from equigrasp.errors import UnreachableError
 from equigrasp.geometry.transform import Transform
 
-__all__ = ["Kinematics", "coal", "tool_points"]
+__all__ = ["Kinematics", "tool_points"]
 
 _POSITION_TOLERANCE = 1e-5  # [m]
 _ROTATION_TOLERANCE = 1e-4  # [rad]

@@ -2,10 +2,9 @@
 
 import itertools
 
+import coal
 import numpy as np
 from scipy.spatial import ConvexHull
-
-from equigrasp.planning.kinematics import coal
 
 
 def hull_corners(shape: "coal.CollisionGeometry") -> np.ndarray:

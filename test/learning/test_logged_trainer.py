@@ -36,7 +36,8 @@ def make_transition(attempt: int) -> Step:
     )
 
 
-def open_learner(folder: Path, seed: int = 3, kind: str = "equivariant") -> LoggedTrainer:
+def open_learner(folder: Path, seed: int = 3, kind: str = "conventional") -> LoggedTrainer:
+    """Open a run; conventional networks are built in a moment, equivariant ones are not."""
     package, config = load_method("asr:tiny")
     config = override(config, {"network.kind": kind})
     return package.make_trainer(config, folder, seed, WORKSPACE)
@@ -49,8 +50,8 @@ def weight_hash(learner: LoggedTrainer) -> str:
     return digest.hexdigest()
 
 
-def undisturbed_hash(folder: Path, num_attempts: int, kind: str = "equivariant") -> str:
-    learner = open_learner(folder / "undisturbed", kind=kind)
+def undisturbed_hash(folder: Path, num_attempts: int) -> str:
+    learner = open_learner(folder / "undisturbed")
     for attempt in range(num_attempts):
         learner.add(make_transition(attempt), {})
     learner.train_pending(1000)
@@ -93,6 +94,7 @@ def test_a_learner_that_cannot_keep_up_leaves_steps_out_and_its_log_says_which(
 ) -> None:
     package, config = load_method("asr:tiny")
     training = dataclasses.replace(config.training, steps_per_attempt=4, max_lag=2)
+    config = override(config, {"network.kind": "conventional"})
     config = dataclasses.replace(config, training=training)
     learner = package.make_trainer(config, tmp_path, 3, WORKSPACE)
     attempts = []
@@ -113,6 +115,20 @@ def test_a_learner_that_cannot_keep_up_leaves_steps_out_and_its_log_says_which(
     assert again.num_pending_steps == 13
     again.train_pending(100)
     assert weight_hash(again) == learned
+
+
+def test_equivariant_networks_go_on_where_they_were(tmp_path: Path) -> None:
+    straight, opened = open_learner(tmp_path / "a", kind="equivariant"), None
+    for attempt in range(24):
+        straight.add(make_transition(attempt), {})
+        if attempt in (0, 22):
+            opened = open_learner(tmp_path / "b", kind="equivariant")
+        opened.add(make_transition(attempt), {})
+        opened.train_pending(100)
+        if attempt == 21:
+            opened.log.close()
+    straight.train_pending(10)
+    assert weight_hash(straight) == weight_hash(opened)
 
 
 def test_an_attempt_that_comes_twice_counts_once(tmp_path: Path) -> None:
@@ -161,6 +177,7 @@ def test_a_new_run_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> N
         teacher.add(make_transition(attempt), {})
     teacher.train_pending(10)
     package, config = load_method("asr:tiny")
+    config = override(config, {"network.kind": "conventional"})
     pupil = package.make_trainer(
         config, tmp_path / "pupil", 5, WORKSPACE, weights=teacher.publish().path
     )
@@ -172,29 +189,28 @@ def test_a_new_run_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> N
 
 
 NUM_KILLS = 50
-KILLED_KIND = "conventional"  # of the networks, which are built in a moment
-LONGEST_LIFE = 0.2  # [s] once a life has come as far as it shall
+LONGEST_LIFE = 0.05  # [s] once a life has come as far as it shall
 KILLED_LEARNER = """
 import os, signal, sys, time
-sys.path.insert(0, {tests!r})
+sys.path += {paths!r}
 from pathlib import Path
 import numpy as np
-from test_logged_trainer import KILLED_KIND, LONGEST_LIFE, NUM_KILLS, make_transition, open_learner
+from test_logged_trainer import LONGEST_LIFE, NUM_KILLS, open_toy
+from toy_method import make_step
 
 def live(folder, told):
-    learner = open_learner(folder, kind=KILLED_KIND)
+    learner = open_toy(folder)
     os.write(told, b"!")
     with (folder / "lives").open("a") as lives:
         lives.write(f"{{learner.num_attempts}} {{learner.num_steps}}\\n")
     while True:
-        learner.add(make_transition(learner.num_attempts), {{}})
-        is_trained = bool(learner.train_pending(1))
+        learner.add(make_step(learner.num_attempts), {{}})
+        learner.train_pending(1)
         learner.save_checkpoint()
-        if is_trained or learner.num_attempts < 20:
-            os.write(told, b"!")
+        os.write(told, b"!")
 
 folder, rng = Path(sys.argv[1]), np.random.default_rng(0)
-open_learner(folder / "warm", kind=KILLED_KIND)  # children inherit what the libraries compute once
+open_toy(folder / "warm")  # children inherit what the libraries compute once
 for kill in range(NUM_KILLS):
     heard, told = os.pipe()
     child = os.fork()
@@ -213,18 +229,34 @@ for kill in range(NUM_KILLS):
 """
 
 
+def open_toy(folder: Path) -> LoggedTrainer:
+    """Open a run of the toy method, which is opened and learns within milliseconds."""
+    from toy_method import METHOD, ToyConfig
+
+    return METHOD.make_trainer(ToyConfig(), folder, 3, WORKSPACE)
+
+
 @pytest.mark.timeout(600)
-def test_fifty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
+def test_fifty_kills_at_random_moments_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """kill -9 anywhere: while it opens, writes, trains, saves; now and then a torn last record."""
-    script = KILLED_LEARNER.format(tests=str(Path(__file__).parent))
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "contract")]
+    script = KILLED_LEARNER.format(paths=paths)
     subprocess.run([sys.executable, "-W", "ignore", "-c", script, str(tmp_path)], check=True)
     lives = [line.split() for line in (tmp_path / "lives").read_text("utf-8").splitlines()]
     assert len({steps for _, steps in lives}) > 5, "kills never fell into training"
-    survivor = open_learner(tmp_path, kind=KILLED_KIND)
+    monkeypatch.syspath_prepend(paths[1])
+    from toy_method import make_step
+
+    survivor = open_toy(tmp_path)
     assert survivor.num_attempts >= int(lives[-1][0])  # what was written stays written
     survivor.train_pending(10_000)
-    expected = undisturbed_hash(tmp_path, survivor.num_attempts, KILLED_KIND)
-    assert weight_hash(survivor) == expected
+    undisturbed = open_toy(tmp_path / "undisturbed")
+    for attempt in range(survivor.num_attempts):
+        undisturbed.add(make_step(attempt), {})
+    undisturbed.train_pending(10_000)
+    assert weight_hash(survivor) == weight_hash(undisturbed)
 
 
 FILLED_LEARNER = """
@@ -270,7 +302,9 @@ def test_a_file_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
 
 def averaging(folder: Path, decay: float) -> LoggedTrainer:
     package, config = load_method("asr:tiny")
-    config = override(config, {"training.average_decay": str(decay)})
+    config = override(
+        config, {"network.kind": "conventional", "training.average_decay": str(decay)}
+    )
     return package.make_trainer(config, folder, 3, WORKSPACE)
 
 
@@ -308,7 +342,7 @@ def test_a_run_of_before_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     checkpoint = tmp_path / "checkpoints" / "checkpoint_00000015.safetensors"
     shutil.copy(DATA / "egx1_checkpoint_00000015.safetensors", checkpoint)
-    learner = open_learner(tmp_path)
+    learner = open_learner(tmp_path, kind="equivariant")
     assert (learner.num_attempts, learner.num_steps, learner.num_pending_steps) == (34, 15, 0)
     learner.add(make_transition(34), {})
     assert len(learner.train_pending(5)) == 1
@@ -320,7 +354,7 @@ def test_a_run_of_before_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_a_log_of_before_teaches_the_same(tmp_path: Path) -> None:
     shutil.copy(DATA / "egx1_experience.log", tmp_path / "experience.log")
-    learner = open_learner(tmp_path)
+    learner = open_learner(tmp_path, kind="equivariant")
     learner.train_pending(100)
     wanted, _ = load_weights(DATA / "egx1_checkpoint_00000015.safetensors")
     for name, found in read_parameters(learner.learner.modules).items():

@@ -1,5 +1,6 @@
 """Objects of a heightmap as a field, as columns, and against the links of the robot."""
 
+import coal
 import numpy as np
 import pinocchio as pin
 import pytest
@@ -11,7 +12,7 @@ from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.field_contact import FieldContact
-from equigrasp.planning.kinematics import Kinematics, coal
+from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.link_hull import hull_corners, hull_surface
 from equigrasp.planning.object_field import ObjectField
 from equigrasp.planning.ompl_planner import OmplPlanner

@@ -12,6 +12,7 @@ import sys
 import types
 from typing import Any
 
+import coal
 import numpy as np
 import pinocchio as pin
 import pytest
@@ -23,7 +24,6 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from equigrasp.errors import EquigraspError
 from equigrasp.geometry.transform import Transform
-from equigrasp.planning.kinematics import coal
 from equigrasp.planning.ompl_planner import OmplPlanner
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from equigrasp.cli.main import main
-from equigrasp.config import to_mapping
+from equigrasp.config import override, to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError, ReplayError, WeightsError
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile, read_metrics
@@ -22,6 +22,7 @@ from equigrasp.methods.registry import load_method
 
 ARGUMENTS = {"seed": "0", "cell": "ur5", "method": "asr:tiny", "weights": "none"}
 METHOD, CONFIG = load_method("asr:tiny")
+CONFIG = override(CONFIG, {"network.kind": "conventional"})  # built in a moment
 NUM_ATTEMPTS = 22  # two with an SGD step
 
 
