@@ -18,6 +18,7 @@ from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
 from rogues import bad_trajectories  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import Float64  # noqa: E402
@@ -81,6 +82,11 @@ class Bench:
         client = self.node.create_client(Trigger, name)
         assert client.wait_for_service(5.0)
         return self._await(client.call_async(Trigger.Request()))
+
+    def set(self, name: str, value: Any) -> str:
+        """Set a parameter; return why that was refused."""
+        (answer,) = self.driver.set_parameters([Parameter(name, value=value)])
+        return str(answer.reason)
 
     def turned(self) -> float:
         """Return how far the last joint is from home [rad]."""
@@ -249,6 +255,27 @@ def test_a_dry_run_checks_and_shows_and_moves_nothing() -> None:
         _, refused = bench.result(bench.send(1.0, 0.4))
         assert refused.error_code == FollowJointTrajectory.Result.INVALID_GOAL
         assert bench.arm.num_commands == 0
+
+
+def test_care_that_is_asked_for_counts_at_once(bench: Bench) -> None:
+    """Speed changes between motions only; what waited under other rules does not begin."""
+    running = bench.send(0.5, 20.0)
+    wait_for(lambda: bench.turned() > 0.01, 5.0, "motion")
+    assert "between two motions" in bench.set("speed_scale", 0.5)
+    running.cancel_goal_async()
+    assert bench.result(running)[0] == GoalStatus.STATUS_CANCELED
+    wait_for(lambda: bench.set("speed_scale", 0.5) == "", 5.0, "the goal's end")
+    assert bench.result(bench.send(0.1, 0.5))[0] == GoalStatus.STATUS_SUCCEEDED
+    assert bench.arm.commands[-1].duration == 1.0
+    for name in ("dry_run", "confirm"):
+        waiting = bench.send(0.1, 0.5, ahead=1.0)
+        wait_for(lambda: bench.set("speed_scale", 0.4) != "", 5.0, "the goal to wait")
+        assert bench.set(name, True) == ""
+        status, result = bench.result(waiting)
+        assert status == GoalStatus.STATUS_ABORTED and "Send it anew" in result.error_string
+        assert bench.set(name, False) == ""
+        wait_for(lambda: bench.set("speed_scale", 0.5) == "", 5.0, "the goal's end")
+    assert bench.arm.num_commands == 2
 
 
 def test_a_stream_of_points_for_now_stays_in_the_box(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """Driver node of an arm: FollowJointTrajectory, joint states and tf, for any `Arm` device."""
 
 import time
+from collections.abc import Callable
 
 from geometry_msgs.msg import WrenchStamped
 from sensor_msgs.msg import JointState as JointStateMsg
@@ -20,7 +21,6 @@ from equigrasp.ros.drivers.trajectory_server import ArmNodeConfig, TrajectorySer
 from equigrasp.ros.messages.joints import to_joint_state_msg, to_wrench_msg
 from equigrasp.ros.messages.transforms import to_transform_msg
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
-from equigrasp.ros.runtime.parameters import declare
 
 _SCALING_PERIOD = 0.2  # [s] wall clock between announcements of a speed that does not change
 
@@ -29,9 +29,10 @@ class ArmNode(ManagedNode):
     """Tells the arm's state; `TrajectoryServer` moves it.
 
     Args:
-        arm: The device; None: the real one of the cell that the parameters name.
+        arm: The device; None: see `source`.
         cell: Its cell.
         clock: Its clock; None: this machine's.
+        source: Returns all three at each configuring; None: the real ones that the parameters name.
     """
 
     def __init__(
@@ -39,18 +40,23 @@ class ArmNode(ManagedNode):
         arm: Arm | None = None,
         cell: CellConfig | None = None,
         clock: Clock | None = None,
+        source: Callable[[], tuple[Arm, CellConfig, Clock]] | None = None,
     ) -> None:
         super().__init__(names.ARM, is_patient=arm is None)
-        if arm is None or cell is None:
-            arm, cell = arm_of(self)
-        self._arm, self._robot_clock = arm, clock or WallClock()
-        self._check = TrajectoryCheck(cell)
-        self._config = declare(self, ArmNodeConfig)
+        if arm is not None and cell is not None:
+            given = arm, cell, clock or WallClock()
+            self._source: Callable[[], tuple[Arm, CellConfig, Clock]] = lambda: given
+        else:
+            self._source = source or arm_of(self)
+        self._settings = self.declare(ArmNodeConfig)
+        self._take_device()
+        self._server: TrajectoryServer | None = None
         self._scaling, self._scaling_told = -1.0, 0.0
         self.report_health_with(self._health)
 
     def set_up(self) -> None:
         """Connect the arm and offer action and services."""
+        self._take_device()
         self._arm.connect()
         group, reliable = self.callbacks, qos.reliable()
         self._states = self.create_publisher(JointStateMsg, names.JOINT_STATES, reliable)
@@ -59,17 +65,33 @@ class ArmNode(ManagedNode):
         self._speed = self.create_publisher(Float64, names.SPEED_SCALING, reliable)
         self.create_service(Trigger, "~/recover", self._recover, callback_group=group)
         self._server = TrajectoryServer(
-            self, self._arm, self._check, self._config, self._robot_clock
+            self, self._arm, self._check, self._settings, self._robot_clock
         )
-        self.repeat(self._config.state_rate, self._publish_state)
+        self.repeat(self._settings.values.state_rate, self._publish_state)
 
     def halt(self) -> None:
-        """Stop the arm."""
+        """Stop the arm, and let the clients of its goals know."""
         self._arm.stop()
+        if self._server is not None:
+            self._server.wait_for_end()
 
     def tear_down(self) -> None:
         """Let go of the arm."""
         self._arm.disconnect()
+        self._server = None
+
+    def change_refusal(self, name: str) -> str:
+        """Return why a parameter must not change: a trajectory was timed by it."""
+        if name == "speed_scale" and self._server is not None and self._server.is_busy:
+            return (
+                "Parameter 'speed_scale' cannot be set while a trajectory runs or waits to begin: set "
+                "it between two motions, or cancel the goal first."
+            )
+        return ""
+
+    def _take_device(self) -> None:
+        self._arm, cell, self._robot_clock = self._source()
+        self._check = TrajectoryCheck(cell)
 
     def _health(self) -> tuple[bool, str, dict[str, str]]:
         try:
@@ -90,8 +112,8 @@ class ArmNode(ManagedNode):
         self._publish_scaling()
 
     def _publish_scaling(self) -> None:
-        scaling = self._config.speed_scale * self._arm.speed_scaling()
-        if self._server.is_awaiting_consent:
+        scaling = self._settings.values.speed_scale * self._arm.speed_scaling()
+        if self._server is not None and self._server.is_awaiting_consent:
             scaling = 0.0  # time stands still, so that nobody gives up
         now = time.monotonic()
         if scaling != self._scaling or now > self._scaling_told + _SCALING_PERIOD:

@@ -1,5 +1,6 @@
 """Driver node of a camera: depth, colour, intrinsics and tf, for any `Camera` device."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -15,7 +16,7 @@ from equigrasp.ros.drivers.real_devices import camera_of
 from equigrasp.ros.messages.images import to_camera_info_msg, to_color_msg, to_depth_msg
 from equigrasp.ros.messages.transforms import to_transform_msg
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
-from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.ros.runtime.parameters import parameter
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,33 @@ class CameraNode(ManagedNode):
     """Names and encodings of realsense2_camera; depth aligned to colour, 32FC1 metres.
 
     Args:
-        camera: The device; None: the real one of the cell that the parameters name.
+        camera: The device; None: see `source`.
+        source: Returns it, and the name of a cell that it is held against, if any, at each configuring;
+            None: the real one that the parameters name.
     """
 
-    def __init__(self, camera: Camera | None = None) -> None:
+    def __init__(
+        self,
+        camera: Camera | None = None,
+        source: Callable[[], tuple[Camera, str]] | None = None,
+    ) -> None:
         super().__init__(names.CAMERA, is_patient=camera is None)
-        self._camera, self._cell = (camera, "") if camera is not None else camera_of(self)
-        self._config = declare(self, CameraNodeConfig)
-        self._frame_id = f"{self._config.name}_optical_frame"
+        if camera is not None:
+            given = camera, ""
+            self._source: Callable[[], tuple[Camera, str]] = lambda: given
+        else:
+            self._source = source or camera_of(self)
+        self._settings = self.declare(CameraNodeConfig)
+        self._camera, self._cell = self._source()
         self._last_error = ""
         self.report_health_with(lambda: (not self._last_error, self._last_error, {}))
 
     def set_up(self) -> None:
         """Connect the camera and announce where it is."""
+        self._camera, self._cell = self._source()
+        config = self._settings.values
+        self._frame_id, self._has_color = f"{config.name}_optical_frame", config.has_color
+        self._last_error = ""
         self._camera.connect()
         if self._cell:
             for warning in camera_disagreements(self._cell, self._camera.serial):
@@ -57,7 +72,7 @@ class CameraNode(ManagedNode):
         # A timer of the system's clock would wait for an hour when that is set back by one.
         is_simulated = self.get_clock().ros_time_is_active
         self._timer = self.create_timer(
-            1.0 / self._config.rate,
+            1.0 / config.rate,
             self._publish,
             callback_group=MutuallyExclusiveCallbackGroup(),
             clock=None if is_simulated else Clock(clock_type=ClockType.STEADY_TIME),
@@ -80,7 +95,7 @@ class CameraNode(ManagedNode):
         info = to_camera_info_msg(self._camera.model, frame.stamp, self._frame_id)
         self._info.publish(info)
         self._depth.publish(to_depth_msg(frame.depth, frame.stamp, self._frame_id))
-        if self._config.has_color and self._color.get_subscription_count():
+        if self._has_color and self._color.get_subscription_count():
             self._color.publish(to_color_msg(frame.color, frame.stamp, self._frame_id))
 
 

@@ -1,6 +1,7 @@
 """Driver node of a gripper: GripperCommand and joint states, for any `Gripper` device."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from control_msgs.action import GripperCommand
@@ -17,7 +18,7 @@ from equigrasp.ros.drivers.real_devices import gripper_of
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
-from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.ros.runtime.parameters import parameter
 
 _POLL = 0.005  # [s] wall clock
 
@@ -29,32 +30,40 @@ class GripperNodeConfig:
     state_rate: float = parameter(20.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
     speed: float = parameter(0.15, "Speed of the opening [m/s].", 0.02, 0.15)
     default_force: float = parameter(40.0, "Force where a goal names none [N].", 20.0, 235.0)
-    dry_run: bool = parameter(False, "Check goals, but move nothing.")
+    dry_run: bool = parameter(False, "Check goals, but move nothing.", is_live=True)
 
 
 class GripperNode(ManagedNode):
     """Goals and results are openings [m]; joint states are those of the driven joint.
 
     Args:
-        gripper: The device; None: the real one of the cell that the parameters name.
+        gripper: The device; None: see `source`.
         description: Tells the joint's position at an opening, and the cell's limits, which every goal
-            is held against here, the last place before the wire; None: the cell's.
+            is held against here, the last place before the wire.
+        source: Returns both at each configuring; None: the real ones that the parameters name.
     """
 
     def __init__(
-        self, gripper: Gripper | None = None, description: GripperConfig | None = None
+        self,
+        gripper: Gripper | None = None,
+        description: GripperConfig | None = None,
+        source: Callable[[], tuple[Gripper, GripperConfig]] | None = None,
     ) -> None:
         super().__init__(names.GRIPPER, is_patient=gripper is None)
-        if gripper is None or description is None:
-            gripper, description = gripper_of(self)
-        self._gripper, self._description = gripper, description
-        self._config = declare(self, GripperNodeConfig)
+        if gripper is not None and description is not None:
+            given = gripper, description
+            self._source: Callable[[], tuple[Gripper, GripperConfig]] = lambda: given
+        else:
+            self._source = source or gripper_of(self)
+        self._settings = self.declare(GripperNodeConfig)
+        self._gripper, self._description = self._source()
         self._owner = 0
         self._commanders = Commanders()
         self._lock = threading.Lock()
 
     def set_up(self) -> None:
         """Connect the gripper and offer the action."""
+        self._gripper, self._description = self._source()
         self._gripper.connect()
         self._states = self.create_publisher(JointStateMsg, names.JOINT_STATES, qos.reliable())
         self._server = ActionServer(
@@ -66,7 +75,7 @@ class GripperNode(ManagedNode):
             cancel_callback=self._cancel,
             callback_group=self.callbacks,
         )
-        self.repeat(self._config.state_rate, self._publish_state)
+        self.repeat(self._settings.values.state_rate, self._publish_state)
 
     def halt(self) -> None:
         """Hold the fingers where they are."""
@@ -98,18 +107,18 @@ class GripperNode(ManagedNode):
             self.get_logger().error(refusal, throttle_duration_sec=5.0)
             goal_handle.abort()
             return self._result(False)
-        command = goal_handle.request.command
-        force = command.max_effort or self._config.default_force
+        command, config = goal_handle.request.command, self._settings.values
+        force = command.max_effort or config.default_force
         with self._lock:
             self._owner += 1
             number = self._owner
             try:
-                self._description.limits.check(command.position, self._config.speed, force)
-                if self._config.dry_run:
+                self._description.limits.check(command.position, config.speed, force)
+                if self._settings.values.dry_run:
                     raise CommandRejectedError(
                         "Dry run: the goal is within limits; nothing moved."
                     )
-                self._gripper.start_move(command.position, self._config.speed, force)
+                self._gripper.start_move(command.position, config.speed, force)
             except DeviceError as error:
                 self.get_logger().error(f"Goal refused: {error}")
                 goal_handle.abort()

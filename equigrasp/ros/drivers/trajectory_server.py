@@ -35,9 +35,10 @@ from equigrasp.ros.messages.trajectories import (
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.heartbeat import CommanderWatch, Heartbeats
 from equigrasp.ros.runtime.managed_node import ManagedNode
-from equigrasp.ros.runtime.parameters import parameter
+from equigrasp.ros.runtime.parameters import Parameters, parameter
 
 _POLL = 0.005  # [s] wall clock
+_END_TIMEOUT = 1.0  # [s] wall clock in which goals end when the node no longer is active
 _LONGEST = 300.0  # [s] wall clock that one trajectory may take beyond its own duration
 
 
@@ -47,11 +48,28 @@ class ArmNodeConfig:
 
     state_rate: float = parameter(50.0, "Joint states per second [Hz, wall clock].", 1.0, 500.0)
     speed_scale: float = parameter(
-        1.0, "Share of its speed at which every trajectory runs; 0.1: first motion.", 0.01, 1.0
+        1.0,
+        "Share of its speed at which every trajectory runs; 0.1: first motion.",
+        0.01,
+        1.0,
+        is_live=True,
     )
-    confirm: bool = parameter(False, "Whether each trajectory waits for a call of ~/confirm.")
+    confirm: bool = parameter(
+        False, "Whether each trajectory waits for a call of ~/confirm.", is_live=True
+    )
     confirm_timeout: float = parameter(60.0, "Longest wait for ~/confirm [s].", 0.1, 3600.0)
-    dry_run: bool = parameter(False, "Check and show trajectories, but move nothing.")
+    dry_run: bool = parameter(
+        False, "Check and show trajectories, but move nothing.", is_live=True
+    )
+
+    def is_careful_beside(self, earlier: "ArmNodeConfig") -> bool:
+        """Tell whether these demand care that earlier ones did not."""
+        return (
+            self.speed_scale < earlier.speed_scale
+            or self.confirm > earlier.confirm
+            or self.dry_run > earlier.dry_run
+        )
+
     heartbeat_timeout: float = parameter(
         0.6,
         "Silence of a commander after which the arm stops [s, wall clock or robot time].",
@@ -73,7 +91,7 @@ class TrajectoryServer:
         node: Offers the action; while it is not active goals are refused.
         arm: Moves.
         check: Holds trajectories against the limits.
-        config: The node's.
+        parameters: The node's; each goal keeps those that it began with.
         clock: The robot's.
     """
 
@@ -82,11 +100,12 @@ class TrajectoryServer:
         node: ManagedNode,
         arm: Arm,
         check: TrajectoryCheck,
-        config: ArmNodeConfig,
+        parameters: Parameters[ArmNodeConfig],
         clock: Clock,
     ) -> None:
-        self._node, self._arm, self._check, self._config = node, arm, check, config
+        self._node, self._arm, self._check, self._parameters = node, arm, check, parameters
         self._clock = clock
+        self._num_goals = 0
         self._heartbeats, self._commanders = Heartbeats(), Commanders()
         self._confirmation = Confirmation()
         self._newest = 0  # number of the newest goal
@@ -116,6 +135,17 @@ class TrajectoryServer:
         """Whether a trajectory waits for a person's consent."""
         return self._confirmation.is_awaited
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a trajectory runs, or waits to begin."""
+        return self._num_goals > 0
+
+    def wait_for_end(self) -> None:
+        """Give the goals of a node that is no longer active a moment to end and answer."""
+        deadline = time.monotonic() + _END_TIMEOUT
+        while self.is_busy and time.monotonic() < deadline:
+            time.sleep(_POLL)
+
     def _hear(self, goal_id: UUID) -> None:
         self._heartbeats.hear(goal_id)
         self._commanders.hear(goal_id)
@@ -133,12 +163,30 @@ class TrajectoryServer:
         return CancelResponse.ACCEPT
 
     def _execute(self, goal_handle: ServerGoalHandle) -> FollowJointTrajectory.Result:
+        with self._lock:
+            self._num_goals += 1
+            config = self._parameters.values
+        try:
+            return self._carry_out(goal_handle, config)
+        finally:
+            with self._lock:
+                self._num_goals -= 1
+
+    def _carry_out(
+        self, goal_handle: ServerGoalHandle, config: ArmNodeConfig
+    ) -> FollowJointTrajectory.Result:
         try:
             if refusal := self._commanders.refusal(goal_handle.goal_id):
                 raise CommandRejectedError(refusal)
-            trajectory, start = self._admit(goal_handle.request)
-            commander = self._commander(goal_handle)
-            number = self._begin(goal_handle, trajectory, start, commander)
+            trajectory, start = self._admit(goal_handle.request, config)
+            commander = CommanderWatch(
+                self._heartbeats,
+                _id_of(goal_handle),
+                config.heartbeat_timeout,
+                config.requires_heartbeat,
+                self._clock,
+            )
+            number = self._begin(goal_handle, trajectory, start, commander, config)
             status = self._watch(goal_handle, number, trajectory.duration, commander)
         except CancelledError:
             status = MotionStatus(MotionState.STOPPED)
@@ -158,7 +206,9 @@ class TrajectoryServer:
             goal_handle.abort()
         return to_trajectory_result(status)
 
-    def _admit(self, goal: FollowJointTrajectory.Goal) -> tuple[JointTrajectory, StartTime]:
+    def _admit(
+        self, goal: FollowJointTrajectory.Goal, config: ArmNodeConfig
+    ) -> tuple[JointTrajectory, StartTime]:
         """Return a goal's trajectory at the speed of this node, and when it begins.
 
         It has passed every check from where the arm is now; one that begins later, what does not depend
@@ -166,16 +216,16 @@ class TrajectoryServer:
         """
         trajectory = from_trajectory_msg(goal.trajectory, self._arm.joint_names)
         start = StartTime(goal.trajectory.header.stamp, trajectory.duration, self._clock.stamp)
-        trajectory = trajectory.slowed(self._config.speed_scale)
-        if start.is_waiting and not self._config.dry_run:
+        trajectory = trajectory.slowed(config.speed_scale)
+        if start.is_waiting and not config.dry_run:
             self._arm.limits.check_trajectory(
                 trajectory, self._arm.joint_names, trajectory.positions[0]
             )
         else:
             self._judge(trajectory)
-        if self._config.dry_run or self._config.confirm:
+        if config.dry_run or config.confirm:
             self._shown.publish(to_trajectory_msg(trajectory, self._arm.joint_names))
-        if self._config.dry_run:
+        if config.dry_run:
             raise ArmStoppedError(
                 "The trajectory passed every check and was shown; nothing moved.",
                 StopReason.DRY_RUN,
@@ -185,19 +235,13 @@ class TrajectoryServer:
     def _judge(self, trajectory: JointTrajectory) -> None:
         self._check.check(trajectory, self._arm.joint_state(), self._arm.set_point())
 
-    def _commander(self, goal_handle: ServerGoalHandle) -> CommanderWatch:
-        config = self._config
-        timeout, is_required = config.heartbeat_timeout, config.requires_heartbeat
-        return CommanderWatch(
-            self._heartbeats, _id_of(goal_handle), timeout, is_required, self._clock
-        )
-
     def _begin(
         self,
         goal_handle: ServerGoalHandle,
         trajectory: JointTrajectory,
         start: StartTime,
         commander: CommanderWatch,
+        config: ArmNodeConfig,
     ) -> int:
         """Start a trajectory when its time has come, with a person's consent where that is wanted.
 
@@ -212,8 +256,8 @@ class TrajectoryServer:
             is_newest = number == self._newest
             return goal_handle.is_cancel_requested or not (is_newest and self._node.is_active)
 
-        if self._config.confirm:
-            self._await_consent(is_over, trajectory)
+        if config.confirm:
+            self._await_consent(is_over, trajectory, config.confirm_timeout)
         start.wait(lambda: is_over() or commander.is_silent())
         if start.is_waiting and not is_over():
             raise ArmStoppedError(
@@ -227,13 +271,20 @@ class TrajectoryServer:
                 raise CommandRejectedError(
                     "A newer trajectory took this one's place, or the node ended."
                 )
+            if self._parameters.values.is_careful_beside(config):
+                raise CommandRejectedError(
+                    "Speed, confirmation or dry run were set while the trajectory waited; nothing "
+                    "moved. Send it anew."
+                )
             with self._arm.moment():  # the arm may be elsewhere by now
                 self._judge(trajectory)
                 self._arm.start_trajectory(trajectory)
             self._owner, self._owner_id = number, _id_of(goal_handle)
         return number
 
-    def _await_consent(self, is_over: Callable[[], bool], trajectory: JointTrajectory) -> None:
+    def _await_consent(
+        self, is_over: Callable[[], bool], trajectory: JointTrajectory, timeout: float
+    ) -> None:
         way = trajectory.positions[-1] - self._arm.joint_state().positions
         parts = [
             f"{name} by {change:+.2f} rad"
@@ -244,7 +295,7 @@ class TrajectoryServer:
             f"Waiting for {self._node.get_name()}/confirm to turn {', '.join(parts) or 'nothing'} "
             f"in {trajectory.duration:.1f} s."
         )
-        self._confirmation.wait(self._config.confirm_timeout, is_over)
+        self._confirmation.wait(timeout, is_over)
 
     def _watch(
         self,
@@ -275,7 +326,7 @@ class TrajectoryServer:
             return MotionStatus(MotionState.FAULT, message, StopReason.OTHER)
         message = (
             f"The arm was stopped: its commander was silent for more than "
-            f"{self._config.heartbeat_timeout} s."
+            f"{self._parameters.values.heartbeat_timeout} s."
         )
         self._node.get_logger().error(message)
         return MotionStatus(MotionState.FAULT, message, StopReason.COMMANDER_SILENT)
