@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from control_msgs.msg import JointTrajectoryControllerState
 from geometry_msgs.msg import WrenchStamped
 from sensor_msgs.msg import JointState as JointStateMsg
 from std_msgs.msg import Float64
@@ -16,8 +17,9 @@ from equigrasp.devices.motion import MotionState
 from equigrasp.errors import CommandRejectedError, DeviceError, NotConnectedError
 from equigrasp.planning.trajectory_check import TrajectoryCheck
 from equigrasp.ros import names, qos
+from equigrasp.ros.drivers.arm_settings import ArmNodeConfig
 from equigrasp.ros.drivers.real_devices import arm_of
-from equigrasp.ros.drivers.trajectory_server import ArmNodeConfig, TrajectoryServer
+from equigrasp.ros.drivers.trajectory_server import TrajectoryServer
 from equigrasp.ros.messages.joints import to_joint_state_msg, to_wrench_msg
 from equigrasp.ros.messages.transforms import to_transform_msg
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
@@ -62,6 +64,9 @@ class ArmNode(ManagedNode):
         self._states = self.create_publisher(JointStateMsg, names.JOINT_STATES, reliable)
         self._tf = self.create_publisher(TFMessage, names.TF, qos.reliable(100))
         self._wrench = self.create_publisher(WrenchStamped, names.TCP_WRENCH, reliable)
+        self._following = self.create_publisher(
+            JointTrajectoryControllerState, names.CONTROLLER_STATE, reliable
+        )
         self._speed = self.create_publisher(Float64, names.SPEED_SCALING, reliable)
         self.create_service(Trigger, "~/recover", self._recover, callback_group=group)
         self._server = TrajectoryServer(
@@ -110,6 +115,8 @@ class ArmNode(ManagedNode):
         transform = to_transform_msg(pose, state.stamp, names.BASE_FRAME, names.TCP_FRAME)
         self._tf.publish(TFMessage(transforms=[transform]))
         self._publish_scaling()
+        if self._server is not None and self._following.get_subscription_count():
+            self._following.publish(self._server.state())
 
     def _publish_scaling(self) -> None:
         scaling = self._settings.values.speed_scale * self._arm.speed_scaling()
