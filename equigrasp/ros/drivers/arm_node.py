@@ -13,8 +13,13 @@ from tf2_msgs.msg import TFMessage
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.cell import CellConfig
 from equigrasp.devices.clock import Clock, WallClock
-from equigrasp.devices.motion import MotionState
-from equigrasp.errors import CommandRejectedError, DeviceError, NotConnectedError
+from equigrasp.devices.motion import MotionState, StopReason
+from equigrasp.errors import (
+    ArmStoppedError,
+    CommandRejectedError,
+    DeviceError,
+    NotConnectedError,
+)
 from equigrasp.planning.trajectory_check import TrajectoryCheck
 from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.arm_settings import ArmNodeConfig
@@ -22,6 +27,7 @@ from equigrasp.ros.drivers.real_devices import arm_of
 from equigrasp.ros.drivers.trajectory_server import TrajectoryServer
 from equigrasp.ros.messages.joints import to_joint_state_msg, to_wrench_msg
 from equigrasp.ros.messages.transforms import to_transform_msg
+from equigrasp.ros.runtime.health import Health, Level
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 
 _SCALING_PERIOD = 0.2  # [s] wall clock between announcements of a speed that does not change
@@ -98,13 +104,20 @@ class ArmNode(ManagedNode):
         self._arm, cell, self._robot_clock = self._source()
         self._check = TrajectoryCheck(cell)
 
-    def _health(self) -> tuple[bool, str, dict[str, str]]:
+    def _health(self) -> Health:
         try:
-            status = self._arm.motion_status()
+            status, fault = self._arm.motion_status(), self._arm.fault()
+        except ArmStoppedError as error:  # it waits for somebody, without a link
+            level = _level(StopReason(error.reason))
+            return Health(level if self.is_active else Level.OK, str(error))
         except DeviceError as error:
-            return not self.is_active, str(error), {}
-        values = {"state": status.state.value, "reason": status.reason.value}
-        return status.state is not MotionState.FAULT, status.message, values
+            return Health(Level.ERROR if self.is_active else Level.OK, str(error))
+        values = {"state": status.state.value, "reason": (fault or status).reason.value}
+        if fault is not None:
+            return Health(_level(fault.reason), fault.message, values)
+        if status.state is MotionState.FAULT:
+            return Health(Level.WARN, f"The last motion failed: {status.message}", values)
+        return Health(Level.OK, status.message, values)
 
     def _publish_state(self) -> None:
         state, force = self._arm.joint_state(), self._arm.tcp_force()
@@ -145,6 +158,12 @@ class ArmNode(ManagedNode):
             return self._arm.motion_status().is_active
         except NotConnectedError:
             return False
+
+
+def _level(stop: StopReason) -> Level:
+    """Return how bad a stop is of an arm that waits until somebody makes it ready again."""
+    is_waiting = stop in (StopReason.PROTECTIVE_STOP, StopReason.NOT_READY)
+    return Level.WARN if is_waiting else Level.ERROR
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.real_devices import camera_of
 from equigrasp.ros.messages.images import to_camera_info_msg, to_color_msg, to_depth_msg
 from equigrasp.ros.messages.transforms import to_transform_msg
+from equigrasp.ros.runtime.health import Health, Level, RateWatch
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import parameter
 
@@ -51,7 +52,8 @@ class CameraNode(ManagedNode):
         self._settings = self.declare(CameraNodeConfig)
         self._camera, self._cell = self._source()
         self._last_error = ""
-        self.report_health_with(lambda: (not self._last_error, self._last_error, {}))
+        self._rate: RateWatch | None = None
+        self.report_health_with(self._health)
 
     def set_up(self) -> None:
         """Connect the camera and announce where it is."""
@@ -71,12 +73,29 @@ class CameraNode(ManagedNode):
         self._tf.publish(TFMessage(transforms=[pose]))
         # A timer of the system's clock would wait for an hour when that is set back by one.
         is_simulated = self.get_clock().ros_time_is_active
+        clock = self.get_clock() if is_simulated else Clock(clock_type=ClockType.STEADY_TIME)
+        self._frame_clock = clock
         self._timer = self.create_timer(
             1.0 / config.rate,
             self._publish,
             callback_group=MutuallyExclusiveCallbackGroup(),
-            clock=None if is_simulated else Clock(clock_type=ClockType.STEADY_TIME),
+            clock=clock,
         )
+
+    def start(self) -> None:
+        """Begin to watch the rate of frames."""
+        clock = self._frame_clock
+        self._rate = RateWatch(
+            self._settings.values.rate, lambda: float(clock.now().nanoseconds) * 1e-9
+        )
+
+    def _health(self) -> Health:
+        if self._last_error:
+            return Health(Level.ERROR, self._last_error)
+        shortfall = self._rate.shortfall() if self._rate is not None and self.is_active else ""
+        if shortfall:
+            return Health(Level.WARN, f"The camera is slow: frames come at {shortfall}.")
+        return Health()
 
     def tear_down(self) -> None:
         """Let go of the camera."""
@@ -92,6 +111,8 @@ class CameraNode(ManagedNode):
             self.get_logger().error(self._last_error, throttle_duration_sec=5.0)
             return
         self._last_error = ""
+        if self._rate is not None:
+            self._rate.note()
         info = to_camera_info_msg(self._camera.model, frame.stamp, self._frame_id)
         self._info.publish(info)
         self._depth.publish(to_depth_msg(frame.depth, frame.stamp, self._frame_id))

@@ -24,6 +24,7 @@ from equigrasp.ros.drivers.camera_node import CameraNode
 from equigrasp.ros.drivers.gripper_node import GripperNode
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.messages.transforms import to_pose_msg
+from equigrasp.ros.runtime.health import Health, Level
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import parameter
 from equigrasp.seeding import SceneStream
@@ -33,6 +34,7 @@ from equigrasp.simulation.physics import TIME_STEP
 _STEPS_A_TICK = 12  # physics steps between two /clock messages
 _ATTENDANT_PERIOD = 1.0  # [s, wall clock] between looks for objects beside the trays
 _SWITCH_INTERVAL = 2e-4  # [s] the physics thread gives way to the drivers at least this often
+_SLOW = 0.5  # share of the wanted real-time factor below which the simulation is slow
 _HALT_TIMEOUT = 5.0  # [s]
 _MAX_FACTOR = 10.0  # fastest real-time factor; see `_start_time`
 
@@ -72,7 +74,14 @@ class SimBridgeNode(ManagedNode):
         self._halted = threading.Event()
         self._thread: threading.Thread | None = None
         self._factor = 0.0
-        self.report_health_with(lambda: (True, "", {"real-time factor": f"{self._factor:.2f}"}))
+        self.report_health_with(self._health)
+
+    def _health(self) -> Health:
+        wanted, values = self._config.real_time_factor, {"real-time factor": f"{self._factor:.2f}"}
+        if self.is_active and 0.0 < self._factor < _SLOW * wanted:
+            text = f"{self._factor:.2f} simulated seconds pass a second; {wanted} are wanted"
+            return Health(Level.WARN, text, values)
+        return Health(values=values)
 
     def living(self) -> SimulatedCell:
         """Return the simulation; raise `NotConnectedError` while there is none."""

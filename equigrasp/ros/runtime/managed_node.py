@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -23,6 +23,7 @@ from equigrasp.diagnosis.environment import prepare_ros
 from equigrasp.errors import ConfigError, DeviceError, EquigraspError
 from equigrasp.ros import names, qos
 from equigrasp.ros.runtime.fair_executor import FairExecutor
+from equigrasp.ros.runtime.health import Health, Level, Reporter
 from equigrasp.ros.runtime.message_guard import DROPS
 from equigrasp.ros.runtime.parameters import Parameters, change_refusal
 from equigrasp.ros.runtime.process_end import ProcessEnd
@@ -53,7 +54,8 @@ class ManagedNode(LifecycleNode):
         self._made: list[Any] = []
         self._repeats: list[tuple[threading.Event, threading.Thread]] = []
         self.callbacks = ReentrantCallbackGroup()
-        self._ask_health: Callable[[], tuple[bool, str, dict[str, str]]] = lambda: (True, "", {})
+        self._ask_health: Callable[[], Health] = Health
+        self._reporter = Reporter(self.get_name(), self.get_namespace())
         at_start = ParameterDescriptor(
             description="Whether the node configures and activates itself.", read_only=True
         )
@@ -95,8 +97,8 @@ class ManagedNode(LifecycleNode):
         self._declared.append(Parameters(self, cls))
         return self._declared[-1]
 
-    def report_health_with(self, health: Callable[[], tuple[bool, str, dict[str, str]]]) -> None:
-        """Have `/diagnostics` filled by a function that returns (is_ok, message, values)."""
+    def report_health_with(self, health: Callable[[], Health]) -> None:
+        """Have `/diagnostics` filled by what a function returns."""
         self._ask_health = health
 
     def destroy_later(self, entity: Any) -> None:
@@ -287,23 +289,13 @@ class ManagedNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _report(self) -> None:
-        is_ok, message, values = self._ask_health()
-        if is_ok and self._failure:
-            is_ok, message = False, self._failure
-        level = DiagnosticStatus.OK if is_ok else DiagnosticStatus.ERROR
-        if is_ok and (dropped := DROPS.recent):
-            level, message = DiagnosticStatus.WARN, dropped
-        values = values | DROPS.values
-        status = DiagnosticStatus(
-            level=level,
-            name=f"{self.get_name()}: status",
-            message=message or ("active" if self.is_active else "not active"),
-            hardware_id=self.get_namespace(),
-            values=[KeyValue(key=k, value=v) for k, v in values.items()],
-        )
-        message_array = DiagnosticArray(status=[status])
-        message_array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message_array)
+        health = self._ask_health()
+        if self._failure:
+            health = health.or_worse(Health(Level.ERROR, self._failure))
+        level = Level.WARN if DROPS.recent else Level.OK
+        health = health.or_worse(Health(level, DROPS.recent, DROPS.values))
+        state = "active" if self.is_active else "not active"
+        self._diagnostics.publish(self._reporter.message(health, state))
 
 
 def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -> NoReturn:

@@ -20,6 +20,7 @@ from equigrasp.replay.experience_log import LogFullError
 from equigrasp.replay.step import Step
 from equigrasp.ros import names, qos
 from equigrasp.ros.messages.experiences import from_experience_msg
+from equigrasp.ros.runtime.health import Health, Level
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import parameter
 
@@ -56,7 +57,7 @@ class LearnerNode(ManagedNode):
         self._is_disk_full = False
         self._newest_report: StepReport | None = None
         self._num_dropped, self._trouble = 0, ""  # trouble: why the newest attempt was dropped
-        self.report_health_with(self._health)
+        self.report_health_with(self._diagnose)
 
     def set_up(self) -> None:
         """Open the run folder and announce the weights that lie in it."""
@@ -107,6 +108,12 @@ class LearnerNode(ManagedNode):
         if self._learner is not None:
             self._learner.close(is_sound=not self._has_failed)
             self._learner = None
+
+    def _diagnose(self) -> Health:
+        is_ok, message, values = self._health()
+        is_degraded = bool(self._trouble) and not self._is_disk_full  # others are learned from
+        level = Level.WARN if is_degraded else Level.ERROR
+        return Health(Level.OK if is_ok else level, message, values)
 
     def _health(self) -> tuple[bool, str, dict[str, str]]:
         if self._is_disk_full:
