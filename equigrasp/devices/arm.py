@@ -75,6 +75,14 @@ class Arm(ABC):
     def motion_status(self) -> MotionStatus:
         """Return the state of the last trajectory."""
 
+    def fault(self) -> MotionStatus | None:
+        """Return why the arm takes no command now, such as a protective stop; None: it does.
+
+        Raises:
+            NotConnectedError: if nothing is known of it.
+        """
+        return None
+
     @abstractmethod
     def stop(self) -> None:
         """Decelerate to rest as fast as `limits.stop_accelerations` allow; never raises."""

@@ -81,6 +81,9 @@ class GripperConfig:
         tcp_offset: Distance from flange to TCP along the flange's z axis [m].
         finger_depth: How far the pads reach over an object's top in a grasp [m].
         held_width: An opening above this after closing means that an object is held [m].
+        command: ROS action by which it is commanded: `gripper_command` or `parallel_gripper_command`.
+        command_unit: What the positions of these commands are: `opening` [m], or `joint`, the driven
+            joint's own [rad or m]. Joint states are always the joint's own.
     """
 
     name: str
@@ -91,10 +94,19 @@ class GripperConfig:
     finger_depth: float = 0.04
     held_width: float = 0.003
     linkage: str = "prismatic"
+    command: str = "gripper_command"
+    command_unit: str = "opening"
 
     def __post_init__(self) -> None:
-        if self.linkage not in ("four_bar", "prismatic"):
-            raise ConfigError(f"linkage '{self.linkage}' is not one of four_bar, prismatic.")
+        for key, choices in (
+            ("linkage", ("four_bar", "prismatic")),
+            ("command", ("gripper_command", "parallel_gripper_command")),
+            ("command_unit", ("opening", "joint")),
+        ):
+            if getattr(self, key) not in choices:
+                raise ConfigError(
+                    f"{key} '{getattr(self, key)}' is not one of {', '.join(choices)}."
+                )
 
     def joint_position(self, width: float) -> float:
         """Return the joint's position [rad or m] at an opening [m]."""
@@ -105,6 +117,12 @@ class GripperConfig:
         if self.linkage == "prismatic":
             return speed
         return -four_bar.driver_speed_of(speed, four_bar.driver_of(width))
+
+    def joint_effort(self, width: float, force: float) -> float:
+        """Return the joint's effort [N·m or N] at which the fingers press with `force` [N]."""
+        if self.linkage == "prismatic":
+            return force
+        return four_bar.torque_of(force, four_bar.driver_of(width))
 
     def width(self, joint_position: float) -> float:
         """Return the opening [m] at a joint position [rad or m]."""

@@ -127,6 +127,9 @@ class FakeArm(Arm):
                 self._update()
                 self._state, self._trajectory = MotionState.STOPPED, None
 
+    def fault(self) -> MotionStatus | None:
+        return self._fault if self._is_tripped else None
+
     def tcp_force(self) -> np.ndarray | None:
         return self.force
 

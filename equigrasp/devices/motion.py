@@ -62,6 +62,7 @@ class StopReason(enum.Enum):
     TOO_LATE = "too late"  # the command was for a time that is over; nothing moved
     REFUSED = "refused"  # the command broke a limit; nothing moved
     BLOCKED = "blocked"  # the joints did not follow: something is in the way
+    MISSED = "missed"  # the joints did not come as near their goal as was demanded, in time
     PROTECTIVE_STOP = "protective stop"  # by the robot's safety system, or an open safeguard
     EMERGENCY_STOP = "emergency stop"
     NOT_READY = "not ready"  # without power, brakes on, stopped at the pendant, in local control

@@ -1,12 +1,14 @@
 """Run trajectories and finger motions with bounded waits and truthful cancels."""
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from equigrasp.devices.cell import RobotCell
+from equigrasp.devices.clock import Clock
 from equigrasp.devices.motion import JointTrajectory, MotionState, StopReason
 from equigrasp.errors import (
     ArmStoppedError,
@@ -19,22 +21,34 @@ from equigrasp.errors import (
 _STATE_TIMEOUT = 0.5  # [s] to wait for a joint state that is newer than the question
 _AT_REST = 0.02  # [rad/s]
 _SLOWEST = 0.02  # speed scaling below which a wait does not get longer
-_STOP_TIMEOUT = 1.0  # [s] within which a stopped arm must report to be at rest
+_STOP_TIMEOUT = 1.0  # [s] that an arm may be seen to move after it was told to stop
+_CONFIRM_TIMEOUT = (
+    20.0  # [s] within which an arm that is not seen to move says that it has stopped
+)
+_MOVING = 0.05  # [rad/s]
+_LONGEST_STEP = 0.25  # [s] counted between two looks: time may come late, and then all at once
 _GRIPPER_TIMEOUT = 3.0  # [s] beyond the time that the stroke takes at the commanded speed
 
 
 class _Patience:
-    """Bounds a wait for a motion [s]: a trajectory's time runs at the arm's own pace."""
+    """Bounds a wait [s], by looks that are not far apart.
 
-    def __init__(self, cell: RobotCell, duration: float) -> None:
-        self._cell = cell
-        self._left = duration + cell.config.motion.motion_timeout
-        self._last = cell.clock.now()
+    The robot's time comes as messages, as do its states. After a stall it may jump ahead of the news that
+    was waited for, which has not been looked at yet.
+    """
 
-    def is_over(self) -> bool:
-        """Tell whether the arm has had its time; to be asked all the time."""
-        now = self._cell.clock.now()
-        self._left -= max(0.0, now - self._last) * max(_SLOWEST, self._cell.arm.speed_scaling())
+    def __init__(self, clock: Clock, duration: float) -> None:
+        self._clock, self._left = clock, duration
+        self._last = clock.now()
+
+    def is_over(self, pace: float = 1.0) -> bool:
+        """Tell whether the time is up; to be asked at every look.
+
+        Args:
+            pace: How fast the time is used up.
+        """
+        now = self._clock.now()
+        self._left -= min(_LONGEST_STEP, max(0.0, now - self._last)) * pace
         self._last = now
         return self._left < 0.0
 
@@ -61,18 +75,32 @@ class Motion:
     def halt(self) -> None:
         """Stop arm and fingers and wait until the arm is at rest.
 
+        That it moves is told by new joint states only: an old one says nothing about now.
+
         Raises:
-            DeviceTimeoutError: if the arm does not come to rest in bounded time.
+            DeviceTimeoutError: if the arm does not come to rest, or does not say so, in bounded time.
         """
-        self.cell.arm.stop()
+        arm, clock = self.cell.arm, self.cell.clock
+        arm.stop()
         self.cell.gripper.stop()
-        deadline = self.cell.clock.now() + _STOP_TIMEOUT
-        while self.cell.arm.motion_status().is_active:
-            if self.cell.clock.now() > deadline:
+        moving = _Patience(clock, _STOP_TIMEOUT)
+        unconfirmed = _Patience(clock, _CONFIRM_TIMEOUT)
+        seen = math.nan
+        while arm.motion_status().is_active:
+            state = arm.joint_state()
+            if state.stamp != seen:
+                is_first, seen = math.isnan(seen), state.stamp  # the first may be from before
+                is_moving = not is_first and not np.abs(state.velocities).max() < _MOVING
+                if moving.is_over(pace=float(is_moving)):
+                    raise DeviceTimeoutError(
+                        f"The arm was told to stop and still moves after {_STOP_TIMEOUT} s."
+                    )
+            if unconfirmed.is_over():
                 raise DeviceTimeoutError(
-                    f"The arm was told to stop and still moves after {_STOP_TIMEOUT} s."
+                    "The arm was told to stop and, by its controller's word, still moves after "
+                    f"{_CONFIRM_TIMEOUT} s."
                 )
-            self.cell.clock.pause()
+            clock.pause()
 
     def follow(
         self,
@@ -101,7 +129,7 @@ class Motion:
         arm, clock = self.cell.arm, self.cell.clock
         self.check_cancel()
         began = clock.now()
-        patience = _Patience(self.cell, trajectory.duration)
+        patience = _Patience(clock, trajectory.duration + self.cell.config.motion.motion_timeout)
         arm.start_trajectory(trajectory)
         is_heard = guard is not None or watch is not None
         is_guarded, seen = False, arm.joint_state().stamp
@@ -119,7 +147,7 @@ class Motion:
                 if guard is not None and not is_guarded and guard():
                     is_guarded = True
                     arm.stop()
-            if patience.is_over():
+            if patience.is_over(max(_SLOWEST, arm.speed_scaling())):  # the arm's own pace
                 self.halt()
                 raise DeviceTimeoutError(
                     f"The arm did not finish a motion of {trajectory.duration:.2f} s within "
@@ -156,16 +184,17 @@ class Motion:
         gripper, clock = self.cell.gripper, self.cell.clock
         began = clock.now()
         stroke_time = gripper.limits.stroke / self.cell.config.motion.grasp_speed
-        deadline = began + stroke_time + _GRIPPER_TIMEOUT
+        timeout = stroke_time + _GRIPPER_TIMEOUT
+        patience = _Patience(clock, timeout)
         while True:
             self.check_cancel()
             status = gripper.motion_status()
             if not status.is_active:
                 break
-            if clock.now() > deadline:
+            if patience.is_over():
                 self.halt()
                 raise DeviceTimeoutError(
-                    f"The gripper did not finish within {deadline - began:.1f} s.", Device.GRIPPER
+                    f"The gripper did not finish within {timeout:.1f} s.", Device.GRIPPER
                 )
             clock.pause()
         self.busy_time += clock.now() - began
@@ -181,11 +210,11 @@ class Motion:
         one may come: it could stem from the motion before.
         """
         clock = self.cell.clock
-        asked, deadline = clock.stamp(), clock.now() + _STATE_TIMEOUT
+        asked, patience = clock.stamp(), _Patience(clock, _STATE_TIMEOUT)
         while True:
             state = self.cell.arm.joint_state()
             is_settled = state.stamp >= asked and np.abs(state.velocities).max() < _AT_REST
-            if is_settled or clock.now() > deadline:
+            if is_settled or patience.is_over():
                 return state.positions
             clock.pause()
 

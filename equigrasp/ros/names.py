@@ -14,6 +14,7 @@ FOLLOW_JOINT_TRAJECTORY = "joint_trajectory_controller/follow_joint_trajectory"
 HEARTBEAT = (
     "joint_trajectory_controller/heartbeat"  # ours: the id of the goal that is watched over
 )
+CONTROLLER_STATE = "joint_trajectory_controller/controller_state"
 SPEED_SCALING = "speed_scaling_state_broadcaster/speed_scaling"  # in percent, as ur_robot_driver
 TCP_WRENCH = "force_torque_sensor_broadcaster/wrench"
 PLANNED_TRAJECTORY = "planned_trajectory"

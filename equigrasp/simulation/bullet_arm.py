@@ -137,6 +137,9 @@ class BulletArm(Arm):
         self._require_connection()
         return self._status
 
+    def fault(self) -> MotionStatus | None:
+        return self._safety_stop
+
     def stop(self) -> None:
         with self._physics.lock:
             if self._status.state is MotionState.MOVING:

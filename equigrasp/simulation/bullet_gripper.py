@@ -65,6 +65,8 @@ class BulletGripper(Gripper):
         self._is_connected = True
 
     def disconnect(self) -> None:
+        if self._is_connected:
+            self.stop()
         self._is_connected = False
 
     def state(self) -> GripperState:

@@ -6,6 +6,7 @@ from typing import Any
 import pybullet
 from pybullet_utils.bullet_client import BulletClient
 
+from equigrasp.errors import NotConnectedError
 from equigrasp.simulation.fair_lock import FairLock
 
 TIME_STEP = 1.0 / 240.0  # [s]
@@ -30,7 +31,7 @@ class Physics:
 
     def __init__(self) -> None:
         self.lock = FairLock()
-        self.client: Any = _Client(connection_mode=pybullet.DIRECT)
+        self._client: Any = _Client(connection_mode=pybullet.DIRECT)
         self._hooks: list[Callable[[float], None]] = []
         self._num_steps = 0
         self.start_time = 0.0  # [s] of simulated time at the first step
@@ -41,6 +42,18 @@ class Physics:
             deterministicOverlappingPairs=1,
             solverResidualThreshold=1e-7,
         )
+
+    @property
+    def client(self) -> Any:
+        """The engine; raise `NotConnectedError` once it is closed."""
+        if self._client is None:
+            raise NotConnectedError("The simulation is closed.")
+        return self._client
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the engine was freed."""
+        return self._client is None
 
     def add_step_hook(self, hook: Callable[[float], None]) -> None:
         """Have `hook(now)` called before every step, with the time [s] after that step."""
@@ -74,6 +87,6 @@ class Physics:
     def close(self) -> None:
         """Free the engine; may be called twice."""
         with self.lock:
-            if self.client is not None:
-                self.client.disconnect()
-                self.client = None
+            if self._client is not None:
+                self._client.disconnect()
+                self._client = None

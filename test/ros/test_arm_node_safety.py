@@ -4,8 +4,6 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,104 +11,21 @@ import pytest
 pytest.importorskip("rclpy")
 
 from action_msgs.msg import GoalStatus  # noqa: E402
+from arm_bench import CELL, Bench, make_bench  # noqa: E402
 from control_msgs.action import FollowJointTrajectory  # noqa: E402
-from domains import free_domain  # noqa: E402
-from driver_node import active, ros  # noqa: E402
+from control_msgs.msg import JointTolerance, JointTrajectoryControllerState  # noqa: E402
 from graph import wait_for  # noqa: E402
-from rclpy.node import Node  # noqa: E402
 from rogues import bad_trajectories  # noqa: E402
-from sensor_msgs.msg import JointState  # noqa: E402
-from std_msgs.msg import Float64  # noqa: E402
-from std_srvs.srv import Trigger  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg  # noqa: E402
 from trajectory_msgs.msg import JointTrajectoryPoint  # noqa: E402
 from unique_identifier_msgs.msg import UUID  # noqa: E402
 
-from equigrasp.config import load_config  # noqa: E402
-from equigrasp.devices.cell import CellConfig  # noqa: E402
-from equigrasp.devices.clock import WallClock  # noqa: E402
-from equigrasp.devices.fakes import FakeArm  # noqa: E402
-from equigrasp.devices.motion import JointTrajectory, StopReason
+from equigrasp.devices.motion import JointTrajectory, StopReason  # noqa: E402
 from equigrasp.planning.trajectory_check import TrajectoryCheck  # noqa: E402
 from equigrasp.ros import names, qos  # noqa: E402
-from equigrasp.ros.drivers.arm_node import ArmNode  # noqa: E402
-from equigrasp.ros.messages.times import to_time  # noqa: E402
 from equigrasp.ros.messages.trajectories import from_trajectory_result, to_trajectory_msg  # noqa: E402
-from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
 
 pytestmark = pytest.mark.ros
-CELL = load_config(CellConfig, "cells", "ur5")
-Answer = tuple[int, FollowJointTrajectory.Result]
-
-
-@dataclass
-class Bench:
-    """An active arm node on a fake arm, and a client beside it."""
-
-    arm: FakeArm
-    client: ActionClient
-    node: Node
-    driver: ArmNode
-    scalings: list[float] = field(default_factory=list)
-    shown: list[JointTrajectoryMsg] = field(default_factory=list)
-
-    def send(
-        self, change: float, duration: float = 1.0, joint: int = 5, ahead: float | None = None
-    ) -> Any:
-        """Turn one joint by `change` [rad], from `ahead` [s] on or at once; return the accepted goal."""
-        start = self.arm.joint_state().positions
-        way = change * np.eye(6)[joint]
-        trajectory = JointTrajectory(
-            np.array([0.0, duration]), np.stack([start, start + way]), np.zeros((2, 6))
-        )
-        goal = FollowJointTrajectory.Goal(
-            trajectory=to_trajectory_msg(trajectory, self.arm.joint_names)
-        )
-        if ahead is not None:
-            goal.trajectory.header.stamp = to_time(self.arm._clock.stamp() + ahead)
-        handle = self._await(self.client.send_goal_async(goal))
-        assert handle.accepted
-        return handle
-
-    def result(self, handle: Any, timeout: float = 10.0) -> Answer:
-        """Return status and result of a goal."""
-        answer = self._await(handle.get_result_async(), timeout)
-        return answer.status, answer.result
-
-    def call(self, name: str) -> Trigger.Response:
-        client = self.node.create_client(Trigger, name)
-        assert client.wait_for_service(5.0)
-        return self._await(client.call_async(Trigger.Request()))
-
-    def turned(self) -> float:
-        """Return how far the last joint is from home [rad]."""
-        return float(self.arm.joint_state().positions[5])
-
-    def _await(self, future: Any, timeout: float = 10.0) -> Any:
-        wait_for(future.done, timeout, "an answer of the arm node")
-        return future.result()
-
-
-@contextlib.contextmanager
-def make_bench(**parameters: object) -> Iterator[Bench]:
-    with ros(free_domain(), **parameters):
-        arm = FakeArm(CELL.load_arm(), WallClock())
-        node = ArmNode(arm, CELL)
-        states: list[JointState] = []
-        action = FollowJointTrajectory, names.FOLLOW_JOINT_TRAJECTORY
-        with active(node, *action, states, []) as client:
-            bench = Bench(arm, client, client._node, node)
-            bench.node.create_subscription(
-                Float64,
-                names.SPEED_SCALING,
-                lambda m: bench.scalings.append(m.data),
-                qos.reliable(),
-            )
-            bench.node.create_subscription(
-                JointTrajectoryMsg, names.PLANNED_TRAJECTORY, bench.shown.append, qos.latched()
-            )
-            wait_for(lambda: bool(states and bench.scalings), 10.0, "joint states")
-            yield bench
 
 
 @pytest.fixture
@@ -249,6 +164,52 @@ def test_a_dry_run_checks_and_shows_and_moves_nothing() -> None:
         _, refused = bench.result(bench.send(1.0, 0.4))
         assert refused.error_code == FollowJointTrajectory.Result.INVALID_GOAL
         assert bench.arm.num_commands == 0
+
+
+def test_care_that_is_asked_for_counts_at_once(bench: Bench) -> None:
+    """Speed changes between motions only; what waited under other rules does not begin."""
+    running = bench.send(0.5, 20.0)
+    wait_for(lambda: bench.turned() > 0.01, 5.0, "motion")
+    assert "between two motions" in bench.set("speed_scale", 0.5)
+    running.cancel_goal_async()
+    assert bench.result(running)[0] == GoalStatus.STATUS_CANCELED
+    wait_for(lambda: bench.set("speed_scale", 0.5) == "", 5.0, "the goal's end")
+    assert bench.result(bench.send(0.1, 0.5))[0] == GoalStatus.STATUS_SUCCEEDED
+    assert bench.arm.commands[-1].duration == 1.0
+    for name in ("dry_run", "confirm"):
+        waiting = bench.send(0.1, 0.5, ahead=1.0)
+        wait_for(lambda: bench.set("speed_scale", 0.4) != "", 5.0, "the goal to wait")
+        assert bench.set(name, True) == ""
+        status, result = bench.result(waiting)
+        assert status == GoalStatus.STATUS_ABORTED and "Send it anew" in result.error_string
+        assert bench.set(name, False) == ""
+        wait_for(lambda: bench.set("speed_scale", 0.5) == "", 5.0, "the goal's end")
+    assert bench.arm.num_commands == 2
+
+
+def test_clients_are_told_how_well_the_arm_follows(bench: Bench) -> None:
+    states: list[JointTrajectoryControllerState] = []
+    bench.node.create_subscription(
+        JointTrajectoryControllerState, names.CONTROLLER_STATE, states.append, qos.reliable()
+    )
+    told: list[FollowJointTrajectory.Feedback] = []
+    joint = "wrist_3_joint"
+    way = [JointTolerance(name=joint, position=0.05)]
+    handle = bench.send(0.5, 4.0, told=told, path_tolerance=way)
+    wait_for(lambda: len(told) > 5 and len(states) > 5, 10.0, "feedback")
+    for message, desired, actual in (
+        (told[-1].feedback, "desired", "actual"),
+        (states[-1], "reference", "feedback"),
+    ):
+        assert list(message.joint_names) == list(bench.arm.joint_names)
+        points = [getattr(message, name).positions[5] for name in (desired, actual)]
+        assert points[0] > 0.0 and message.header.stamp.sec > 0
+        assert message.error.positions[5] == pytest.approx(points[0] - points[1])
+    bench.arm.is_stuck = True  # measured where it was; the trajectory's time goes on
+    status, result = bench.result(handle)
+    assert status == GoalStatus.STATUS_ABORTED
+    assert result.error_code == FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED
+    assert joint in result.error_string and not bench.arm.motion_status().is_active
 
 
 def test_a_stream_of_points_for_now_stays_in_the_box(bench: Bench) -> None:

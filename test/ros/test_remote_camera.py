@@ -128,7 +128,7 @@ def test_intrinsics_told_once_before_we_hear_are_heard(node: Node) -> None:
 def test_a_second_camera_has_topics_of_its_own() -> None:
     with ros(free_domain()):
         camera = FakeCamera(WallClock(), floor_depth=0.7)
-        driver, listener = CameraNode(camera, "shoulder"), Node("tester")
+        driver, listener = CameraNode(camera, name="shoulder"), Node("tester")
         assert driver.get_name() == "shoulder_camera"
         with spinning(driver, listener):
             driver.autostart()

@@ -142,6 +142,9 @@ class UrArm(Arm):
                 self._status = self._link.report.motion
             return self._status
 
+    def fault(self) -> MotionStatus | None:
+        return self._require_link().report.fault
+
     def stop(self) -> None:
         with self._lock:
             if self._link is None or self.motion_status().state is not MotionState.MOVING:

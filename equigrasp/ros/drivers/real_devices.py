@@ -1,16 +1,17 @@
 """Real devices of a cell, made from the parameters of the driver node that wraps them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from rclpy.node import Node
 
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.camera import Camera
 from equigrasp.devices.cell import CellConfig, GripperConfig
+from equigrasp.devices.clock import Clock, WallClock
 from equigrasp.devices.gripper import Gripper
 from equigrasp.hardware import registry
-from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.ros.runtime.managed_node import ManagedNode
+from equigrasp.ros.runtime.parameters import parameter
 
 _CELL = "Cell: a name below config/cells, or a YAML file."
 
@@ -48,28 +49,45 @@ class CameraParameters:
     serial: str = parameter("", "Serial number of the camera; empty: as the driver's file says.")
 
 
-def arm_of(node: Node) -> tuple[Arm, CellConfig]:
-    """Return the arm that a node's parameters name, and its cell.
+def arm_of(node: ManagedNode) -> Callable[[], tuple[Arm, CellConfig, Clock]]:
+    """Return what makes the arm that a node's parameters name, as they are then, its cell and clock.
 
     Raises:
-        ConfigError: if a name or value is unknown or invalid.
+        ConfigError: there and here, if a name or value is unknown or invalid.
     """
-    wanted = declare(node, ArmParameters)
-    cell = load_cell(wanted.cell)
-    return registry.make_arm(cell, {"host": wanted.host}), cell
+    parameters = node.declare(ArmParameters)
+
+    def make() -> tuple[Arm, CellConfig, Clock]:
+        wanted = parameters.values
+        cell = load_cell(wanted.cell)
+        return registry.make_arm(cell, {"host": wanted.host}), cell, WallClock()
+
+    return make
 
 
-def gripper_of(node: Node) -> tuple[Gripper, GripperConfig]:
-    """Return the gripper that a node's parameters name, and its description; see `arm_of`."""
-    wanted = declare(node, GripperParameters)
-    cell = load_cell(wanted.cell)
-    overrides = {"host": wanted.host, "device": wanted.device}
-    gripper = registry.make_gripper(cell, overrides, wanted.driver)
-    return gripper, cell.load_gripper()
+def gripper_of(node: ManagedNode) -> Callable[[], tuple[Gripper, GripperConfig]]:
+    """Return what makes the gripper that a node's parameters name, and its description; see `arm_of`."""
+    parameters = node.declare(GripperParameters)
+
+    def make() -> tuple[Gripper, GripperConfig]:
+        wanted = parameters.values
+        cell = load_cell(wanted.cell)
+        overrides = {"host": wanted.host, "device": wanted.device}
+        return registry.make_gripper(cell, overrides, wanted.driver), cell.load_gripper()
+
+    return make
 
 
-def camera_of(node: Node, name: str) -> tuple[Camera, str]:
-    """Return a camera of the cell that a node's parameters name, and the cell's name; see `arm_of`."""
-    wanted = declare(node, CameraParameters)
-    overrides = {"source": wanted.source, "serial": wanted.serial}
-    return registry.make_camera(load_cell(wanted.cell), overrides, name), wanted.cell
+def camera_of(node: ManagedNode) -> Callable[[str], tuple[Camera, str]]:
+    """Return what makes a camera, by its name, of the cell that a node's parameters name; see `arm_of`.
+
+    With it comes the name of the cell.
+    """
+    parameters = node.declare(CameraParameters)
+
+    def make(name: str) -> tuple[Camera, str]:
+        wanted = parameters.values
+        overrides = {"source": wanted.source, "serial": wanted.serial}
+        return registry.make_camera(load_cell(wanted.cell), overrides, name), wanted.cell
+
+    return make

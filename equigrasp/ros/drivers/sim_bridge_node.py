@@ -3,23 +3,30 @@
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from equigrasp_interfaces.srv import GetObjects, ResetWorld, SpawnObjects
 from rclpy.parameter import Parameter
-from rosgraph_msgs.msg import Clock
+from rosgraph_msgs.msg import Clock as ClockMsg
 
+from equigrasp.devices.arm import Arm
+from equigrasp.devices.camera import Camera
+from equigrasp.devices.cell import CellConfig, GripperConfig
+from equigrasp.devices.clock import Clock
+from equigrasp.devices.gripper import Gripper
 from equigrasp.environments.open_loop_grasp import attend
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, DeviceTimeoutError, NotConnectedError
 from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.arm_node import ArmNode
 from equigrasp.ros.drivers.camera_node import CameraNode
 from equigrasp.ros.drivers.gripper_node import GripperNode
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.messages.transforms import to_pose_msg
+from equigrasp.ros.runtime.health import Health, Level
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
-from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.ros.runtime.parameters import parameter
 from equigrasp.seeding import SceneStream
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.physics import TIME_STEP
@@ -27,6 +34,8 @@ from equigrasp.simulation.physics import TIME_STEP
 _STEPS_A_TICK = 12  # physics steps between two /clock messages
 _ATTENDANT_PERIOD = 1.0  # [s, wall clock] between looks for objects beside the trays
 _SWITCH_INTERVAL = 2e-4  # [s] the physics thread gives way to the drivers at least this often
+_SLOW = 0.5  # share of the wanted real-time factor below which the simulation is slow
+_HALT_TIMEOUT = 5.0  # [s]
 _MAX_FACTOR = 10.0  # fastest real-time factor; see `_start_time`
 
 
@@ -50,22 +59,44 @@ class SimBridgeConfig:
 
 
 class SimBridgeNode(ManagedNode):
-    """Steps the world in a thread of its own and offers scene services."""
+    """Steps the world in a thread of its own and offers scene services.
+
+    Cleaning up frees the world. Configuring makes another one, with the parameters of then, and has the
+    drivers that stand on it set up anew.
+    """
 
     def __init__(self) -> None:
         super().__init__(names.SIM_BRIDGE)
-        self._config = declare(self, SimBridgeConfig)
+        self._settings = self.declare(SimBridgeConfig)
+        self._config = self._settings.values
+        self.drivers: Sequence[ManagedNode] = ()
         self.simulation = _simulate(self._config)
-        self.simulation.physics.start_time = _start_time()
-        self._is_running = False
+        self._halted = threading.Event()
         self._thread: threading.Thread | None = None
         self._factor = 0.0
-        self.report_health_with(lambda: (True, "", {"real-time factor": f"{self._factor:.2f}"}))
+        self.report_health_with(self._health)
+
+    def _health(self) -> Health:
+        wanted, values = self._config.real_time_factor, {"real-time factor": f"{self._factor:.2f}"}
+        if self.is_active and 0.0 < self._factor < _SLOW * wanted:
+            text = f"{self._factor:.2f} simulated seconds pass a second; {wanted} are wanted"
+            return Health(Level.WARN, text, values)
+        return Health(values=values)
+
+    def living(self) -> SimulatedCell:
+        """Return the simulation; raise `NotConnectedError` while there is none."""
+        if self.simulation.physics.is_closed:
+            raise NotConnectedError(f"No simulation: configure '{names.SIM_BRIDGE}' first.")
+        return self.simulation
 
     def set_up(self) -> None:
         """Fill the first tray and offer the services."""
-        self._clock_publisher = self.create_publisher(Clock, names.CLOCK, qos.reliable(1))
-        self._services_ = [
+        if self.simulation.physics.is_closed or self._config != self._settings.values:
+            self.simulation.physics.close()
+            self._config = self._settings.values
+            self.simulation = _simulate(self._config)
+        self._clock_publisher = self.create_publisher(ClockMsg, names.CLOCK, qos.reliable(1))
+        self._scene_services = [
             self.create_service(ResetWorld, names.RESET_WORLD, self._reset, callback_group=self.callbacks),
             self.create_service(SpawnObjects, names.SPAWN_OBJECTS, self._spawn, callback_group=self.callbacks),
             self.create_service(GetObjects, names.GET_OBJECTS, self._get_objects, callback_group=self.callbacks),
@@ -75,33 +106,44 @@ class SimBridgeNode(ManagedNode):
             rng = np.random.default_rng([config.seed, SceneStream.OBJECTS])
             drawn = world.object_set.draw(config.split, config.num_objects, rng)
             world.spawn_objects(drawn, self.simulation.cell.config.workspaces[0])
+        for driver in self.drivers:
+            driver.set_up_anew()
 
     def start(self) -> None:
         """Let time pass."""
-        self._is_running = True
-        self._thread = threading.Thread(target=self._step_world, name="physics", daemon=True)
+        self._halted = threading.Event()
+        self._thread = threading.Thread(
+            target=self._step_world, args=[self._halted], name="physics", daemon=True
+        )
         self._thread.start()
 
     def halt(self) -> None:
-        """Let time stand still."""
-        self._is_running = False
+        """Let time stand still; raise `DeviceTimeoutError` if it does not."""
+        self._halted.set()
         if self._thread is not None:
-            self._thread.join(timeout=5.0)
+            self._thread.join(timeout=_HALT_TIMEOUT)
+            if self._thread.is_alive():
+                raise DeviceTimeoutError(f"The simulation did not halt in {_HALT_TIMEOUT} s.")
             self._thread = None
 
     def tear_down(self) -> None:
-        """Free the engine."""
+        """Free the engine; its devices are no longer there."""
+        cell = self.simulation.cell
+        cell.arm.disconnect()
+        cell.gripper.disconnect()
+        for camera in cell.cameras.values():
+            camera.disconnect()
         self.simulation.physics.close()
 
-    def _step_world(self) -> None:
+    def _step_world(self, halted: threading.Event) -> None:
         physics, factor = self.simulation.physics, self._config.real_time_factor
         tick = _STEPS_A_TICK * TIME_STEP
         began, began_sim = time.monotonic(), physics.now()
         next_look = began + _ATTENDANT_PERIOD
-        while self._is_running:
+        while not halted.is_set():
             for _ in range(_STEPS_A_TICK):
                 physics.step()
-            self._clock_publisher.publish(Clock(clock=to_time(physics.now())))
+            self._clock_publisher.publish(ClockMsg(clock=to_time(physics.now())))
             now = time.monotonic()
             if self._config.has_attendant and now > next_look:
                 attend(self.simulation.world, self.simulation.cell.config.workspaces)
@@ -160,14 +202,17 @@ class SimBridgeNode(ManagedNode):
 
 def _simulate(config: SimBridgeConfig) -> SimulatedCell:
     """Return the cell as configured, or as calibration finds it: camera off, board in the gripper."""
-    if not config.holds_board:
-        return make_simulated_cell(config.cell, object_set=config.objects, seed=config.seed)
-    from equigrasp.calibration.board import BoardConfig
-    from equigrasp.calibration.simulated.displaced_cell import displace, make_hand_eye_cell
+    if config.holds_board:
+        from equigrasp.calibration.board import BoardConfig
+        from equigrasp.calibration.simulated.displaced_cell import displace, make_hand_eye_cell
 
-    return make_hand_eye_cell(
-        *displace(config.cell, config.seed), BoardConfig(), config.seed, is_mirrored=True
-    )
+        simulation = make_hand_eye_cell(
+            *displace(config.cell, config.seed), BoardConfig(), config.seed, is_mirrored=True
+        )
+    else:
+        simulation = make_simulated_cell(config.cell, object_set=config.objects, seed=config.seed)
+    simulation.physics.start_time = _start_time()
+    return simulation
 
 
 def _start_time() -> float:
@@ -184,15 +229,26 @@ def _start_time() -> float:
 def make_nodes() -> list[ManagedNode]:
     """Return the bridge and the driver nodes on its devices, all on simulated time."""
     bridge = SimBridgeNode()
-    cell = bridge.simulation.cell
-    drivers: list[ManagedNode] = [
-        ArmNode(cell.arm, cell.config, bridge.simulation.physics),
-        GripperNode(cell.gripper, cell.gripper_config),
-    ]
-    cameras = [CameraNode(camera, name) for name, camera in cell.cameras.items()]
+
+    def arm() -> tuple[Arm, CellConfig, Clock]:
+        simulation = bridge.living()
+        return simulation.cell.arm, simulation.cell.config, simulation.physics
+
+    def gripper() -> tuple[Gripper, GripperConfig]:
+        cell = bridge.living().cell
+        return cell.gripper, cell.gripper_config
+
+    def camera(name: str) -> tuple[Camera, str]:
+        cameras = bridge.living().cell.cameras
+        if name not in cameras:
+            raise ConfigError(f"There is no camera '{name}'; there are {', '.join(cameras)}.")
+        return cameras[name], ""
+
+    cameras = [CameraNode(source=camera, name=name) for name in bridge.living().cell.cameras]
     for node in cameras:
         node.set_parameters([Parameter("use_sim_time", value=True)])  # frames a simulated second
-    return [bridge, *drivers, *cameras]
+    bridge.drivers = [ArmNode(source=arm), GripperNode(source=gripper), *cameras]
+    return [bridge, *bridge.drivers]
 
 
 def main() -> None:

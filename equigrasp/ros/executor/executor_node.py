@@ -18,7 +18,7 @@ from equigrasp.ros.remote.remote_arm import RemoteArm
 from equigrasp.ros.remote.remote_camera import RemoteCamera
 from equigrasp.ros.remote.remote_gripper import RemoteGripper
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
-from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.ros.runtime.parameters import parameter
 from equigrasp.ros.runtime.ros_clock import RosClock
 
 
@@ -45,13 +45,14 @@ class ExecutorNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__(names.EXECUTOR)
-        self._config = declare(self, ExecutorNodeConfig)
+        self._settings = self.declare(ExecutorNodeConfig)
         self._feed: JointStateFeed | None = None
         self._server: GoalServer | None = None
 
     def set_up(self) -> None:
         """Build planner and primitive, and offer the actions."""
-        config = self._with_slow_descent(load_cell(self._config.cell))
+        wanted = self._settings.values
+        config = _with_slow_descent(load_cell(wanted.cell), wanted.descent_speed)
         arm_config, gripper_config = config.load_arm(), config.load_gripper()
         clock = RosClock(self)
         feed = self._feed = JointStateFeed(self)
@@ -62,12 +63,12 @@ class ExecutorNode(ManagedNode):
         camera = self._camera(config, clock)
         cameras = {} if camera is None else {OVERHEAD: camera}
         cell = RobotCell(config, arm_config, gripper_config, arm, gripper, cameras, clock)
-        planner = make_planner(self._config.planner, cell)
+        planner = make_planner(wanted.planner, cell)
         goals = GraspGoals(
             PickPrimitive(cell, planner),
             clock,
             self.create_client(PlanGrasp, names.PLAN_GRASP, callback_group=self.callbacks),
-            self._config.policy_timeout,
+            wanted.policy_timeout,
             self.get_logger().warning,
         )
         server = GoalServer(self, arm, gripper, gripper_config.held_width, clock)
@@ -86,10 +87,7 @@ class ExecutorNode(ManagedNode):
         """Hear no more joint states."""
         if self._feed is not None:
             self._feed.close()
-
-    def _with_slow_descent(self, config: CellConfig) -> CellConfig:
-        speed = min(config.motion.descent_speed, self._config.descent_speed)
-        return replace(config, motion=replace(config.motion, descent_speed=speed))
+        self._feed = self._server = None
 
     def _camera(self, config: CellConfig, clock: RosClock) -> RemoteCamera | None:
         """Listen to the camera where success is told by picture."""
@@ -98,11 +96,16 @@ class ExecutorNode(ManagedNode):
         return RemoteCamera(
             self,
             clock,
-            self._config.camera_frame,
+            self._settings.values.camera_frame,
             has_color=False,
             has_depth=True,
-            timeout=self._config.image_timeout,
+            timeout=self._settings.values.image_timeout,
         )
+
+
+def _with_slow_descent(config: CellConfig, descent_speed: float) -> CellConfig:
+    speed = min(config.motion.descent_speed, descent_speed)
+    return replace(config, motion=replace(config.motion, descent_speed=speed))
 
 
 def main() -> None:

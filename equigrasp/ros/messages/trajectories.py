@@ -22,10 +22,7 @@ def to_trajectory_msg(
     for t, positions, velocities in zip(
         trajectory.times, trajectory.positions, trajectory.velocities, strict=True
     ):
-        point = JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist())
-        time = to_time(float(t))
-        point.time_from_start.sec, point.time_from_start.nanosec = time.sec, time.nanosec
-        message.points.append(point)
+        message.points.append(to_joints_point(positions, velocities, float(t)))
     return message
 
 
@@ -81,6 +78,7 @@ _RESULT_CODES = {
     StopReason.REFUSED: FollowJointTrajectory.Result.INVALID_GOAL,
     StopReason.TOO_LATE: FollowJointTrajectory.Result.OLD_HEADER_TIMESTAMP,
     StopReason.BLOCKED: FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED,
+    StopReason.MISSED: FollowJointTrajectory.Result.GOAL_TOLERANCE_VIOLATED,
     StopReason.PROTECTIVE_STOP: -101,
     StopReason.EMERGENCY_STOP: -102,
     StopReason.NOT_READY: -103,
@@ -103,6 +101,16 @@ _CODE_NAMES = {
         "GOAL_TOLERANCE_VIOLATED",
     )
 }
+
+
+def to_joints_point(
+    positions: np.ndarray, velocities: np.ndarray, elapsed: float = 0.0
+) -> JointTrajectoryPoint:
+    """Return joint positions [rad] and velocities [rad/s] at a time of a trajectory [s] as a message."""
+    point = JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist())
+    time = to_time(elapsed)
+    point.time_from_start.sec, point.time_from_start.nanosec = time.sec, time.nanosec
+    return point
 
 
 def to_trajectory_result(status: MotionStatus) -> FollowJointTrajectory.Result:

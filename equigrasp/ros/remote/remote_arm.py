@@ -127,7 +127,10 @@ class RemoteArm(Arm):
             return self._settled
         status = self._goal.status()
         if status.is_active:
-            self._heartbeat.beat(self._goal.goal_id)
+            if (
+                status.state is MotionState.MOVING
+            ):  # a stop that is lost, the driver's watch makes good
+                self._heartbeat.beat(self._goal.goal_id)
             self.joint_state()  # raises when the arm fell silent
             return status
         return self._settle(status)

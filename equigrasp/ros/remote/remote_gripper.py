@@ -2,8 +2,8 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
-from control_msgs.action import GripperCommand
 from rclpy.node import Node
 from sensor_msgs.msg import JointState as JointStateMsg
 
@@ -12,6 +12,7 @@ from equigrasp.devices.gripper import Gripper, GripperLimits, GripperState
 from equigrasp.devices.motion import MotionState, MotionStatus
 from equigrasp.errors import Device, DeviceTimeoutError, NotConnectedError
 from equigrasp.ros import names
+from equigrasp.ros.messages.gripper_commands import FingerCommand, GripperAction
 from equigrasp.ros.messages.joints import from_joint_state_msg
 from equigrasp.ros.remote.joint_history import JointHistory
 from equigrasp.ros.remote.joint_state_feed import JointStateFeed
@@ -24,12 +25,12 @@ _GRIP_SLACK = 0.002  # [m] fingers that moved on by more have lost what they sta
 
 
 class RemoteGripper(Gripper):
-    """A gripper behind GripperCommand (openings in metres) and joint_states."""
+    """A gripper behind joint_states and the action that its configuration names (`GripperAction`)."""
 
     def __init__(
         self, node: Node, config: GripperConfig, feed: JointStateFeed, clock: RosClock
     ) -> None:
-        self._config = config
+        self._config, self._action = config, GripperAction(config)
         self._clock = clock
         self._state: GripperState | None = None
         self._history = JointHistory()
@@ -37,7 +38,7 @@ class RemoteGripper(Gripper):
         self._stalled_width = math.nan  # [m] where the fingers stalled last
         self._goal: RemoteGoal | None = None
         self._client = ActionClient(
-            node, GripperCommand, names.GRIPPER_COMMAND,
+            node, self._action.type, names.GRIPPER_COMMAND,
             callback_group=node.callbacks,  # type: ignore[attr-defined]
         )  # fmt: skip
         feed.subscribe(self._on_state)
@@ -74,10 +75,9 @@ class RemoteGripper(Gripper):
         return state
 
     def start_move(self, width: float, speed: float, force: float) -> None:
-        """See `Gripper.start_move`; GripperCommand has no speed: the driver's own is used."""
+        """See `Gripper.start_move`; of a GripperCommand, which has no speed, the driver's own is used."""
         self.limits.check(width, speed, force)
-        goal = GripperCommand.Goal()
-        goal.command.position, goal.command.max_effort = width, force
+        goal = self._action.to_goal(FingerCommand(width, speed, force))
         self._goal = RemoteGoal(self._client, goal, self._gripper_status, self._clock)
 
     def motion_status(self) -> MotionStatus:
@@ -87,9 +87,15 @@ class RemoteGripper(Gripper):
         if self._goal is not None:
             self._goal.cancel()
 
-    def _gripper_status(self, result: GripperCommand.Result, goal_status: int) -> MotionStatus:
-        self._stalled_width = result.position if result.stalled else math.nan
-        if result.reached_goal or result.stalled:
+    def _gripper_status(self, result: Any, goal_status: int) -> MotionStatus:
+        report = self._action.from_result(result)
+        width = report.width
+        if (
+            math.isnan(width) and self._state is not None
+        ):  # some drivers leave the result's state empty
+            width = self._state.width
+        self._stalled_width = width if report.is_stalled else math.nan
+        if report.has_arrived or report.is_stalled:
             return MotionStatus(MotionState.SUCCEEDED)
         return MotionStatus(MotionState.FAULT, "the gripper did not reach its goal")
 

@@ -8,22 +8,27 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
 from equigrasp.diagnosis.environment import prepare_ros
 from equigrasp.errors import ConfigError, DeviceError, EquigraspError
 from equigrasp.ros import names, qos
 from equigrasp.ros.runtime.fair_executor import FairExecutor
+from equigrasp.ros.runtime.health import Health, Level, Reporter
 from equigrasp.ros.runtime.message_guard import DROPS
+from equigrasp.ros.runtime.parameters import Parameters, change_refusal
 from equigrasp.ros.runtime.process_end import ProcessEnd
 
+T = TypeVar("T")
 _DIAGNOSTICS_PERIOD = 1.0  # [s]
 _FIRST_RETRY, _LAST_RETRY = 1.0, 10.0  # [s] between attempts to start; doubles each time
 
@@ -42,14 +47,19 @@ class ManagedNode(LifecycleNode):
 
     def __init__(self, name: str, is_patient: bool = False) -> None:
         super().__init__(name)
-        self.is_active = False
+        self.is_active = self.is_configured = False
         self._is_patient = is_patient
+        self._declared: list[Parameters[Any]] = []
         self._failure = ""  # why the start, or what is repeated, did not work the last time
         self._made: list[Any] = []
         self._repeats: list[tuple[threading.Event, threading.Thread]] = []
         self.callbacks = ReentrantCallbackGroup()
-        self._ask_health: Callable[[], tuple[bool, str, dict[str, str]]] = lambda: (True, "", {})
-        self._autostart = bool(self.declare_parameter("autostart", True).value)
+        self._ask_health: Callable[[], Health] = Health
+        self._reporter = Reporter(self.get_name(), self.get_namespace())
+        at_start = ParameterDescriptor(
+            description="Whether the node configures and activates itself.", read_only=True
+        )
+        self._autostart = bool(self.declare_parameter("autostart", True, at_start).value)
         self._diagnostics = self.create_publisher(
             DiagnosticArray, names.DIAGNOSTICS, qos.reliable()
         )
@@ -59,6 +69,8 @@ class ManagedNode(LifecycleNode):
             callback_group=MutuallyExclusiveCallbackGroup(),
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
+        self.add_on_set_parameters_callback(self._judge_parameters)
+        self.add_post_set_parameters_callback(self._take_parameters)
 
     def set_up(self) -> None:
         """Create what the node offers; raise `EquigraspError` if that fails."""
@@ -70,10 +82,23 @@ class ManagedNode(LifecycleNode):
         """Stop all motion and work; called on deactivation and at every end."""
 
     def tear_down(self) -> None:
-        """Release devices and files; called once at every end."""
+        """Release devices and files; called at every end, in any state, maybe twice."""
 
-    def report_health_with(self, health: Callable[[], tuple[bool, str, dict[str, str]]]) -> None:
-        """Have `/diagnostics` filled by a function that returns (is_ok, message, values)."""
+    def change_refusal(self, name: str) -> str:
+        """Return why a live parameter must not change just now; empty: it may."""
+        return ""
+
+    def declare(self, cls: type[T]) -> Parameters[T]:
+        """Declare the fields of `cls` as parameters, to be read at each configuring.
+
+        Raises:
+            ConfigError: if a value is outside its range or of another type.
+        """
+        self._declared.append(Parameters(self, cls))
+        return self._declared[-1]
+
+    def report_health_with(self, health: Callable[[], Health]) -> None:
+        """Have `/diagnostics` filled by what a function returns."""
         self._ask_health = health
 
     def destroy_later(self, entity: Any) -> None:
@@ -117,23 +142,46 @@ class ManagedNode(LifecycleNode):
                 return
             pause = min(2.0 * pause, _LAST_RETRY)
 
+    def set_up_anew(self) -> None:
+        """Clean up, configure, and activate if it was active: what the node stands on is another now.
+
+        Raises:
+            EquigraspError: if a transition fails.
+        """
+        if not self.is_configured:
+            return
+        steps = [self.trigger_cleanup, self.trigger_configure]
+        if self.is_active:
+            steps = [self.trigger_deactivate, *steps, self.trigger_activate]
+        for step in steps:
+            if step() is not TransitionCallbackReturn.SUCCESS:
+                raise EquigraspError(f"Node '{self.get_name()}' could not be set up anew.")
+
     def _start_once(self) -> TransitionCallbackReturn:
         result = self.trigger_configure()
         return self.trigger_activate() if result is TransitionCallbackReturn.SUCCESS else result
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Set up; a failure leaves the node unconfigured."""
+        """Read the parameters and set up; a failure leaves the node unconfigured."""
         before = self._entities()
-        result = self._guarded(self.set_up)
+        result = self._guarded(self._read_and_set_up)
         self._made = [entity for entity in self._entities() if entity not in before]
-        if result is TransitionCallbackReturn.SUCCESS:
+        self.is_configured = result is TransitionCallbackReturn.SUCCESS
+        if self.is_configured:
             self._failure = ""
-        else:
-            self._destroy_made()
+        elif result is TransitionCallbackReturn.FAILURE:  # after an error, `on_error` does it
+            why = self._failure
+            self._release()
+            self._failure = why
         return result
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start working."""
+        if pending := [name for p in self._declared for name in p.pending()]:
+            self.get_logger().warning(
+                f"Set since the node was configured, and not in force: {', '.join(pending)}. They are read "
+                "when the node is cleaned up and configured."
+            )
         result = self._guarded(self.start)
         self.is_active = result is TransitionCallbackReturn.SUCCESS
         return result
@@ -147,20 +195,48 @@ class ManagedNode(LifecycleNode):
         """Stop all motion and release everything."""
         self.is_active = False
         self._guarded(self.halt)
-        return self.on_cleanup(state)
+        return self._release()
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything, and no longer offer what was set up."""
-        self._end_repeats()
-        result = self._guarded(self.tear_down)
-        self._destroy_made()
-        return result
+        return self._release()
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and release everything after what nobody foresaw; the node may be configured again."""
+        self.is_active = False
+        self._guarded(self.halt)
+        return self._release()
 
     def end(self) -> None:
         """Stop and release, whatever state the node is in."""
         self.is_active = False
         for step in (self.halt, self._end_repeats, self.tear_down):
             self._guarded(step)
+
+    def _read_and_set_up(self) -> None:
+        for parameters in self._declared:
+            parameters.refresh()
+        self.set_up()
+
+    def _release(self) -> TransitionCallbackReturn:
+        self._end_repeats()
+        result = self._guarded(self.tear_down)
+        self._destroy_made()
+        self.is_configured = False
+        return result
+
+    def _judge_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        for p in parameters:
+            refusal = change_refusal(self, self._declared, p.name, p.value, self.is_active)
+            if not refusal and self.is_active and any(p.name in d for d in self._declared):
+                refusal = self.change_refusal(p.name)
+            if refusal:
+                return SetParametersResult(successful=False, reason=refusal)
+        return SetParametersResult(successful=True)
+
+    def _take_parameters(self, parameters: list[Parameter]) -> None:
+        for declared in self._declared:
+            declared.take_live()
 
     def _repeat(self, period: float, work: Callable[[], None], stop: threading.Event) -> None:
         due = time.monotonic()
@@ -213,23 +289,13 @@ class ManagedNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _report(self) -> None:
-        is_ok, message, values = self._ask_health()
-        if is_ok and self._failure:
-            is_ok, message = False, self._failure
-        level = DiagnosticStatus.OK if is_ok else DiagnosticStatus.ERROR
-        if is_ok and (dropped := DROPS.recent):
-            level, message = DiagnosticStatus.WARN, dropped
-        values = values | DROPS.values
-        status = DiagnosticStatus(
-            level=level,
-            name=f"{self.get_name()}: status",
-            message=message or ("active" if self.is_active else "not active"),
-            hardware_id=self.get_namespace(),
-            values=[KeyValue(key=k, value=v) for k, v in values.items()],
-        )
-        message_array = DiagnosticArray(status=[status])
-        message_array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message_array)
+        health = self._ask_health()
+        if self._failure:
+            health = health.or_worse(Health(Level.ERROR, self._failure))
+        level = Level.WARN if DROPS.recent else Level.OK
+        health = health.or_worse(Health(level, DROPS.recent, DROPS.values))
+        state = "active" if self.is_active else "not active"
+        self._diagnostics.publish(self._reporter.message(health, state))
 
 
 def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -> NoReturn:

@@ -19,7 +19,6 @@ from equigrasp.ros.messages.grasps import check_mode
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
-from equigrasp.ros.runtime.parameters import declare
 from equigrasp.ros.runtime.ros_clock import RosClock
 from equigrasp.ros.training.collection import Collection, CollectorNodeConfig, Partners
 
@@ -33,14 +32,18 @@ class CollectorNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__(names.COLLECTOR)
-        self._config = declare(self, CollectorNodeConfig)
+        self._settings = self.declare(CollectorNodeConfig)
         self._slot = GoalSlot()
         self._commanders = Commanders()
         self._status: LearnerStatus | None = None
         self._robot_clock = RosClock(self)
+        self._is_halted = threading.Event()
+        self._beginner: threading.Thread | None = None
 
     def set_up(self) -> None:
         """Offer the action and find the executor, the policy and the learner."""
+        self._config = self._settings.values
+        self._status = None
         cell = load_cell(self._config.cell)
         group = self.callbacks
         self._partners = Partners(
@@ -69,28 +72,38 @@ class CollectorNode(ManagedNode):
             callback_group=group,
         )
 
+        self._own = ActionClient(
+            self, CollectExperience, names.COLLECT_EXPERIENCE, callback_group=group
+        )
+
     def start(self) -> None:
         """Send itself the goal that the parameter `num_attempts` asks for."""
+        self._is_halted.clear()
         if self._config.num_attempts:
-            threading.Thread(target=self._begin_by_itself, name="begin", daemon=True).start()
+            self._beginner = threading.Thread(
+                target=self._begin_by_itself, name="begin", daemon=True
+            )
+            self._beginner.start()
 
     def _begin_by_itself(self) -> None:
-        client = ActionClient(
-            self, CollectExperience, names.COLLECT_EXPERIENCE, callback_group=self.callbacks
-        )
-        while not (self._status is not None and client.server_is_ready() and self.is_active):
-            time.sleep(0.1)
+        while not (self._status is not None and self._own.server_is_ready() and self.is_active):
+            if self._is_halted.wait(0.1):
+                return
         missing = self._config.num_attempts - int(self._status.num_attempts)
         if missing > 0:
             goal = CollectExperience.Goal(
                 num_attempts=missing, mode=Experience.MODE_TRAIN, is_learning=True
             )
-            client.send_goal_async(goal)
+            self._own.send_goal_async(goal)
             self.get_logger().info(f"Collecting {missing} attempts.")
 
     def halt(self) -> None:
         """Stop collecting; the executor's goal is cancelled."""
+        self._is_halted.set()
         self._slot.cancel_all()
+        if self._beginner is not None:
+            self._beginner.join(timeout=5.0)
+            self._beginner = None
 
     def _on_status(self, message: LearnerStatus) -> None:
         self._status = message

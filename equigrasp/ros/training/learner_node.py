@@ -20,8 +20,9 @@ from equigrasp.replay.experience_log import LogFullError
 from equigrasp.replay.step import Step
 from equigrasp.ros import names, qos
 from equigrasp.ros.messages.experiences import from_experience_msg
+from equigrasp.ros.runtime.health import Health, Level
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
-from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.ros.runtime.parameters import parameter
 
 _NICENESS = 10  # the arm, the camera and the policy never wait for SGD
 _FARTHEST = 1000  # attempts that one may come before those that are missing before it
@@ -47,7 +48,7 @@ class LearnerNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__(names.LEARNER)
-        self._config = declare(self, LearnerNodeConfig)
+        self._settings = self.declare(LearnerNodeConfig)
         self._learner: Trainer | None = None
         self._inbox: dict[int, tuple[Experience, Step]] = {}
         self._wake = threading.Condition()
@@ -56,17 +57,20 @@ class LearnerNode(ManagedNode):
         self._is_disk_full = False
         self._newest_report: StepReport | None = None
         self._num_dropped, self._trouble = 0, ""  # trouble: why the newest attempt was dropped
-        self.report_health_with(self._health)
+        self.report_health_with(self._diagnose)
 
     def set_up(self) -> None:
         """Open the run folder and announce the weights that lie in it."""
-        method, config = load_method(self._config.method, self._config.size)
-        workspace = load_cell(self._config.cell).workspaces[0]
-        folder = Path(self._config.out)
-        weights = find_weights(self._config.weights) if self._config.weights else None
+        self._config = wanted = self._settings.values
+        method, config = load_method(wanted.method, wanted.size)
+        workspace = load_cell(wanted.cell).workspaces[0]
+        folder = Path(wanted.out)
+        weights = find_weights(wanted.weights) if wanted.weights else None
+        self._inbox, self._newest_report = {}, None
+        self._is_disk_full, self._num_dropped, self._trouble = False, 0, ""
         self._method = method
         self._learner = method.make_trainer(
-            config, folder, self._config.seed, workspace, weights=weights
+            config, folder, wanted.seed, workspace, weights=weights
         )
         self._spec = method.make_spec(config, workspace)
         self._has_failed = False
@@ -104,6 +108,12 @@ class LearnerNode(ManagedNode):
         if self._learner is not None:
             self._learner.close(is_sound=not self._has_failed)
             self._learner = None
+
+    def _diagnose(self) -> Health:
+        is_ok, message, values = self._health()
+        is_degraded = bool(self._trouble) and not self._is_disk_full  # others are learned from
+        level = Level.WARN if is_degraded else Level.ERROR
+        return Health(Level.OK if is_ok else level, message, values)
 
     def _health(self) -> tuple[bool, str, dict[str, str]]:
         if self._is_disk_full:

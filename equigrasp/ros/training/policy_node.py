@@ -39,7 +39,7 @@ from equigrasp.ros.messages.images import to_color_msg
 from equigrasp.ros.messages.times import from_time
 from equigrasp.ros.remote.remote_camera import RemoteCamera
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
-from equigrasp.ros.runtime.parameters import declare, parameter
+from equigrasp.ros.runtime.parameters import parameter
 from equigrasp.ros.runtime.ros_clock import RosClock
 
 _MODES: dict[int, Mode] = {
@@ -73,12 +73,14 @@ class PolicyNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__(names.POLICY)
-        self._config = declare(self, PolicyNodeConfig)
+        self._settings = self.declare(PolicyNodeConfig)
         self._update: PolicyUpdate | None = None
         self._choices: tuple[Attempt, ...] = ()  # its last ones; a request says how many failed
 
     def set_up(self) -> None:
         """Build the networks and listen to the camera and the learner."""
+        self._config = self._settings.values
+        self._update, self._choices = None, ()
         torch.set_num_threads(self._config.num_threads)
         self._cell = load_cell(self._config.cell)
         self._method, method = load_method(self._config.method, self._config.size)
@@ -106,7 +108,7 @@ class PolicyNode(ManagedNode):
         self._heightmaps = self.create_publisher(HeightmapMsg, names.HEIGHTMAP, qos.reliable(2))
         self._pictures = self.create_publisher(Image, names.Q_MAP_IMAGE, qos.reliable(2))
         group = MutuallyExclusiveCallbackGroup()
-        self._services = [
+        self._plan_services = [
             self.create_service(kind, name, answer, callback_group=group)
             for kind, name, answer in (
                 (PlanAction, names.PLAN_ACTION, self._plan_action),
