@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from equigrasp.devices.end_signals import end_signals, let_go_of_terminal
 from equigrasp.devices.owner import become_owner
+from equigrasp.diagnosis.environment import prepare_ros
 from equigrasp.errors import EquigraspError
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.ros import names, qos
@@ -109,7 +110,7 @@ class Supervisor:
         self._num_attempts = num_attempts
         preparation = prepare(mode, arguments)
         self._descriptions = preparation.nodes
-        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        prepare_ros()
         claim_domain(arguments["out"])
         check_graph([d.name for d in self._descriptions])
         self._run = RunFolder(Path(arguments["out"]))
