@@ -9,7 +9,7 @@ from pathlib import Path
 
 from equigrasp.devices.finding import Finding
 from equigrasp.diagnosis.network import choose_network, listening_addresses, reach_finding
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, shortened
 from equigrasp.private_folder import temporary_folder
 
 _LARGEST_DOMAIN = 232
@@ -58,7 +58,7 @@ def ros_domain() -> int:
     is_number = text.isascii() and text.isdigit() and len(text) <= 9
     if not (is_number and int(text) <= _LARGEST_DOMAIN):
         raise ConfigError(
-            f"ROS_DOMAIN_ID '{text[:50]}' is not a whole number from 0 to {_LARGEST_DOMAIN}."
+            f"ROS_DOMAIN_ID '{shortened(text, 50)}' is not a whole number from 0 to {_LARGEST_DOMAIN}."
         )
     return int(text)
 

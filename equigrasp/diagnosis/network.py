@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from equigrasp.devices.finding import Finding
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, shortened
 from equigrasp.paths import config_dir
 
 VARIABLE = "EQUIGRASP_NETWORK"  # tells the nodes what was chosen for the graph
@@ -39,13 +39,15 @@ def choose_network(network: str = "") -> None:
     wanted = network or os.environ.get(VARIABLE, "") or THIS_MACHINE
     if wanted not in NETWORKS:
         name = "network" if network else VARIABLE
-        raise ConfigError(f"{name} '{wanted[:50]}' is not one of {', '.join(NETWORKS)}.")
+        raise ConfigError(f"{name} '{shortened(wanted, 50)}' is not one of {', '.join(NETWORKS)}.")
     own = str(profile_path())
     for name in _PROFILE_VARIABLES:
         if os.environ.get(name, own) in ("", own):  # an empty one makes Fast DDS complain
             os.environ.pop(name, None)
         elif not Path(os.environ[name]).is_file():  # Fast DDS would go on, open to all
-            raise ConfigError(f"{name} names '{os.environ[name][:200]}', which is no file.")
+            raise ConfigError(
+                f"{name} names '{shortened(os.environ[name], 200)}', which is no file."
+            )
     if wanted == THIS_MACHINE:
         os.environ.setdefault(_RANGE, "LOCALHOST")
         if not _user_profile():

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
-from equigrasp.errors import ConfigError, DeviceError
+from equigrasp.errors import ConfigError, DeviceError, shortened
 from equigrasp.virtual.server import Server
 
 
@@ -26,7 +26,7 @@ def check_host(host: str, is_open: bool) -> None:
         is_loopback = False  # a name may stand for anything
     if not (is_loopback or is_open):
         raise ConfigError(
-            f"Address '{host[:100]}' is not of this machine alone (127.0.0.0/8, ::1): whoever reaches it "
+            f"Address '{shortened(host, 100)}' is not of this machine alone (127.0.0.0/8, ::1): whoever reaches it "
             "could command the cell. --open-to-network allows it."
         )
 

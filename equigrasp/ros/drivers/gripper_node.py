@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 
 from control_msgs.action import GripperCommand
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from sensor_msgs.msg import JointState as JointStateMsg
 
@@ -15,6 +15,7 @@ from equigrasp.errors import CommandRejectedError, DeviceError
 from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.real_devices import gripper_of
 from equigrasp.ros.messages.times import to_time
+from equigrasp.ros.runtime.action_server import ActionServer
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import declare, parameter

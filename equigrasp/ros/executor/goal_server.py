@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from equigrasp_interfaces.action import ExecuteGrasp
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
-from equigrasp.errors import CancelledError, EquigraspError
+from equigrasp.errors import CancelledError, EquigraspError, shortened
 from equigrasp.primitives.outcome import Phase
 from equigrasp.ros.executor.goal_codes import GoalError, code_of
 from equigrasp.ros.executor.goal_slot import GoalSlot, was_cancelled
 from equigrasp.ros.remote.remote_arm import RemoteArm
 from equigrasp.ros.remote.remote_gripper import RemoteGripper
+from equigrasp.ros.runtime.action_server import ActionServer
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode
 from equigrasp.ros.runtime.ros_clock import RosClock
@@ -124,8 +125,8 @@ class GoalServer:
             ) as error:  # nobody foresaw it: nothing moves on, and the client is told
                 self._arm.stop()
                 result.error_code = int(_CODES.ARM_FAILED)
-                result.error_msg = f"Unexpected {type(error).__name__}: {error}"
-                self._node.get_logger().error(traceback.format_exc())
+                result.error_msg = shortened(f"Unexpected {type(error).__name__}: {error}")
+                self._node.get_logger().error(shortened(traceback.format_exc()))
             self._finish(handle, result, began)
         return result
 
