@@ -2,9 +2,28 @@
 
 import enum
 
+LONGEST_MESSAGE = 2000  # letters of an error, of a line of a log
+
+
+def shortened(text: object, longest: int = LONGEST_MESSAGE) -> str:
+    """Return a text of others, or what tells of it, without its middle where it is long.
+
+    Args:
+        text: Anything that becomes text; a message of ROS or a file may hold megabytes.
+        longest: Letters that are left; head and tail say what it was, and often what is valid.
+    """
+    whole = str(text)
+    if len(whole) <= longest:
+        return whole
+    tail = longest // 3
+    return f"{whole[: longest - tail - 1]}…{whole[-tail:] if tail else ''}"
+
 
 class EquigraspError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package. Whatever it tells of, its text is short."""
+
+    def __str__(self) -> str:
+        return shortened(super().__str__())
 
 
 class ConfigError(EquigraspError):

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
+from equigrasp.errors import shortened
+
 T = TypeVar("T", int, float)
 
 
@@ -12,7 +14,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """See `argparse`; the usage is left to --help."""
-        self.exit(2, f"{self.prog}: {' '.join(message.split())[:500]} (see {self.prog} --help)\n")
+        self.exit(
+            2,
+            f"{self.prog}: {shortened(' '.join(message.split()), 500)} (see {self.prog} --help)\n",
+        )
 
 
 def within(kind: type[T], low: float, high: float) -> Callable[[str], T]:
@@ -20,7 +25,7 @@ def within(kind: type[T], low: float, high: float) -> Callable[[str], T]:
     what = "a whole number" if kind is int else "a number"
 
     def read(text: str) -> T:
-        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        shown = shortened(text, 40)
         try:
             value = kind(text)  # type: ignore[call-arg]
         except ValueError as error:

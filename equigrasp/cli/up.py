@@ -6,11 +6,12 @@ from typing import Any
 
 from equigrasp.cli.arguments import add_arguments, add_run_options, is_resume, values_of
 from equigrasp.diagnosis.environment import check_ros
+from equigrasp.diagnosis.network import choose_network, network_warning
 
 
 def add(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
-    from equigrasp.ros.bringup.launch_parts import MODES
+    from equigrasp.ros.bringup.launch_parts import MODES, NETWORK
 
     up = commands.add_parser("up", help="start the ROS 2 graph and learn")
     modes = up.add_subparsers(title="modes", required=True, metavar="MODE", dest="mode")
@@ -18,6 +19,12 @@ def add(commands: Any) -> None:
         parser = modes.add_parser(name, help=mode.description)
         add_arguments(parser, name)
         add_run_options(parser)
+        parser.add_argument(
+            "--network",
+            default="",
+            choices=NETWORK.choices,
+            help=f"{NETWORK.description} [{NETWORK.default}]",
+        )
         if mode.is_real:
             parser.add_argument(
                 "--yes", action="store_true", help="move without being asked first"
@@ -26,6 +33,9 @@ def add(commands: Any) -> None:
 
 
 def _up(options: argparse.Namespace) -> int:
+    choose_network(options.network)
+    if warning := network_warning():
+        print(f"equigrasp: {warning}", file=sys.stderr)
     check_ros()
     from equigrasp.ros.bringup.supervisor import Supervisor
 

@@ -24,6 +24,11 @@ def add(commands: Any) -> None:
     ur5 = kinds.add_parser("ur5", help="UR5, 2F-85 and depth camera in one PyBullet world")
     ur5.add_argument("--cell", default="ur5", help="robot cell with a UR5 [ur5]")
     ur5.add_argument("--host", default="127.0.0.1", help="loopback address, 127.x.y.z [127.0.0.1]")
+    ur5.add_argument(
+        "--open-to-network",
+        action="store_true",
+        help="let --host be any address: whoever reaches it commands the cell",
+    )
     ur5.add_argument("--objects", default="household", help="object set or folder of meshes")
     add_units(ur5)
     ur5.add_argument("--split", default="train", choices=["train", "test", "all"])
@@ -62,6 +67,7 @@ def _virtual(options: argparse.Namespace) -> int:
         is_e_series=options.e_series,
         has_modbus=options.modbus,
         camera_rate=options.camera_rate,
+        is_open_to_network=options.open_to_network,
     )
     is_over = threading.Event()
 

@@ -8,18 +8,31 @@ import traceback
 from pathlib import Path
 
 from equigrasp.devices.finding import Finding
-from equigrasp.errors import ConfigError
+from equigrasp.diagnosis.network import choose_network, listening_addresses, reach_finding
+from equigrasp.errors import ConfigError, shortened
 from equigrasp.private_folder import temporary_folder
 
 _LARGEST_DOMAIN = 232
 _SAFE_DOMAIN = 101  # beyond it ports meet those that Linux gives to others
-_PROBE = "import rclpy; rclpy.init(); rclpy.shutdown()"
+# Starts a node, and tells its sockets and the kernel's table of them.
+_PROBE = """
+import os, rclpy
+rclpy.init()
+node = rclpy.create_node("equigrasp_doctor", start_parameter_services=False)
+files = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+links = [os.readlink(f) for f in files if os.path.islink(f)]
+print(" ".join(link[8:-1] for link in links if link.startswith("socket:")))
+for name in ("udp", "udp6"):
+    if os.path.exists(f"/proc/self/net/{name}"):
+        print(open(f"/proc/self/net/{name}").read())
+rclpy.shutdown()
+"""
 _PROBE_TIMEOUT = 60.0  # [s]
 _OWN_ROOT = Path(__file__).resolve().parents[2]
 
 
 def examine_environment() -> list[Finding]:
-    """Return whether ROS can start; the second finding is missing where the first is bad."""
+    """Return whether ROS can start, and who reaches it; after a bad finding come no more."""
     domain = _domain()
     if not domain.is_ok:
         return [domain]
@@ -28,10 +41,11 @@ def examine_environment() -> list[Finding]:
         remedy = "unset RMW_IMPLEMENTATION, or install and source what it names"
     try:
         prepare_ros()
-        _check_middleware()
+        sockets, _, table = _check_middleware().partition("\n")
     except ConfigError as error:
         return [domain, Finding(str(error), False, remedy)]
-    return [domain, Finding("ROS starts", True)]
+    reach = reach_finding(listening_addresses(sockets.split(), table))
+    return [domain, Finding("ROS starts", True), reach]
 
 
 def ros_domain() -> int:
@@ -44,7 +58,7 @@ def ros_domain() -> int:
     is_number = text.isascii() and text.isdigit() and len(text) <= 9
     if not (is_number and int(text) <= _LARGEST_DOMAIN):
         raise ConfigError(
-            f"ROS_DOMAIN_ID '{text[:50]}' is not a whole number from 0 to {_LARGEST_DOMAIN}."
+            f"ROS_DOMAIN_ID '{shortened(text, 50)}' is not a whole number from 0 to {_LARGEST_DOMAIN}."
         )
     return int(text)
 
@@ -52,12 +66,15 @@ def ros_domain() -> int:
 def prepare_ros() -> None:
     """See to it that ROS can start in this process, and those that it starts.
 
-    Without a home that can be written to, ROS's own log goes to the user's temporary folder.
+    Its nodes are reached from this machine alone, unless the environment says otherwise
+    (`choose_network`). Without a home that can be written to, ROS's own log goes to the user's
+    temporary folder.
 
     Raises:
-        ConfigError: if the environment names no ROS domain.
+        ConfigError: if the environment names no ROS domain, network or Fast DDS profile that exists.
     """
     ros_domain()
+    choose_network()
     if not _can_log():
         os.environ["ROS_LOG_DIR"] = str(temporary_folder("ros_log"))
 
@@ -118,7 +135,7 @@ def import_problem(error: Exception) -> Finding:
 
 
 def _domain() -> Finding:
-    reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET for ros2 launch")
+    reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST for our nodes")
     remedy = f"set ROS_DOMAIN_ID to 0 … {_SAFE_DOMAIN}, the same for every node"
     try:
         domain = ros_domain()
@@ -139,7 +156,8 @@ def _can_log() -> bool:
     return os.access(folder, os.W_OK)
 
 
-def _check_middleware() -> None:
+def _check_middleware() -> str:
+    """Return what the probe tells; raise `ConfigError` if it fails."""
     wanted = os.environ.get("RMW_IMPLEMENTATION") or "its own"
     try:
         probe = subprocess.run(
@@ -151,7 +169,7 @@ def _check_middleware() -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"ROS cannot start with middleware '{wanted}': {error}") from error
     if probe.returncode == 0:
-        return
+        return probe.stdout.decode(errors="replace")
     lines = probe.stderr.decode(errors="replace").strip().splitlines() or ["no word of why"]
     why = next((line for line in reversed(lines) if line.strip()), "no word of why")
     raise ConfigError(f"ROS cannot start with middleware '{wanted}': {why.strip()}")

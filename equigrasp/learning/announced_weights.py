@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from equigrasp.errors import WeightsError
+from equigrasp.errors import WeightsError, shortened
 from equigrasp.learning.weight_store import load_weights
 
 _SPARE = 2**20  # bytes for the header
@@ -38,7 +38,7 @@ def load_announced(
         WeightsError: if the file is elsewhere, no regular file, too large, not newer, or not what was
             announced; nothing of it was read then, but for the last case.
     """
-    path, shown = Path(file), file[:200]
+    path, shown = Path(file), shortened(file, 200)
     named = _NAME.fullmatch(path.name)
     if named is None or Path(os.path.normpath(path.parent)).resolve() != folder.resolve():
         raise WeightsError(f"'{shown}' is no weight file of this run, which lie in '{folder}'.")
@@ -49,7 +49,7 @@ def load_announced(
         )
     if not _SHA256.fullmatch(sha256):
         raise WeightsError(
-            f"'{shown}' was announced with checksum '{sha256[:80]}', which is none."
+            f"'{shown}' was announced with checksum '{shortened(sha256, 80)}', which is none."
         )
     try:
         found = path.lstat()

@@ -1,12 +1,34 @@
 """A server at a TCP port, which can be unplugged."""
 
+import ipaddress
 import selectors
 import socket
 import threading
 from collections.abc import Iterator
 
-from equigrasp.errors import DeviceError
+from equigrasp.errors import ConfigError, DeviceError, shortened
 from equigrasp.virtual.server import Server
+
+
+def check_host(host: str, is_open: bool) -> None:
+    """Hold an address to listen at to those of this machine alone.
+
+    Args:
+        host: Address, or a name.
+        is_open: Whether any address will do: who reaches it commands what is served.
+
+    Raises:
+        ConfigError: if it is not 127.0.0.0/8, ::1 or localhost, and need be.
+    """
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False  # a name may stand for anything
+    if not (is_loopback or is_open):
+        raise ConfigError(
+            f"Address '{shortened(host, 100)}' is not of this machine alone (127.0.0.0/8, ::1): whoever reaches it "
+            "could command the cell. --open-to-network allows it."
+        )
 
 
 class TcpServer(Server):

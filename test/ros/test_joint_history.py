@@ -105,3 +105,11 @@ def test_a_repeated_state_is_none() -> None:
     driver = Driver()
     state = driver.turn(0.0, PERIOD)
     assert driver.history.add(state, Moment(5.0, 5.0)) is None
+
+
+def test_stamps_that_stand_still_fill_no_memory() -> None:
+    history = JointHistory()
+    for i in range(5000):
+        state = JointState(0.0, np.array([1e-3 * i]), np.full(1, math.nan), np.zeros(1))
+        history.add(state, Moment(0.01 * i, 0.01 * i))
+    assert len(history._samples) == 2000

@@ -1,6 +1,7 @@
 """The learner node between attempts that cannot be read and a method that fails."""
 
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,19 @@ def test_attempts_that_cannot_be_read_are_dropped_and_named(node: LearnerNode) -
     node._on_experience(_experience(2, cell))
     assert _take_in(node) == 1
     assert node._health()[:2] == (False, "attempt 1 is missing; 1 later ones wait for it")
+
+
+def test_what_waits_is_bounded(node: LearnerNode) -> None:
+    """Whatever a message holds beside the step, and however many come for places far ahead."""
+    message = _experience(5, node._config.cell)
+    message.header.frame_id = "f" * 1_000_000
+    sizes = set()
+    for attempt in (5, 5, 1000, 1001, 10**9):
+        message.attempt = attempt
+        node._on_experience(message)
+        sizes.add(len(pickle.dumps(list(node._inbox.values()))))
+    assert sorted(node._inbox) == [5, 1000]
+    assert max(sizes) < 100_000
 
 
 def test_a_step_that_fails_ends_the_thread_and_saves_nothing_of_it(

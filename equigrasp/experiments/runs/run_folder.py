@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from equigrasp.config import read_yaml
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, shortened
 from equigrasp.learning.method_names import name_from_file
 from equigrasp.paths import share_dir
 
@@ -130,14 +130,9 @@ class RunFolder:
                 pass
         except OSError as error:
             raise ConfigError(
-                f"Nothing can be written to '{_shortened(self.path)}': {error.strerror}. Choose another "
+                f"Nothing can be written to '{shortened(self.path, 200)}': {error.strerror}. Choose another "
                 "folder with --out."
             ) from error
-
-
-def _shortened(path: Path) -> str:
-    text = str(path)
-    return text if len(text) < 200 else f"{text[:200]}…"
 
 
 def commit() -> str:

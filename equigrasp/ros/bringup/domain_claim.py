@@ -21,7 +21,7 @@ from rclpy.context import Context
 from rclpy.node import Node
 
 from equigrasp.diagnosis.environment import ros_domain
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, shortened
 from equigrasp.ros import names
 
 _LOOK_TIME = 2.0  # [s] in which DDS finds whoever is there
@@ -130,7 +130,7 @@ def _run_of(client: socket.socket) -> str:
         run = str(values["run"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
-    return "".join(c if c.isprintable() else "?" for c in run)[:500]
+    return shortened("".join(c if c.isprintable() else "?" for c in run), 500)
 
 
 def _refusal(domain: int, namespace: str, other: str) -> str:

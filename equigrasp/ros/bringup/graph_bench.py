@@ -18,6 +18,7 @@ from rclpy.executors import ExternalShutdownException
 
 from equigrasp.config import to_mapping
 from equigrasp.devices.owner import become_owner, owner_of_this_process
+from equigrasp.diagnosis.network import THIS_MACHINE, choose_network
 from equigrasp.errors import DeviceTimeoutError, EquigraspError
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.methods.registry import load_method
@@ -42,7 +43,7 @@ def bench_graph() -> list[str]:
     """
     # A domain of its own: the goals must never reach a robot that is running.
     os.environ["ROS_DOMAIN_ID"] = str(60 + os.getpid() % 30)
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    choose_network(THIS_MACHINE)
     with client_node("graph_bench") as node:
         return [_hop_line(_time_hops(node)), *_measure_graph(node)]
 

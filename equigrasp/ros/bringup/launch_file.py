@@ -1,12 +1,21 @@
 """What every file in `launch/` consists of; needs ROS's `launch`, which only they have."""
 
+import os
 from typing import Any
 
 from equigrasp.devices.owner import become_owner
+from equigrasp.diagnosis.environment import prepare_ros
+from equigrasp.diagnosis.network import (
+    VARIABLE,
+    choose_network,
+    network_environment,
+    network_warning,
+)
 from equigrasp.ros import names
 from equigrasp.ros.bringup.domain_claim import check_graph, claim_domain
 from equigrasp.ros.bringup.launch_parts import (
     MODES,
+    NETWORK,
     Argument,
     NodeDescription,
     Parameters,
@@ -32,11 +41,11 @@ def launch_description(mode: str) -> Any:
         "0" if MODES[mode].is_real else "500",
         "Attempts in the run, those of before included; 0: wait for goals.",
     )
-    arguments = (*MODES[mode].arguments, attempts)
+    arguments = (*MODES[mode].arguments, attempts, NETWORK)
     declared = [
         DeclareLaunchArgument(
             a.name,
-            default_value=a.default,
+            default_value=os.environ.get(VARIABLE, a.default) if a is NETWORK else a.default,
             description=a.description,
             **({"choices": list(a.choices)} if a.choices else {}),
         )
@@ -51,6 +60,7 @@ def _make_nodes(context: Any, mode: str) -> list[Any]:
     Raises:
         ConfigError: if an argument is wrong, or the ROS domain has a graph already.
     """
+    from launch.actions import LogInfo
     from launch.substitutions import LaunchConfiguration
 
     def value(name: str) -> str:
@@ -58,10 +68,13 @@ def _make_nodes(context: Any, mode: str) -> list[Any]:
 
     num_attempts: Parameters = {"num_attempts": whole_number("attempts", value("attempts"))}
     nodes = describe(mode, {a.name: value(a.name) for a in MODES[mode].arguments})
+    choose_network(value(NETWORK.name))
+    prepare_ros()
     namespace = context.launch_configurations.get(_NAMESPACE, "") or "/"
     claim_domain(value("out"), namespace)
     check_graph([node.name for node in nodes], namespace)
-    made: list[Any] = []
+    warning = network_warning()
+    made: list[Any] = [LogInfo(msg=warning)] if warning else []
     for node in nodes:
         more = num_attempts if node.name == names.COLLECTOR else {}
         made += _make_node(node, node.parameters | more)
@@ -94,7 +107,8 @@ def _make_node(node: NodeDescription, parameters: Parameters) -> tuple[Any, Any]
         ],
         remappings=list(node.remappings.items()),
         output="screen",
-        additional_env=become_owner().environment,  # it ends with `ros2 launch`
+        additional_env=become_owner().environment
+        | network_environment(),  # it ends with `ros2 launch`
         respawn=True,
         respawn_delay=1.0,
         sigterm_timeout="30.0",  # SIGINT saves everything first

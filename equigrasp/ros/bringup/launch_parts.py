@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.diagnosis.network import NETWORKS, THIS_MACHINE
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method_config import num_random_attempts
 from equigrasp.learning.method_names import DEFAULT_METHOD, DEFAULT_SIZE, full_name
@@ -102,6 +103,12 @@ _DEVICES = (
         "device, bag:<file> or tcp://<host>:<port>; empty: as the driver's file says.",
     ),
     Argument("camera_serial", "", "Serial number of the camera; empty: the only one there."),
+)
+NETWORK = Argument(
+    "network",
+    THIS_MACHINE,
+    "Who reaches the ROS graph: this_machine alone, or any that a network leads to (docs/safety.md).",
+    NETWORKS,
 )
 MODES = {
     "sim": Mode(

@@ -17,12 +17,14 @@ from tqdm import tqdm
 
 from equigrasp.devices.end_signals import end_signals, let_go_of_terminal
 from equigrasp.devices.owner import become_owner
+from equigrasp.diagnosis.environment import prepare_ros
 from equigrasp.errors import EquigraspError
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.ros import names, qos
 from equigrasp.ros.bringup.domain_claim import check_graph, claim_domain
 from equigrasp.ros.bringup.launch_parts import STOP_ORDER, NodeDescription
 from equigrasp.ros.bringup.preparation import prepare
+from equigrasp.ros.bringup.process_log import bound_log
 from equigrasp.ros.bringup.restart_policy import RestartPolicy, why_given_up
 from equigrasp.ros.runtime.action_client import ActionClient
 from equigrasp.ros.runtime.client_node import client_node
@@ -47,6 +49,7 @@ class ManagedProcess:
         Raises:
             EquigraspError: if it died too often in a short time.
         """
+        bound_log(self._log_path)
         code = self.process.poll()
         if code is None:
             return None
@@ -75,7 +78,8 @@ class ManagedProcess:
         values = {"/**": {"ros__parameters": self.description.parameters}}
         parameters.write_text(yaml.safe_dump(values), encoding="utf-8")
         command = [sys.executable, "-W", "ignore", "-m", self.description.module]
-        command += ["--ros-args", "--params-file", str(parameters)]
+        # ROS would write the same once more to a file that grows for ever.
+        command += ["--ros-args", "--disable-external-lib-logs", "--params-file", str(parameters)]
         for old, new in self.description.remappings.items():
             command += ["-r", f"{old}:={new}"]
         with self._log_path.open("ab") as log:
@@ -109,7 +113,7 @@ class Supervisor:
         self._num_attempts = num_attempts
         preparation = prepare(mode, arguments)
         self._descriptions = preparation.nodes
-        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        prepare_ros()
         claim_domain(arguments["out"])
         check_graph([d.name for d in self._descriptions])
         self._run = RunFolder(Path(arguments["out"]))
@@ -239,7 +243,9 @@ class Supervisor:
                 self._say(bar, line)
 
     def _say(self, bar: Any, line: str) -> None:
-        with (self._run.path / "logs" / "supervisor.log").open("a", encoding="utf-8") as log:
+        path = self._run.path / "logs" / "supervisor.log"
+        bound_log(path)
+        with path.open("a", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
         if bar is None:
             print(line, file=sys.stderr)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from sensor_msgs.msg import JointState as JointStateMsg
 
@@ -18,6 +18,7 @@ from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.real_devices import gripper_of
 from equigrasp.ros.messages.gripper_commands import FingerReport, GripperAction
 from equigrasp.ros.messages.times import to_time
+from equigrasp.ros.runtime.action_server import ActionServer
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import parameter

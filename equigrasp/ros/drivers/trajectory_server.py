@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from control_msgs.action import FollowJointTrajectory
 from control_msgs.msg import JointTrajectoryControllerState
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
@@ -22,6 +22,7 @@ from equigrasp.errors import (
     CommandRejectedError,
     DeviceError,
     NotConnectedError,
+    shortened,
 )
 from equigrasp.planning.trajectory_check import TrajectoryCheck
 from equigrasp.ros import names, qos
@@ -39,6 +40,7 @@ from equigrasp.ros.messages.trajectories import (
     to_trajectory_msg,
     to_trajectory_result,
 )
+from equigrasp.ros.runtime.action_server import ActionServer
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.heartbeat import CommanderWatch, Heartbeats
 from equigrasp.ros.runtime.managed_node import ManagedNode
@@ -186,9 +188,9 @@ class TrajectoryServer:
             self._node.get_logger().error(f"Trajectory not followed: {error}")
         except Exception as error:  # nobody foresaw it: nothing moves on, and the client is told
             self._arm.stop()
-            message = f"Unexpected {type(error).__name__}: {error}"
+            message = shortened(f"Unexpected {type(error).__name__}: {error}")
             status = MotionStatus(MotionState.FAULT, message, StopReason.OTHER)
-            self._node.get_logger().error(traceback.format_exc())
+            self._node.get_logger().error(shortened(traceback.format_exc()))
         if status.state is MotionState.SUCCEEDED:
             goal_handle.succeed()
         elif status.state is MotionState.STOPPED:

@@ -9,15 +9,16 @@ from typing import Any
 
 from equigrasp_interfaces.msg import MotionResult
 from equigrasp_interfaces.msg import Phase as PhaseMsg
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
-from equigrasp.errors import CancelledError, EquigraspError
+from equigrasp.errors import CancelledError, EquigraspError, shortened
 from equigrasp.primitives.outcome import Phase
 from equigrasp.ros.executor.goal_codes import GoalError, code_of
 from equigrasp.ros.executor.goal_slot import GoalSlot, was_cancelled
 from equigrasp.ros.remote.remote_arm import RemoteArm
 from equigrasp.ros.remote.remote_gripper import RemoteGripper
+from equigrasp.ros.runtime.action_server import ActionServer
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode
 from equigrasp.ros.runtime.ros_clock import RosClock
@@ -126,8 +127,8 @@ class GoalServer:
             ) as error:  # nobody foresaw it: nothing moves on, and the client is told
                 self._arm.stop()
                 motion.error_code = MotionResult.UNEXPECTED
-                motion.error_msg = f"Unexpected {type(error).__name__}: {error}"
-                self._node.get_logger().error(traceback.format_exc())
+                motion.error_msg = shortened(f"Unexpected {type(error).__name__}: {error}")
+                self._node.get_logger().error(shortened(traceback.format_exc()))
             self._finish(handle, motion, began)
         return result
 

@@ -7,7 +7,7 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
 from trajectory_msgs.msg import JointTrajectoryPoint
 
 from equigrasp.devices.motion import JointTrajectory, MotionState, MotionStatus, StopReason
-from equigrasp.errors import CommandRejectedError
+from equigrasp.errors import CommandRejectedError, shortened
 from equigrasp.ros.messages.times import to_time
 
 MAX_POINTS = 10_000  # of a trajectory; planned ones have some hundreds
@@ -133,6 +133,6 @@ def from_trajectory_result(result: FollowJointTrajectory.Result, goal_status: in
     if goal_status == GoalStatus.STATUS_CANCELED:
         return MotionStatus(MotionState.STOPPED, "somebody cancelled the trajectory")
     name = _CODE_NAMES.get(result.error_code, "")
-    message = ": ".join(part for part in (name, result.error_string) if part)
+    message = ": ".join(part for part in (name, shortened(result.error_string)) if part)
     reason = _REASONS.get(result.error_code, StopReason.OTHER)
     return MotionStatus(MotionState.FAULT, message or str(result.error_code), reason)

@@ -13,6 +13,7 @@ from equigrasp.ros.runtime.ros_clock import Moment
 _BASELINE = 0.02  # [s] over which a speed is taken: encoders have steps
 _REST_TIME = 0.1  # [s] for which joints stand still before they rest
 _MEMORY = 1.0  # [s]
+_MOST = 2000  # states, where their stamps stand still
 
 
 class _Sample(NamedTuple):
@@ -33,7 +34,7 @@ class JointHistory:
     """Remembers the last joint states; to be asked from any thread."""
 
     def __init__(self) -> None:
-        self._samples: deque[_Sample] = deque()
+        self._samples: deque[_Sample] = deque(maxlen=_MOST)
         self._lock = threading.Lock()
 
     def add(self, state: JointState, arrived: Moment) -> JointState | None:

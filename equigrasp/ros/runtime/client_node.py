@@ -11,6 +11,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from equigrasp.diagnosis.environment import prepare_ros
 from equigrasp.errors import EquigraspError
 from equigrasp.ros.runtime.message_guard import GuardedExecutor
 
@@ -23,8 +24,10 @@ def client_node(name: str) -> Iterator[Node]:
     """Yield a node whose callbacks run in a thread; signals stay with the program.
 
     Raises:
+        ConfigError: if the environment names what does not exist.
         EquigraspError: if a callback failed; the program was told to end by SIGTERM.
     """
+    prepare_ros()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(name)
     executor = GuardedExecutor()

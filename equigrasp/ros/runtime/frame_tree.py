@@ -8,14 +8,15 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 from tf2_msgs.msg import TFMessage
 
-from equigrasp.errors import NotConnectedError, PoseError
+from equigrasp.errors import NotConnectedError, PoseError, shortened
 from equigrasp.geometry.transform import Transform
 from equigrasp.ros.messages.times import from_time
 from equigrasp.ros.messages.transforms import from_transform_msg
 
 _MAX_FRAMES = 2000
 _MAX_MOVING = 200  # of these, frames that move
-_SHOWN = 100  # letters of a name
+_LONGEST_NAME = 200  # letters
+_SHOWN = 100  # letters of a name that is ignored
 _HISTORY = 400  # poses of a moving frame
 _CLOSEST = 0.005  # [s] between two of them: more of them would say nothing new
 _RESET = 1.0  # [s] a stamp so much older than the newest is of a clock that was set back
@@ -48,9 +49,10 @@ class FrameTree:
                 pose = from_transform_msg(transform)
                 self._add(parent, child, from_time(transform.header.stamp), pose, is_static)
             except PoseError as error:
+                child = shortened(child, _SHOWN)
                 if child not in self._ignored and len(self._ignored) < _MAX_FRAMES:
                     self._ignored.add(child)
-                    names = f"'{parent[:_SHOWN]}' to '{child[:_SHOWN]}'"
+                    names = f"'{shortened(parent, _SHOWN)}' to '{child}'"
                     problems.append(f"Ignored the transform from {names}: {error}.")
         return problems
 
@@ -79,6 +81,9 @@ class FrameTree:
     ) -> None:
         if not parent or not child or parent == child:
             raise PoseError("a frame needs a name, and a parent other than itself")
+        longest = max(len(parent), len(child))
+        if longest > _LONGEST_NAME:
+            raise PoseError(f"a name of {longest} letters; at most {_LONGEST_NAME}")
         link = self._links.get(child)
         if link is None or (link.parent, link.is_static) != (parent, is_static):
             others = [name for name in self._links if name != child]

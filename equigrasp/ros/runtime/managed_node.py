@@ -20,7 +20,7 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
 from equigrasp.diagnosis.environment import prepare_ros
-from equigrasp.errors import ConfigError, DeviceError, EquigraspError
+from equigrasp.errors import ConfigError, DeviceError, EquigraspError, shortened
 from equigrasp.ros import names, qos
 from equigrasp.ros.runtime.fair_executor import FairExecutor
 from equigrasp.ros.runtime.health import Health, Level, Reporter
@@ -284,7 +284,7 @@ class ManagedNode(LifecycleNode):
             self.get_logger().error(self._failure)
             return TransitionCallbackReturn.FAILURE
         except Exception:  # rclpy would swallow it without a word
-            self.get_logger().error(traceback.format_exc())
+            self.get_logger().error(shortened(traceback.format_exc()))
             return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS
 

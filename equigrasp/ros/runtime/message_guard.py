@@ -9,7 +9,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
-from equigrasp.errors import EquigraspError
+from equigrasp.errors import EquigraspError, shortened
 
 _FRESH = 10.0  # [s] for which a drop is told
 _LOG_PERIOD = 5.0  # [s] between lines of the log
@@ -31,7 +31,9 @@ class Drops:
 
     def add(self, source: str, error: BaseException) -> None:
         """Count a drop, and name the first ones in the log."""
-        reason = f"Dropped what came on '{source}': {type(error).__name__}: {error}"[:500]
+        reason = shortened(
+            f"Dropped what came on '{source}': {type(error).__name__}: {error}", 500
+        )
         with self._lock:
             self._counts[source] = self._counts.get(source, 0) + 1
             self._last, self._reason = time.monotonic(), reason

@@ -8,15 +8,16 @@ from collections import deque
 from equigrasp_interfaces.action import CollectExperience, ExecuteAction, MoveHome
 from equigrasp_interfaces.msg import Experience, LearnerStatus
 from equigrasp_interfaces.srv import PlanAction
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.errors import CancelledError, ConfigError, EquigraspError
+from equigrasp.errors import CancelledError, ConfigError, EquigraspError, shortened
 from equigrasp.ros import names, qos
 from equigrasp.ros.executor.goal_slot import GoalSlot, was_cancelled
 from equigrasp.ros.messages.grasps import check_mode
 from equigrasp.ros.runtime.action_client import ActionClient
+from equigrasp.ros.runtime.action_server import ActionServer
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.ros_clock import RosClock
@@ -131,9 +132,9 @@ class CollectorNode(ManagedNode):
                 result.error_msg = str(error)
                 result.error_code = result.error_code or CollectExperience.Result.TOO_MANY_FAULTS
             except Exception as error:  # nobody foresaw it: the client is told
-                result.error_msg = f"Unexpected {type(error).__name__}: {error}"
+                result.error_msg = shortened(f"Unexpected {type(error).__name__}: {error}")
                 result.error_code = CollectExperience.Result.UNEXPECTED
-                self.get_logger().error(traceback.format_exc())
+                self.get_logger().error(shortened(traceback.format_exc()))
             if result.error_code == CollectExperience.Result.NONE:
                 handle.succeed()
             elif result.error_code == CollectExperience.Result.CANCELLED and was_cancelled(

@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from equigrasp_interfaces.msg import Experience, LearnerStatus, PolicyUpdate
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -43,6 +44,27 @@ class LearnerNodeConfig:
     )
 
 
+class _Received(NamedTuple):
+    """What is kept of an attempt until its turn: of bounded size, whatever its message held."""
+
+    step: Step
+    row: AttemptRow
+    mode: int
+
+
+def _received(message: Experience, step: Step) -> _Received:
+    row = AttemptRow(
+        time=time.time(),
+        attempt=int(message.attempt),
+        success=int(message.reward),
+        policy_version=int(message.policy_version),
+        attempt_time=float(message.attempt_time),
+        idle_time=float(message.idle_time),
+        decision_time=float(message.decision_time),
+    )
+    return _Received(step, row, int(message.mode))
+
+
 class LearnerNode(ManagedNode):
     """Subscribes `experience`, publishes `policy_update` and `learner_status` (both latched)."""
 
@@ -50,7 +72,7 @@ class LearnerNode(ManagedNode):
         super().__init__(names.LEARNER)
         self._settings = self.declare(LearnerNodeConfig)
         self._learner: Trainer | None = None
-        self._inbox: dict[int, tuple[Experience, Step]] = {}
+        self._inbox: dict[int, _Received] = {}
         self._wake = threading.Condition()
         self._worker: threading.Thread | None = None
         self._is_stopping = False
@@ -146,7 +168,7 @@ class LearnerNode(ManagedNode):
             return
         self._trouble = ""
         with self._wake:  # the first sound one of a number counts
-            self._inbox.setdefault(int(message.attempt), (message, step))
+            self._inbox.setdefault(int(message.attempt), _received(message, step))
             self._wake.notify_all()
 
     def _drop(self, message: Experience, error: EquigraspError) -> None:
@@ -190,7 +212,7 @@ class LearnerNode(ManagedNode):
             if received is None:
                 return is_new
             try:
-                self._store(learner, *received)
+                self._store(learner, received)
                 is_new, self._is_disk_full = True, False
             except LogFullError as error:
                 if not self._is_disk_full:
@@ -199,18 +221,9 @@ class LearnerNode(ManagedNode):
                     self._publish_status()
                 return is_new
 
-    def _store(self, learner: Trainer, message: Experience, step: Step) -> None:
-        row = AttemptRow(
-            time=time.time(),
-            attempt=int(message.attempt),
-            success=int(message.reward),
-            policy_version=int(message.policy_version),
-            attempt_time=float(message.attempt_time),
-            idle_time=float(message.idle_time),
-            decision_time=float(message.decision_time),
-        )
-        learner.add(step, row.extras() | {"mode": int(message.mode)})
-        self._metrics.add_attempt(row)
+    def _store(self, learner: Trainer, received: "_Received") -> None:
+        learner.add(received.step, received.row.extras() | {"mode": received.mode})
+        self._metrics.add_attempt(received.row)
 
     def _publish_weights(self) -> None:
         assert self._learner is not None

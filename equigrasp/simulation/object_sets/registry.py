@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from equigrasp.errors import ConfigError
+from equigrasp.errors import ConfigError, shortened
 from equigrasp.simulation.object_sets.mesh_files import UNITS, read_mesh_folder
 
 if TYPE_CHECKING:  # importing it takes PyBullet, which asking for a name does without
@@ -82,7 +82,7 @@ def _mesh_folder(name: str) -> tuple[Path, str] | None:
 def _parts(name: str) -> list[str]:
     if "+" not in name:
         raise ConfigError(
-            f"Unknown object set '{name[:200]}'. Known: {', '.join(_NAMES)}, a folder of meshes, or "
+            f"Unknown object set '{shortened(name, 200)}'. Known: {', '.join(_NAMES)}, a folder of meshes, or "
             "several of these, joined by +."
         )
     return name.split("+")

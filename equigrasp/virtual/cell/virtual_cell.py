@@ -26,6 +26,7 @@ from equigrasp.virtual.realsense.frame_server import FrameServer
 from equigrasp.virtual.robotiq.firmware import VirtualRobotiq
 from equigrasp.virtual.robotiq.modbus_slave import VirtualModbusSlave
 from equigrasp.virtual.robotiq.urcap_server import VirtualUrcapServer
+from equigrasp.virtual.tcp_server import check_host
 from equigrasp.virtual.ur.ur_controller import UrController
 from equigrasp.virtual.ur.ur_server import UrServer
 
@@ -42,7 +43,7 @@ class VirtualCellConfig:
 
     Args:
         cell: A name below config/cells, or a YAML file; its arm has six joints.
-        host: Loopback address of controller, gripper, camera and orders.
+        host: Address of controller, gripper, camera and orders.
         objects: Object set: `household`, `random_urdfs` or a folder of meshes.
         split: Part of the object set.
         num_objects: Objects in the first tray.
@@ -50,6 +51,7 @@ class VirtualCellConfig:
         is_e_series: Whether the controller is an e-Series; else a CB3.
         has_modbus: Whether the gripper also hangs on a serial port.
         camera_rate: Frames per second [Hz].
+        is_open_to_network: Whether `host` may be another than a loopback address.
     """
 
     cell: str = "ur5"
@@ -61,8 +63,10 @@ class VirtualCellConfig:
     is_e_series: bool = False
     has_modbus: bool = False
     camera_rate: float = 6.0
+    is_open_to_network: bool = False
 
     def __post_init__(self) -> None:
+        check_host(self.host, self.is_open_to_network)
         if self.num_objects < 0:
             raise ConfigError(f"num_objects must not be negative, found {self.num_objects}.")
         if not self.camera_rate > 0.0:

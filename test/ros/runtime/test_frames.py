@@ -188,6 +188,15 @@ def test_frames_are_bounded() -> None:
     assert "more than 2000" in frames.add(TFMessage(transforms=many))[0]
 
 
+@pytest.mark.parametrize("ends", [("map", "c" * 100_000), ("p" * 100_000, "cam")])
+def test_long_names_of_frames_are_not_kept(ends: tuple[str, str]) -> None:
+    frames = FrameTree()
+    long = _link(*ends, 0.0)
+    (problem,) = frames.add(TFMessage(transforms=[long, long]))
+    assert "at most 200" in problem and len(problem) < 400
+    assert not frames._links and all(len(name) <= 100 for name in frames._ignored)
+
+
 def test_a_pose_without_a_rotation_is_refused() -> None:
     message = Pose()
     message.orientation.w = 0.0
