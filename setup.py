@@ -15,6 +15,8 @@ NODES = {  # executable: folder of equigrasp/ros/ that holds its <name>_node.py
     "policy": "training",
     "collector": "training",
     "learner": "training",
+    "robot_state": "display",
+    "visualizer": "display",
 }
 
 

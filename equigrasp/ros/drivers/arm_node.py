@@ -1,4 +1,4 @@
-"""Driver node of an arm: FollowJointTrajectory, joint states and tf, for any `Arm` device."""
+"""Driver node of an arm: FollowJointTrajectory and joint states, for any `Arm` device."""
 
 import time
 
@@ -6,7 +6,6 @@ from geometry_msgs.msg import WrenchStamped
 from sensor_msgs.msg import JointState as JointStateMsg
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
-from tf2_msgs.msg import TFMessage
 
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.cell import CellConfig
@@ -18,7 +17,6 @@ from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.real_devices import arm_of
 from equigrasp.ros.drivers.trajectory_server import ArmNodeConfig, TrajectoryServer
 from equigrasp.ros.messages.joints import to_joint_state_msg, to_wrench_msg
-from equigrasp.ros.messages.transforms import to_transform_msg
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import declare
 
@@ -54,7 +52,6 @@ class ArmNode(ManagedNode):
         self._arm.connect()
         group, reliable = self.callbacks, qos.reliable()
         self._states = self.create_publisher(JointStateMsg, names.JOINT_STATES, reliable)
-        self._tf = self.create_publisher(TFMessage, names.TF, qos.reliable(100))
         self._wrench = self.create_publisher(WrenchStamped, names.TCP_WRENCH, reliable)
         self._speed = self.create_publisher(Float64, names.SPEED_SCALING, reliable)
         self.create_service(Trigger, "~/recover", self._recover, callback_group=group)
@@ -84,9 +81,6 @@ class ArmNode(ManagedNode):
         self._states.publish(to_joint_state_msg(state, self._arm.joint_names))
         if force is not None:
             self._wrench.publish(to_wrench_msg(force, state.stamp))
-        pose = self._check.kinematics.forward(state.positions)
-        transform = to_transform_msg(pose, state.stamp, names.BASE_FRAME, names.TCP_FRAME)
-        self._tf.publish(TFMessage(transforms=[transform]))
         self._publish_scaling()
 
     def _publish_scaling(self) -> None:

@@ -173,7 +173,8 @@ class TrajectoryServer:
             )
         else:
             self._judge(trajectory)
-        if self._config.dry_run or self._config.confirm:
+        is_watched = self._shown.get_subscription_count() > 0
+        if is_watched or self._config.dry_run or self._config.confirm:
             self._shown.publish(to_trajectory_msg(trajectory, self._arm.joint_names))
         if self._config.dry_run:
             raise ArmStoppedError(
