@@ -20,10 +20,10 @@ def robot_description(arm: ArmConfig, gripper: GripperConfig) -> str:
 
 
 def cell_description(cell: CellConfig, base: str) -> str:
-    """Return the URDF of a cell: the robot, link `cell` with all that stands there, and a link
-    `workspace_<name>` in the middle of each tray's floor.
+    """Return the URDF of a cell: its robot and all that stands there.
 
-    The camera is not in it: its driver tells where it is.
+    What stands there are link `cell` and, in the middle of each tray's floor, a link
+    `workspace_<name>`. The camera is not in it: its driver tells where it is.
 
     Args:
         cell: With its calibration applied.
