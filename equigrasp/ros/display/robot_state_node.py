@@ -58,7 +58,7 @@ class RobotStateNode(ManagedNode):
             self._feed.close()
 
     def _on_joints(self, message: JointStateMsg) -> None:
-        if not self.is_active:
+        if not (self.is_active and self._tf.get_subscription_count()):
             return
         stamp, known = from_time(message.header.stamp), self._frames.joint_names
         positions = {
