@@ -34,6 +34,11 @@ def config_dir() -> Path:
     return share_dir() / "config"
 
 
+def rviz_config() -> Path:
+    """Return the file with which RViz shows a cell."""
+    return config_dir() / "rviz" / "cell.rviz"
+
+
 def urdf_dir() -> Path:
     """Return the folder of the robot descriptions made by this project."""
     return share_dir() / "urdf"

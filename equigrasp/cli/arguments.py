@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from equigrasp.errors import shortened
 
@@ -47,14 +47,26 @@ def add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:
     from equigrasp.ros.bringup.launch_parts import MODES
 
     for argument in MODES[mode].arguments:
-        parser.add_argument(
-            "--" + argument.name.replace("_", "-"),
-            default=argument.default,
-            choices=argument.choices or None,
-            help=f"{argument.description} [{argument.default or 'empty'}]",
-        )
+        _add(parser, argument)
         if argument.name == "objects":
             add_units(parser)
+
+
+def add_graph_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a graph's nodes are started."""
+    from equigrasp.ros.bringup.graph_options import GRAPH_ARGUMENTS
+
+    for argument in GRAPH_ARGUMENTS:
+        _add(parser, argument)
+
+
+def _add(parser: argparse.ArgumentParser, argument: Any) -> None:
+    parser.add_argument(
+        "--" + argument.name.replace("_", "-"),
+        default=argument.default,
+        choices=argument.choices or None,
+        help=f"{argument.description} [{argument.default or 'empty'}]",
+    )
 
 
 def add_units(parser: argparse.ArgumentParser) -> None:

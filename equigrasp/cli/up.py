@@ -4,7 +4,13 @@ import argparse
 import sys
 from typing import Any
 
-from equigrasp.cli.arguments import add_arguments, add_run_options, is_resume, values_of
+from equigrasp.cli.arguments import (
+    add_arguments,
+    add_graph_options,
+    add_run_options,
+    is_resume,
+    values_of,
+)
 from equigrasp.diagnosis.environment import check_ros
 from equigrasp.diagnosis.network import choose_network, network_warning
 
@@ -25,6 +31,7 @@ def add(commands: Any) -> None:
             choices=NETWORK.choices,
             help=f"{NETWORK.description} [{NETWORK.default}]",
         )
+        add_graph_options(parser)
         if mode.is_real:
             parser.add_argument(
                 "--yes", action="store_true", help="move without being asked first"
@@ -37,13 +44,14 @@ def _up(options: argparse.Namespace) -> int:
     if warning := network_warning():
         print(f"equigrasp: {warning}", file=sys.stderr)
     check_ros()
+    from equigrasp.ros.bringup.graph_options import options_of
     from equigrasp.ros.bringup.supervisor import Supervisor
 
-    values = values_of(options, options.mode)
+    values, graph = values_of(options, options.mode), options_of(options)
     if not (getattr(options, "yes", True) or _is_cell_clear()):
         print("equigrasp: nothing was started.", file=sys.stderr)
         return 1
-    return Supervisor(options.mode, values, options.attempts, is_resume(options)).run()
+    return Supervisor(options.mode, values, options.attempts, is_resume(options), graph).run()
 
 
 def _is_cell_clear() -> bool:

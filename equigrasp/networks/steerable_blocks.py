@@ -30,7 +30,7 @@ def regular(space: "gspaces.GSpace", count: int) -> "enn.FieldType":
 
 
 def trivial(space: "gspaces.GSpace", count: int) -> "enn.FieldType":
-    """Return `count` trivial (scalar) fields."""
+    """Return `count` fields of scalars."""
     return enn.FieldType(space, [space.trivial_repr] * count)
 
 
@@ -44,8 +44,10 @@ def convolution(
 
 
 class ResidualBlock(torch.nn.Module):
-    """Conv, ReLU, conv, plus skip, ReLU; the skip is a convolution of the same size where the
-    fields change, else the identity (asr page, section 1)."""
+    """Conv, ReLU, conv, plus skip, ReLU (asr page, section 1).
+
+    The skip is a convolution of the same size where the fields change, else the identity.
+    """
 
     _joint: JointFilters  # of `first` and `skip`, while weights are evaluated
 

@@ -7,6 +7,7 @@ from equigrasp.devices.cell import OVERHEAD
 # Nodes
 SIM_BRIDGE, ARM, GRIPPER, CAMERA = "sim_bridge", "arm", "gripper", "camera"
 POLICY, EXECUTOR, COLLECTOR, LEARNER = "policy", "executor", "collector", "learner"
+ROBOT_STATE, VISUALIZER = "robot_state", "visualizer"
 SUPERVISOR = "supervisor"  # `equigrasp up` itself
 
 # Robot side, as ros2_control and realsense2_camera name them
@@ -24,6 +25,7 @@ COLOR_IMAGE = "color/image_raw"
 DEPTH_IMAGE = "depth/image_rect_raw"
 CAMERA_INFO = "camera_info"
 TF, TF_STATIC = "tf", "tf_static"
+ROBOT_DESCRIPTION = "robot_description"
 CLOCK = "/clock"  # the one absolute name: simulated time is shared by every namespace
 
 # Learning side
@@ -33,7 +35,14 @@ POLICY_UPDATE = "policy_update"
 LEARNER_STATUS = "learner_status"
 HEIGHTMAP = "heightmap"
 Q_MAP_IMAGE = "q_map/image"
+PLANNED_GRASP = "planned_grasp"
+
+# What the visualizer draws
 GRASP_MARKERS = "grasp_markers"
+WORKSPACE_MARKERS = "workspace_markers"
+SCENE_MARKERS = "scene_markers"
+HEIGHTMAP_IMAGE = "heightmap/image"
+PLANNED_PATH = "planned_path"
 
 # Actions of the executor and the collector
 EXECUTE_ACTION = "execute_action"

@@ -1,5 +1,4 @@
-"""Orders to a virtual cell, a line of text to a line of text: `NAME [VALUE]`, answered `ok …` or
-`error …`."""
+"""Orders to a virtual cell: lines `NAME [VALUE]`, each answered by a line `ok …` or `error …`."""
 
 import logging
 import socket

@@ -39,7 +39,7 @@ class Server(ABC):
 
     @abstractmethod
     def plug(self) -> None:
-        """Be reachable, as at first or after `unplug()`."""
+        """Be reachable, as at first or after `unplug`."""
 
     @abstractmethod
     def unplug(self) -> None:

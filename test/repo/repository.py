@@ -9,7 +9,7 @@ WORKSPACE = ROOT / "ros2_ws"
 INTERFACE_PACKAGES = sorted(
     p.parent for top in ("src", "compat") for p in (WORKSPACE / top).glob("*/package.xml")
 )
-_BUILT = {"build", "install", "log", "__pycache__"}
+_BUILT = {"build", "install", "log", "venv", "__pycache__"}
 
 
 def name(path: Path) -> str:
@@ -26,8 +26,10 @@ def text_files() -> list[Path]:
     """Return the text files that people wrote, without what a build or a run leaves."""
     folders = (
         ".ci",
+        ".github",
         "campaigns",
         "config",
+        "docker",
         "docs",
         "examples",
         "equigrasp",

@@ -1,6 +1,7 @@
 """The limits that the style guide sets to every Python file."""
 
 import ast
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -145,3 +146,10 @@ def _bound_names(tree: ast.Module) -> set[str]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             bound |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
     return bound
+
+
+def test_one_node_tells_where_moving_frames_are() -> None:
+    """A frame with two owners jumps between them."""
+    teller = re.compile(r"create_publisher\(\s*TFMessage,\s*names\.TF\b")
+    found = [name(p) for p in PACKAGE_FILES if teller.search(p.read_text(encoding="utf-8"))]
+    assert found == ["equigrasp/ros/display/robot_state_node.py"]

@@ -15,6 +15,7 @@ from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
+from equigrasp.ros.bringup.graph_options import GraphOptions
 from equigrasp.ros.bringup.launch_parts import STOP_ORDER, describe, resolve
 from equigrasp.ros.bringup.supervisor import ManagedProcess
 from equigrasp.ros.runtime.action_client import ActionClient
@@ -43,7 +44,7 @@ def node_on(domain_id: int) -> Iterator[Node]:
 
 
 class Graph:
-    """All processes of `equigrasp up MODE`, watched over, and a client node beside them."""
+    """All processes of `equigrasp up MODE` that do something, watched over, and a client beside them."""
 
     def __init__(self, folder: Path, domain_id: int, mode: str = "sim", **arguments: str) -> None:
         self._ending = contextlib.ExitStack()
@@ -51,7 +52,8 @@ class Graph:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         values = resolve(mode, {"method": "asr:tiny", "out": str(folder / "run"), **arguments})
-        self.processes = {d.name: ManagedProcess(d, folder) for d in describe(mode, values)}
+        described = describe(mode, values, GraphOptions(description="none"))
+        self.processes = {d.name: ManagedProcess(d, folder) for d in described}
         self._is_watching = True
         self.restarts: list[str] = []
         self._watcher = threading.Thread(target=self._watch, daemon=True)

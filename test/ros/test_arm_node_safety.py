@@ -47,7 +47,9 @@ def test_what_breaks_a_limit_is_refused_naming_it_and_moves_nothing(bench: Bench
         assert bench.turned() == 0.0
         assert re.search(message, result.error_string), result.error_string
     assert bench.arm.num_commands == 0
+    assert not bench.shown
     assert bench.result(bench.send(0.3))[0] == GoalStatus.STATUS_SUCCEEDED
+    wait_for(lambda: bool(bench.shown), 5.0, "the trajectory, which somebody watches")
 
 
 def test_a_bad_trajectory_of_somebody_else_leaves_the_running_one_alone(bench: Bench) -> None:

@@ -24,11 +24,13 @@ from equigrasp_interfaces.action import (  # noqa: E402
     PickObject,
 )
 from equigrasp_interfaces.msg import Experience, MotionResult  # noqa: E402
+from equigrasp_interfaces.msg import Grasp as GraspMsg  # noqa: E402
 from equigrasp_interfaces.srv import GetObjects  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
 
 from equigrasp.experiments.runs.metrics_file import read_metrics  # noqa: E402
 from equigrasp.replay.experience_log import ExperienceLog  # noqa: E402
+from equigrasp.ros import names, qos  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(600)]
 STOP_TIME = 0.2  # [s]
@@ -61,7 +63,8 @@ def grasp_goal(**changes: Any) -> ExecuteGrasp.Goal:
 
 
 def test_a_dozen_attempts_are_collected_logged_and_measured(graph: Graph, wall_clock: Any) -> None:
-    heard = []
+    heard, wanted = [], []
+    graph.node.create_subscription(GraspMsg, names.PLANNED_GRASP, wanted.append, qos.latched())
     goal = CollectExperience.Goal(num_attempts=12, mode=Experience.MODE_TRAIN, is_learning=True)
     handle = graph.send(
         CollectExperience, "collect_experience", goal, lambda m: heard.append(m.feedback)
@@ -75,6 +78,7 @@ def test_a_dozen_attempts_are_collected_logged_and_measured(graph: Graph, wall_c
     wait_for(lambda: len(read_metrics(metrics)) == 12, 10.0, "12 rows of metrics")
     log = ExperienceLog(graph.folder / "run" / "experience.log", is_writing=False)
     assert [step.index for step, _ in log] == list(range(12))
+    assert wanted and wanted[-1].header.frame_id == names.BASE_FRAME
 
 
 def test_the_lines_of_the_readme_pick_an_object(graph: Graph) -> None:

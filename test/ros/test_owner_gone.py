@@ -23,7 +23,9 @@ from equigrasp.ros import names  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(600)]
 
-NODES = {names.SIM_BRIDGE, names.POLICY, names.EXECUTOR, names.COLLECTOR, names.LEARNER}
+NODES = {
+    names.SIM_BRIDGE, names.ROBOT_STATE, names.POLICY, names.EXECUTOR, names.COLLECTOR, names.LEARNER,
+}  # fmt: skip
 PATIENCE = 90.0  # [s]
 
 

@@ -6,9 +6,9 @@ from equigrasp.hardware.robotiq.registers import Command, Status
 
 
 class Link(ABC):
-    """One way to the gripper. No call waits longer than the link's answer timeout allows, one
-    that fails 0.2 s more.
+    """One way to the gripper.
 
+    No call waits longer than the link's answer timeout allows, one that fails 0.2 s more.
     Every method but `close` raises `DeviceTimeoutError` if the other side cannot be reached or
     does not answer in time, and `DeviceError` if its answer makes no sense. A link that raised
     may be out of step with the other side: close it before the next call.

@@ -97,9 +97,9 @@ class ServoReference:
         self._lead, self.velocities = np.zeros_like(self._lead), np.zeros_like(self._lead)
 
     def brake(self, positions: np.ndarray, velocities: np.ndarray) -> None:
-        """Leave the trajectory: the joints decelerate from where they are, within the stop accelerations
-        and all in the same time, so that they keep to their way.
+        """Leave the trajectory: the joints decelerate from where they are.
 
+        They do so within the stop accelerations and all in the same time, and so keep to their way.
         A servo moves because its set-point leads. A set-point that braked itself would stop the joints
         only when they have caught up with it; here its lead is taken back while they slow down, and a little
         more, which brakes them: without it they overshoot and swing back. Where the set-point stands still

@@ -9,6 +9,7 @@ from equigrasp.errors import ConfigError
 from equigrasp.learning.method_config import num_random_attempts
 from equigrasp.learning.method_names import DEFAULT_METHOD, DEFAULT_SIZE, full_name
 from equigrasp.ros import names
+from equigrasp.ros.bringup.graph_options import Argument, GraphOptions
 from equigrasp.ros.executor.planners import PLANNERS, check_planner
 from equigrasp.simulation.object_sets.registry import check_object_set
 
@@ -17,12 +18,13 @@ Parameters = dict[str, str | int | float | bool]
 # The robot first, the learner last.
 STOP_ORDER = (
     names.COLLECTOR, names.EXECUTOR, names.POLICY, names.ARM, names.GRIPPER, names.CAMERA,
-    names.SIM_BRIDGE, names.LEARNER,
+    names.SIM_BRIDGE, names.ROBOT_STATE, names.VISUALIZER, names.LEARNER,
 )  # fmt: skip
 _FOLDERS = {  # of equigrasp/ros/, by node
     names.SIM_BRIDGE: "drivers", names.ARM: "drivers", names.GRIPPER: "drivers",
     names.CAMERA: "drivers", names.EXECUTOR: "executor", names.POLICY: "training",
     names.COLLECTOR: "training", names.LEARNER: "training",
+    names.ROBOT_STATE: "display", names.VISUALIZER: "display",
 }  # fmt: skip
 _RANGES: dict[str, tuple[type, float, float]] = {  # as the nodes that take them have them
     "seed": (int, 0, 2**62),
@@ -30,16 +32,6 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # as the nodes that take them
     "descent_speed": (float, 0.001, 10.0),
 }
 _ACTION_PARTS = ("send_goal", "cancel_goal", "get_result", "feedback", "status")
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An option of `equigrasp up` and argument of the launch files."""
-
-    name: str
-    default: str
-    description: str
-    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,12 +159,15 @@ class NodeDescription:
     remappings: dict[str, str] = field(default_factory=dict)
 
 
-def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
+def describe(
+    mode: str, arguments: dict[str, str], options: GraphOptions | None = None
+) -> list[NodeDescription]:
     """Return the processes of a mode.
 
     Args:
         mode: One of `MODES`.
         arguments: Values by name; missing ones take their default.
+        options: How they are started; None: by default.
 
     Raises:
         ConfigError: if the mode or an argument is unknown, or a value is not a choice or number,
@@ -180,12 +175,14 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
         WeightsError: if the weights do not fit method and cell.
     """
     values = resolve(mode, arguments)
+    options = options or GraphOptions()
     check_planner(values["planner"])
     load_cell(values["cell"])
     if "objects" in values:
         check_object_set(values["objects"])
     time: Parameters = {"use_sim_time": not MODES[mode].is_real}
-    cell, seed = {"cell": values["cell"]}, {"seed": _number(values, "seed", int)}
+    cell: Parameters = {"cell": values["cell"]}
+    seed: Parameters = {"seed": _number(values, "seed", int)}
     config, weights = _method(values)
     method = {"method": values["method"], "weights": weights}
     # Weights that know something need no random attempts.
@@ -194,13 +191,17 @@ def describe(mode: str, arguments: dict[str, str]) -> list[NodeDescription]:
     planning: Parameters = {"planner": values["planner"]}
     if MODES[mode].is_real:
         planning["descent_speed"] = _number(values, "descent_speed", float)
-    return [
+    nodes = [
         *_robot(mode, values, joint_states),
+        *_display(cell | time, joint_states, options),
         _node(names.POLICY, cell | seed | time | method | {"out": values["out"]}),
         _node(names.EXECUTOR, cell | time | planning, joint_states | arm),
         _node(names.COLLECTOR, cell | seed | time | num_random),
         _node(names.LEARNER, cell | seed | time | method | {"out": values["out"]}),
     ]
+    # Each simulation has a time of its own.
+    clock = {} if MODES[mode].is_real else options.clock_remapping()
+    return [replace(node, remappings=node.remappings | clock) for node in nodes]
 
 
 def resolve(mode: str, arguments: dict[str, str]) -> dict[str, str]:
@@ -284,6 +285,17 @@ def _robot(
         _node(names.GRIPPER, cell | gripper, joint_states),
         _node(names.CAMERA, cell | camera),
     ]
+
+
+def _display(
+    common: Parameters, joint_states: dict[str, str], options: GraphOptions
+) -> list[NodeDescription]:
+    """Return the nodes that show the cell."""
+    wanted = {
+        names.ROBOT_STATE: options.description == "own",
+        names.VISUALIZER: options.rviz == "true",
+    }
+    return [_node(name, common, joint_states) for name, is_on in wanted.items() if is_on]
 
 
 def _vendor_names(values: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:

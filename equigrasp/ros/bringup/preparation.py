@@ -13,6 +13,7 @@ from typing import Any
 
 from equigrasp.config import to_mapping
 from equigrasp.errors import ConfigError, EquigraspError
+from equigrasp.ros.bringup.graph_options import GraphOptions
 from equigrasp.ros.bringup.launch_parts import NodeDescription, describe
 
 
@@ -29,7 +30,9 @@ class Preparation:
     method: dict[str, Any]
 
 
-def prepare(mode: str, arguments: dict[str, str]) -> Preparation:
+def prepare(
+    mode: str, arguments: dict[str, str], options: GraphOptions | None = None
+) -> Preparation:
     """Return the processes of a mode and the configuration of its method; see `describe`.
 
     Raises:
@@ -37,7 +40,7 @@ def prepare(mode: str, arguments: dict[str, str]) -> Preparation:
     """
     child = subprocess.run(
         [sys.executable, "-m", __name__],
-        input=json.dumps([mode, arguments]),
+        input=json.dumps([mode, arguments, dataclasses.asdict(options or GraphOptions())]),
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -57,9 +60,10 @@ def main() -> None:
     """Read mode and arguments from standard input, and answer on standard output."""
     from equigrasp.methods.registry import load_method
 
-    mode, arguments = json.load(sys.stdin)
+    mode, arguments, options = json.load(sys.stdin)
     try:
-        nodes = [dataclasses.asdict(node) for node in describe(mode, arguments)]
+        described = describe(mode, arguments, GraphOptions(**options))
+        nodes = [dataclasses.asdict(node) for node in described]
         answer = {"nodes": nodes, "method": to_mapping(load_method(arguments["method"])[1])}
     except EquigraspError as error:
         answer = {"error": str(error)}

@@ -22,7 +22,8 @@ from equigrasp.errors import EquigraspError
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.ros import names, qos
 from equigrasp.ros.bringup.domain_claim import check_graph, claim_domain
-from equigrasp.ros.bringup.launch_parts import STOP_ORDER, NodeDescription
+from equigrasp.ros.bringup.graph_options import GraphOptions
+from equigrasp.ros.bringup.launch_parts import MODES, STOP_ORDER, NodeDescription
 from equigrasp.ros.bringup.preparation import prepare
 from equigrasp.ros.bringup.process_log import bound_log
 from equigrasp.ros.bringup.restart_policy import RestartPolicy, why_given_up
@@ -36,8 +37,14 @@ _LEARNER_LAG_TIMEOUT = 120.0  # [s] for the learner to finish after the last att
 class ManagedProcess:
     """A node's process, restarted with bounded retries when it dies; it ends with this process."""
 
-    def __init__(self, description: NodeDescription, log_folder: Path) -> None:
+    def __init__(
+        self,
+        description: NodeDescription,
+        log_folder: Path,
+        options: GraphOptions | None = None,
+    ) -> None:
         self.description = description
+        self._ros_arguments = (options or GraphOptions()).ros_arguments()
         self._log_path = log_folder / f"{description.name}.log"
         self._policy = RestartPolicy()
         self.num_restarts = 0
@@ -80,6 +87,7 @@ class ManagedProcess:
         command = [sys.executable, "-W", "ignore", "-m", self.description.module]
         # ROS would write the same once more to a file that grows for ever.
         command += ["--ros-args", "--disable-external-lib-logs", "--params-file", str(parameters)]
+        command += self._ros_arguments
         for old, new in self.description.remappings.items():
             command += ["-r", f"{old}:={new}"]
         with self._log_path.open("ab") as log:
@@ -101,21 +109,29 @@ class Supervisor:
         arguments: All arguments, resolved.
         num_attempts: Attempts in the run, those of before included.
         is_resume: See `RunFolder.begin`.
+        options: How the nodes are started; None: by default.
 
     Raises:
         ConfigError: if an argument is wrong, or another graph is there; nothing was started.
     """
 
     def __init__(
-        self, mode: str, arguments: dict[str, str], num_attempts: int, is_resume: bool | None
+        self,
+        mode: str,
+        arguments: dict[str, str],
+        num_attempts: int,
+        is_resume: bool | None,
+        options: GraphOptions | None = None,
     ) -> None:
         self._arguments = arguments
+        self._mode, self._options = mode, options or GraphOptions()
         self._num_attempts = num_attempts
-        preparation = prepare(mode, arguments)
+        preparation = prepare(mode, arguments, self._options)
         self._descriptions = preparation.nodes
         prepare_ros()
-        claim_domain(arguments["out"])
-        check_graph([d.name for d in self._descriptions])
+        namespace = self._options.full_namespace
+        claim_domain(arguments["out"], namespace)
+        check_graph([d.name for d in self._descriptions], namespace)
         self._run = RunFolder(Path(arguments["out"]))
         self._run.begin(arguments, preparation.method, is_resume)
         self._stop = threading.Event()
@@ -128,7 +144,7 @@ class Supervisor:
         for number in (*end_signals(), signal.SIGTSTP):  # a suspended one could not watch
             signal.signal(number, self._on_signal)
         try:
-            with client_node(names.SUPERVISOR) as node:
+            with client_node(names.SUPERVISOR, self._options.full_namespace) as node:
                 node.create_subscription(
                     LearnerStatus, names.LEARNER_STATUS, self._on_status, qos.latched()
                 )
@@ -148,7 +164,7 @@ class Supervisor:
         logs.mkdir(exist_ok=True)
         try:
             for description in self._descriptions:
-                self._processes.append(ManagedProcess(description, logs))
+                self._processes.append(ManagedProcess(description, logs, self._options))
             self._collect(client)
             return 0
         except EquigraspError as error:
@@ -166,6 +182,11 @@ class Supervisor:
     def _collect(self, client: ActionClient) -> None:
         """Send goals until the attempts are made; a collector that died gets a new goal."""
         print("starting the graph …", file=sys.stderr)
+        if self._options.rviz == "true":
+            print(
+                f"to watch: {self._options.rviz_command(not MODES[self._mode].is_real)}",
+                file=sys.stderr,
+            )
         self._wait(lambda: self._status is not None)
         total = self._num_attempts
         with tqdm(total=total, initial=self._done(), unit="attempt", smoothing=0.05) as bar:

@@ -1,4 +1,4 @@
-"""Driver node of an arm: FollowJointTrajectory, joint states and tf, for any `Arm` device."""
+"""Driver node of an arm: FollowJointTrajectory and joint states, for any `Arm` device."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from geometry_msgs.msg import WrenchStamped
 from sensor_msgs.msg import JointState as JointStateMsg
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
-from tf2_msgs.msg import TFMessage
 
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.cell import CellConfig
@@ -26,7 +25,6 @@ from equigrasp.ros.drivers.arm_settings import ArmNodeConfig
 from equigrasp.ros.drivers.real_devices import arm_of
 from equigrasp.ros.drivers.trajectory_server import TrajectoryServer
 from equigrasp.ros.messages.joints import to_joint_state_msg, to_wrench_msg
-from equigrasp.ros.messages.transforms import to_transform_msg
 from equigrasp.ros.runtime.health import Health, Level
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 
@@ -68,7 +66,6 @@ class ArmNode(ManagedNode):
         self._arm.connect()
         group, reliable = self.callbacks, qos.reliable()
         self._states = self.create_publisher(JointStateMsg, names.JOINT_STATES, reliable)
-        self._tf = self.create_publisher(TFMessage, names.TF, qos.reliable(100))
         self._wrench = self.create_publisher(WrenchStamped, names.TCP_WRENCH, reliable)
         self._following = self.create_publisher(
             JointTrajectoryControllerState, names.CONTROLLER_STATE, reliable
@@ -124,9 +121,6 @@ class ArmNode(ManagedNode):
         self._states.publish(to_joint_state_msg(state, self._arm.joint_names))
         if force is not None:
             self._wrench.publish(to_wrench_msg(force, state.stamp))
-        pose = self._check.kinematics.forward(state.positions)
-        transform = to_transform_msg(pose, state.stamp, names.BASE_FRAME, names.TCP_FRAME)
-        self._tf.publish(TFMessage(transforms=[transform]))
         self._publish_scaling()
         if self._server is not None and self._following.get_subscription_count():
             self._following.publish(self._server.state())

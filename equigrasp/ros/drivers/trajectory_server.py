@@ -216,7 +216,8 @@ class TrajectoryServer:
             )
         else:
             self._judge(trajectory)
-        if config.dry_run or config.confirm:
+        is_watched = self._shown.get_subscription_count() > 0
+        if is_watched or config.dry_run or config.confirm:
             self._shown.publish(to_trajectory_msg(trajectory, self._arm.joint_names))
         if config.dry_run:
             raise ArmStoppedError(

@@ -4,9 +4,9 @@ from typing import Any
 
 from equigrasp.config import read_yaml
 from equigrasp.devices.cell import RobotCell
-from equigrasp.devices.robot_description import assemble
 from equigrasp.errors import ConfigError
 from equigrasp.paths import config_dir
+from equigrasp.planning.cell_description import robot_description
 from equigrasp.ros import names
 
 _CONTROLLER, _ACTION = names.FOLLOW_JOINT_TRAJECTORY.split("/")
@@ -27,9 +27,8 @@ def moveit_parameters(cell: RobotCell) -> dict[str, Any]:
         )
     parameters = read_yaml(common / "planning.yaml") | read_yaml(common / "kinematics.yaml")
     limits = read_yaml(own / "joint_limits.yaml")["robot_description_planning"]
-    urdf = assemble(cell.arm_config, cell.gripper_config)
     return parameters | {
-        "robot_description": urdf.read_text(encoding="utf-8"),
+        "robot_description": robot_description(cell.arm_config, cell.gripper_config),
         "robot_description_semantic": semantic.read_text(encoding="utf-8"),
         "robot_description_planning": parameters["robot_description_planning"] | limits,
         "moveit_simple_controller_manager": {

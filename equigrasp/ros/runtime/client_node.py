@@ -20,7 +20,7 @@ _JOIN_TIMEOUT = 5.0  # [s]
 
 
 @contextlib.contextmanager
-def client_node(name: str) -> Iterator[Node]:
+def client_node(name: str, namespace: str = "/") -> Iterator[Node]:
     """Yield a node whose callbacks run in a thread; signals stay with the program.
 
     Raises:
@@ -29,7 +29,7 @@ def client_node(name: str) -> Iterator[Node]:
     """
     prepare_ros()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = rclpy.create_node(name)
+    node = rclpy.create_node(name, namespace=namespace)
     executor = GuardedExecutor()
     executor.add_node(node)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from equigrasp_interfaces.msg import Experience, PolicyUpdate
+from equigrasp_interfaces.msg import Grasp as GraspMsg
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
 from equigrasp_interfaces.srv import PlanAction, PlanGrasp
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -106,7 +107,8 @@ class PolicyNode(ManagedNode):
             callback_group=MutuallyExclusiveCallbackGroup(),
         )
         self._heightmaps = self.create_publisher(HeightmapMsg, names.HEIGHTMAP, qos.reliable(2))
-        self._pictures = self.create_publisher(Image, names.Q_MAP_IMAGE, qos.reliable(2))
+        self._pictures = self.create_publisher(Image, names.Q_MAP_IMAGE, qos.latched())
+        self._grasps = self.create_publisher(GraspMsg, names.PLANNED_GRASP, qos.latched())
         group = MutuallyExclusiveCallbackGroup()
         self._plan_services = [
             self.create_service(kind, name, answer, callback_group=group)
@@ -191,6 +193,8 @@ class PolicyNode(ManagedNode):
 
     def _show(self, observation: Observation, decision: Decision[Any]) -> None:
         self._heightmaps.publish(to_heightmap_msg(observation))
+        if isinstance(decision.action, PlanarGrasp):
+            self._grasps.publish(to_action_msg(decision, observation).grasp)
         if self._pictures.get_subscription_count() and Q_MAP in decision.views:
             picture = draw_decision(observation, decision)
             self._pictures.publish(to_color_msg(picture, observation.stamp, names.BASE_FRAME))

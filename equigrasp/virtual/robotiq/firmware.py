@@ -91,7 +91,7 @@ class VirtualRobotiq:
                 self._gripper.stop()
 
     def block(self) -> None:
-        """Fault: something holds the fingers where they are, until `unblock()`."""
+        """Fault: something holds the fingers where they are, until `unblock`."""
         with self._lock:
             self._is_blocked = True
             self._gripper.stop()
