@@ -102,7 +102,9 @@ class Graph:
         self._is_watching = False
         self._watcher.join()
         codes = {}
-        for name in sorted(self.processes, key=STOP_ORDER.index):
+        for name in sorted(
+            self.processes, key=lambda n: STOP_ORDER.index(self.processes[n].description.kind)
+        ):
             self.processes[name].interrupt()
             codes[name] = self.processes[name].wait()
         self._executor.shutdown(timeout_sec=1.0)

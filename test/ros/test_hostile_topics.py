@@ -45,9 +45,9 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
 def _check_alive(cell: Cell) -> None:
     """Have the executor look at the tray, and move."""
     grasp = cell.send(ExecuteGrasp, names.EXECUTE_GRASP, cell.grasp(0.5, 0.15, 0.3))
-    result = cell.result(grasp)
-    assert result.motion.error_code == 0, f"{result.motion.error_msg}\n{cell.logs()}"
+    motion = cell.result(grasp).motion
     home = cell.result(cell.send(MoveHome, names.MOVE_HOME, MoveHome.Goal()))
+    assert motion.error_code == 0, f"{motion.error_msg}\n{cell.logs()}"
     assert home.motion.error_code == 0, home.motion.error_msg
     assert cell.executor.poll() is None, cell.logs()
 

@@ -161,7 +161,7 @@ def _make_node(
 
     process = Node(
         package="equigrasp",
-        executable=node.name,
+        executable=node.kind,
         namespace=options.full_namespace,
         # A serial number must not become an integer on its way.
         parameters=[

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.devices.cell import OVERHEAD
 from equigrasp.diagnosis.network import NETWORKS, THIS_MACHINE
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method_config import num_random_attempts
@@ -31,6 +32,7 @@ _RANGES: dict[str, tuple[type, float, float]] = {  # as the nodes that take them
     "real_time_factor": (float, 0.0, 10.0),
     "descent_speed": (float, 0.001, 10.0),
 }
+_CAMERA_RATE = 15.0  # [Hz] no faster than the camera: the choice of a grasp waits for a new image
 _ACTION_PARTS = ("send_goal", "cancel_goal", "get_result", "feedback", "status")
 
 
@@ -147,7 +149,7 @@ class NodeDescription:
     """One process of the graph.
 
     Args:
-        name: Executable, and name in logs.
+        name: Of the node, and in logs.
         module: Python module to run.
         parameters: ROS parameters.
         remappings: New ROS names by the node's own.
@@ -157,6 +159,11 @@ class NodeDescription:
     module: str
     parameters: Parameters = field(default_factory=dict)
     remappings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Which of the nodes it is, as `camera`; two may be of one kind."""
+        return self.module.rpartition(".")[2].removesuffix("_node")
 
 
 def describe(
@@ -277,14 +284,25 @@ def _robot(
     camera: Parameters = {
         "source": values["camera_source"],
         "serial": values["camera_serial"],
-        "rate": 15.0,  # Hz; no faster than the camera: the choice of a grasp waits for a new image
+        "rate": _CAMERA_RATE,
     }
     arm = [_node(names.ARM, cell | {"host": robot_ip})] if mode == "ur5" else []
     return [
         *arm,
         _node(names.GRIPPER, cell | gripper, joint_states),
         _node(names.CAMERA, cell | camera),
+        *(_camera(name, cell) for name in load_cell(values["cell"]).cameras if name != OVERHEAD),
     ]
+
+
+def _camera(name: str, cell: Parameters) -> NodeDescription:
+    """Return the node of a camera that is not the overhead one, set as its driver's file says."""
+    node = names.camera_node(name)
+    return replace(
+        _node(names.CAMERA, cell | {"name": name, "rate": _CAMERA_RATE}),
+        name=node,
+        remappings={"__node": node},
+    )
 
 
 def _display(

@@ -287,7 +287,7 @@ class Supervisor:
         """Stop the robot first, the learner last."""
         with contextlib.suppress(OSError):  # the terminal may be gone
             print("stopping …", file=sys.stderr)
-        for process in sorted(self._processes, key=lambda p: STOP_ORDER.index(p.description.name)):
+        for process in sorted(self._processes, key=lambda p: STOP_ORDER.index(p.description.kind)):
             process.interrupt()
             process.wait()
 

@@ -38,8 +38,10 @@ class GripperNodeConfig:
 
 
 class GripperNode(ManagedNode):
-    """Offers the action that the gripper's configuration names, GripperCommand in metres unless it says
-    otherwise; joint states are those of the driven joint.
+    """Offers the gripper's action, and joint states of the driven joint.
+
+    The action is the one that the gripper's configuration names: GripperCommand in metres unless it
+    says otherwise.
 
     Args:
         gripper: The device; None: see `source`.

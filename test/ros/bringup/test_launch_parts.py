@@ -7,7 +7,9 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+import yaml
 
+from equigrasp.config import find_config, read_yaml
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.learning.method_names import name_from_file
 from equigrasp.learning.weight_store import load_weights
@@ -21,7 +23,7 @@ def test_every_mode_has_a_launch_file_and_an_order_to_stop_in(mode: str) -> None
     tree = ast.parse((Path(share_dir()) / "launch" / f"{mode}.launch.py").read_text())
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
     assert [ast.literal_eval(c.args[0]) for c in calls] == [mode]
-    assert {d.name for d in describe(mode, {})} <= set(STOP_ORDER)
+    assert {d.kind for d in describe(mode, {})} <= set(STOP_ORDER)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -42,6 +44,17 @@ def test_the_robots_address_reaches_arm_and_gripper() -> None:
     assert nodes["camera"].parameters["serial"] == "7"
     elsewhere = describe("ur5", {"robot_ip": "10.0.0.2", "gripper_host": "10.0.0.3"})
     assert next(d for d in elsewhere if d.name == "gripper").parameters["host"] == "10.0.0.3"
+
+
+def test_each_camera_of_a_cell_has_a_node(tmp_path: Path) -> None:
+    cameras = {"overhead": {"config": "overhead"}, "shoulder": {"config": "overhead"}}
+    cell = read_yaml(find_config("cells", "ur5")) | {"cameras": cameras}
+    (tmp_path / "cell.yaml").write_text(yaml.safe_dump(cell))
+    nodes = {d.name: d for d in describe("ur5", {"cell": str(tmp_path / "cell.yaml")})}
+    shoulder = nodes["shoulder_camera"]
+    assert shoulder.kind == nodes["camera"].kind == "camera"
+    assert shoulder.parameters["name"] == "shoulder" and "name" not in nodes["camera"].parameters
+    assert shoulder.remappings == {"__node": "shoulder_camera"}
 
 
 def test_the_vendors_names_take_the_place_of_ours() -> None:
