@@ -13,6 +13,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from equigrasp.errors import EquigraspError
 from equigrasp.ros.runtime.message_guard import GuardedExecutor
+from equigrasp.ros.runtime.rclpy_versions import check_version
 
 _LOOK_PERIOD = 0.1  # [s] between looks at whether it is over, where nothing happens
 _JOIN_TIMEOUT = 5.0  # [s]
@@ -24,9 +25,13 @@ def client_node(name: str) -> Iterator[Node]:
 
     Raises:
         EquigraspError: if a callback failed; the program was told to end by SIGTERM.
+        ConfigError: if rclpy is too old.
     """
+    warnings = check_version()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(name)
+    for warning in warnings:
+        node.get_logger().warning(warning)
     executor = GuardedExecutor()
     executor.add_node(node)
 
