@@ -1,5 +1,6 @@
 """rclpy's action client for nodes that spin in several threads."""
 
+import contextlib
 import threading
 from typing import Any
 
@@ -8,6 +9,7 @@ from rclpy.action.client import ClientGoalHandle
 from unique_identifier_msgs.msg import UUID
 
 from equigrasp.ros.runtime.commanders import make_goal_id
+from equigrasp.ros.runtime.rclpy_versions import ACTION_CLIENT, holds
 
 
 class ActionClient(RclpyActionClient):
@@ -21,7 +23,9 @@ class ActionClient(RclpyActionClient):
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._sending = threading.RLock()
+        self._sending: contextlib.AbstractContextManager[object] = (
+            threading.RLock() if holds(ACTION_CLIENT) else contextlib.nullcontext()
+        )
         super().__init__(*arguments, **options)
 
     def send_goal_async(self, *arguments: Any, **options: Any) -> Any:

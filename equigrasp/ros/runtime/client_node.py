@@ -14,6 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 from equigrasp.diagnosis.environment import prepare_ros
 from equigrasp.errors import EquigraspError
 from equigrasp.ros.runtime.message_guard import GuardedExecutor
+from equigrasp.ros.runtime.rclpy_versions import check_version
 
 _LOOK_PERIOD = 0.1  # [s] between looks at whether it is over, where nothing happens
 _JOIN_TIMEOUT = 5.0  # [s]
@@ -24,12 +25,15 @@ def client_node(name: str, namespace: str = "/") -> Iterator[Node]:
     """Yield a node whose callbacks run in a thread; signals stay with the program.
 
     Raises:
-        ConfigError: if the environment names what does not exist.
+        ConfigError: if the environment names what does not exist, or rclpy is too old.
         EquigraspError: if a callback failed; the program was told to end by SIGTERM.
     """
     prepare_ros()
+    warnings = check_version()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(name, namespace=namespace)
+    for warning in warnings:
+        node.get_logger().warning(warning)
     executor = GuardedExecutor()
     executor.add_node(node)
 

@@ -27,6 +27,7 @@ from equigrasp.ros.runtime.health import Health, Level, Reporter
 from equigrasp.ros.runtime.message_guard import DROPS
 from equigrasp.ros.runtime.parameters import Parameters, change_refusal
 from equigrasp.ros.runtime.process_end import ProcessEnd
+from equigrasp.ros.runtime.rclpy_versions import check_version
 
 T = TypeVar("T")
 _DIAGNOSTICS_PERIOD = 1.0  # [s]
@@ -310,9 +311,12 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], num_threads: int = 6) -
     """
     try:
         prepare_ros()
+        warnings = check_version()
     except ConfigError as error:
         sys.exit(f"{error}")
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    for warning in warnings:
+        rclpy.logging.get_logger("equigrasp").warning(warning)
     process_end = ProcessEnd()
     executors: list[FairExecutor] = []
     nodes: Sequence[ManagedNode] = ()

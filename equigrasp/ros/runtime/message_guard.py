@@ -10,6 +10,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
 from equigrasp.errors import EquigraspError, shortened
+from equigrasp.ros.runtime.orderly_end import OrderlyEnd
+from equigrasp.ros.runtime.rclpy_versions import MESSAGE_GUARD, holds
 
 _FRESH = 10.0  # [s] for which a drop is told
 _LOG_PERIOD = 5.0  # [s] between lines of the log
@@ -77,6 +79,8 @@ class MessageGuard:
 
     @staticmethod
     def _taken(take: Callable[[Any], Any], entity: Any, source: str) -> Any:
+        if not holds(MESSAGE_GUARD):
+            return take(entity)
         try:
             return take(entity)
         except _TAKING as error:  # bytes that are no message
@@ -85,8 +89,8 @@ class MessageGuard:
 
     def _guarded(self, take: Callable[[Any], Any], entity: Any, source: str) -> Any:
         execute = self._taken(take, entity, source)
-        if execute is None:
-            return None
+        if execute is None or not holds(MESSAGE_GUARD):
+            return execute
 
         async def guarded() -> None:
             try:
@@ -97,5 +101,5 @@ class MessageGuard:
         return guarded
 
 
-class GuardedExecutor(MessageGuard, SingleThreadedExecutor):
-    """An executor of one thread, with the guard."""
+class GuardedExecutor(OrderlyEnd, MessageGuard, SingleThreadedExecutor):
+    """An executor of one thread, with the guard and an orderly end."""
