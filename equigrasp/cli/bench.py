@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equigrasp.cli.arguments import count, seed
+from equigrasp.cli.arguments import add_units, count, objects_of, seed
 from equigrasp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def add(commands: Any) -> None:
         "--cell", help="robot cell [as published: kuka in simulation, ur5 on-robot]"
     )
     parser.add_argument("--objects", default="household", help="object set [household]")
+    add_units(parser)
     parser.add_argument(
         "--num-objects", type=count, default=15, metavar="N", help="in the trays at first [15]"
     )
@@ -175,7 +176,7 @@ def _order(options: argparse.Namespace) -> "Order":
         protocol=kind,
         cell=options.cell or protocol.DEFAULT_CELL[kind],
         size=options.size,
-        objects=options.objects,
+        objects=objects_of(options),
         validate_every=options.validate_every,
         num_objects=options.num_objects,
         validation_attempts=options.validation_attempts or validation,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from equigrasp.cli.arguments import add_acting_method
+from equigrasp.cli.arguments import add_acting_method, add_units, objects_of
 
 DESCRIPTION = """Writes three things into models/ (or --out):
   NAME.safetensors   the weights; they carry checksum, network and what they fit
@@ -41,6 +41,7 @@ def add(commands: Any) -> None:
         "--weights", help="name below models, or a safetensors file [the run's newest]"
     )
     parser.add_argument("--objects", default="", help="object set to evaluate on [the run's]")
+    add_units(parser)
     add_acting_method(parser, "the run's")
     parser.add_argument(
         "--note", default="", help="a sentence for the card, such as: why this run"
@@ -62,7 +63,7 @@ def _publish(options: argparse.Namespace) -> int:
         folder=options.out or models_dir(),
         note=options.note,
         is_replacing=options.replace,
-        objects=options.objects,
+        objects=objects_of(options),
         method=options.method,
         size=options.size,
     )

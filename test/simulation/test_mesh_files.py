@@ -10,7 +10,10 @@ import pytest
 import trimesh
 
 from equigrasp.cli.arguments import add_arguments, values_of
+from equigrasp.cli.main import main
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks import runner
+from equigrasp.experiments.publishing import publication
 from equigrasp.geometry.transform import Transform
 from equigrasp.simulation.object_sets.mesh_files import read_mesh_folder
 from equigrasp.simulation.object_sets.mesh_folder import MeshFolderSet
@@ -96,6 +99,9 @@ def test_what_is_no_file_is_left_out(folder: Path) -> None:
         ("bad.ply", b"ply\nformat ascii 1.0\nelement vertex 99999999999\n", ""),
         ("bad.stl", b"\x00" * 80 + b"\xff\xff\xff\x7f" + b"\x00" * 50, ""),
         ("bad.obj", b"v 0 0 0\nv 0.1 0 0\nv 0 0.1 0\nv 0 0 0.1\n", "no faces"),
+        ("bad.obj", b"v 0 0\nv .05 0\nv 0 .05\nf 1 2 3\n", "2 coordinates, not 3"),
+        ("bad.obj", b"v 0\nv .05\nv 1\nf 1 2 3\n", "1 coordinates, not 3"),
+        ("bad.obj", b"v 0 0 0\nv .05 0 0\nv 0 .05 0\nf 1 2 9\n", ""),
         ("bad.obj", b"v 0 0 0\nv .05 0 0\nv 0 .05 0\nf 1 2 3\n", "flat: 0 mm"),
         ("bad.obj", b"v 0 0 0\nv 0 0 0\nv 0 0 0\nf 1 2 3\n", "too small"),
         ("bad.obj", b"v 0 0 0\nv 1e300 0 0\nv 0 1e300 1e300\nf 1 2 3\n", "too large"),
@@ -211,3 +217,22 @@ def test_the_command_line_takes_units(tmp_path: Path) -> None:
     add_arguments(parser, "sim")
     words = ["--objects", str(tmp_path), "--units", "inch"]
     assert values_of(parser.parse_args(words), "sim")["objects"] == f"{tmp_path}:inch"
+
+
+@pytest.mark.parametrize("words", [["bench", "table1"], ["publish", "run", "--name", "a"]])
+def test_other_commands_take_units(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _box(tmp_path / "box.stl", 1, 1, 2)
+    orders: list[object] = []
+    monkeypatch.setattr(publication, "publish", lambda order, say: orders.append(order))
+    monkeypatch.setattr(runner, "run_plan", lambda task, *_: orders.append(task) or 0)
+    words += ["--out", str(tmp_path / "out")]
+    main([*words, "--objects", str(tmp_path), "--units", "inch"])
+    assert f"{tmp_path}:inch" in repr(orders)
+    assert main([*words, "--objects", "household", "--units", "inch"]) == 2
+
+
+def test_units_of_nothing_are_refused() -> None:
+    with pytest.raises(ConfigError, match="Units are of a folder of meshes"):
+        with_unit("", "mm")

@@ -115,9 +115,13 @@ def read_mesh(path: Path) -> Any:
         kind = path.suffix.lower().lstrip(".")
         mesh: Any = trimesh.load(io.BytesIO(content), file_type=kind, force="mesh", process=False)
         mesh.vertices = np.asarray(mesh.vertices, dtype=float)
+        if mesh.vertices.size and mesh.vertices.shape[1:] != (3,):
+            raise ConfigError(f"its vertices have {mesh.vertices.shape[-1]} coordinates, not 3")
         if not np.isfinite(mesh.vertices).all():  # processing would drop them in silence
             raise ConfigError("holds vertices that are not numbers")
         num_faces = len(mesh.faces)
+        if num_faces and not 0 <= mesh.faces.min() <= mesh.faces.max() < len(mesh.vertices):
+            raise ConfigError(f"its faces name vertices beyond its {len(mesh.vertices)}")
         if num_faces <= _MAX_FACES:
             mesh.process()
     except ConfigError:

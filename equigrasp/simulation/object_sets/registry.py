@@ -60,7 +60,7 @@ def with_unit(name: str, unit: str) -> str:
     if unit not in UNITS:
         raise ConfigError(f"Unknown unit '{unit}'. Known: {', '.join(UNITS)}.")
     parts = [name] if _mesh_folder(name) else name.split("+")
-    named = [f"{part}:{unit}" if Path(part).is_dir() else part for part in parts]
+    named = [f"{part}:{unit}" if part and Path(part).is_dir() else part for part in parts]
     if named == parts:
         raise ConfigError(f"Units are of a folder of meshes; '{name}' names none without.")
     return "+".join(named)

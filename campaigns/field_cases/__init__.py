@@ -1,0 +1,1 @@
+"""What was found broken in the field, by kind."""
