@@ -5,6 +5,8 @@ from typing import Any
 from rclpy.action import ActionServer as RclpyActionServer
 from rclpy.action.server import ServerGoalHandle
 
+from equigrasp.ros.runtime.rclpy_versions import ACTION_SERVER, holds
+
 _RESULT_TIMEOUT = (
     60.0  # [s, the node's clock] for which the result of a goal that has ended can be had
 )
@@ -22,4 +24,5 @@ class ActionServer(RclpyActionServer):
 
     async def _execute_goal(self, execute_callback: Any, goal_handle: ServerGoalHandle) -> None:
         await super()._execute_goal(execute_callback, goal_handle)
-        goal_handle._goal_request = None
+        if holds(ACTION_SERVER):
+            goal_handle._goal_request = None

@@ -32,7 +32,7 @@ class Override:
     below: tuple[int, int] = _TESTED[1]
 
 
-MESSAGE_GUARD, ACTION_CLIENT = "MessageGuard", "ActionClient"
+MESSAGE_GUARD, ACTION_CLIENT, ACTION_SERVER = "MessageGuard", "ActionClient", "ActionServer"
 FAIR_EXECUTOR, ORDERLY_END = "FairExecutor", "OrderlyEnd"
 OVERRIDES = {
     MESSAGE_GUARD: Override(
@@ -42,6 +42,10 @@ OVERRIDES = {
     ACTION_CLIENT: Override(
         ("_cancel_goal_async", "_get_result_async", "execute"),
         "an answer that comes very fast may be lost",
+    ),
+    ACTION_SERVER: Override(
+        ("_execute_goal",),
+        "goals that have ended keep their memory for 15 minutes",
     ),
     FAIR_EXECUTOR: Override(
         ("spin_once", "wait_for_ready_callbacks"),

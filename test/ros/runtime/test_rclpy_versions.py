@@ -12,16 +12,18 @@ pytest.importorskip("rclpy")
 import rclpy.executors  # noqa: E402
 import rclpy.lifecycle  # noqa: E402
 from rclpy.action import ActionClient as RclpyActionClient  # noqa: E402
+from rclpy.action import ActionServer as RclpyActionServer  # noqa: E402
 
 from equigrasp.errors import ConfigError  # noqa: E402
 from equigrasp.ros.runtime import rclpy_versions  # noqa: E402
 from equigrasp.ros.runtime.action_client import ActionClient  # noqa: E402
+from equigrasp.ros.runtime.action_server import ActionServer  # noqa: E402
 from equigrasp.ros.runtime.fair_executor import FairExecutor  # noqa: E402
 from equigrasp.ros.runtime.managed_node import ManagedNode  # noqa: E402
 from equigrasp.ros.runtime.message_guard import GuardedExecutor, MessageGuard  # noqa: E402
 from equigrasp.ros.runtime.rclpy_versions import OVERRIDES, check_version, holds  # noqa: E402
 
-OURS = (FairExecutor, GuardedExecutor, ActionClient, ManagedNode)
+OURS = (FairExecutor, GuardedExecutor, ActionClient, ActionServer, ManagedNode)
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_every_private_override_is_listed() -> None:
 def test_what_is_overridden_is_there() -> None:
     """In the version that is installed: one that lacks it would never call it."""
     made = inspect.getsource(rclpy.executors.Executor.__init__)
-    kinds = (rclpy.executors.MultiThreadedExecutor, RclpyActionClient)
+    kinds = (rclpy.executors.MultiThreadedExecutor, RclpyActionClient, RclpyActionServer)
     for override in OVERRIDES.values():
         for name in override.names:
             assert any(hasattr(k, name) for k in kinds) or f"self.{name} =" in made, name
