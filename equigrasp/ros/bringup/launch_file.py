@@ -66,7 +66,7 @@ def _describe(arguments: Sequence[Argument], make: Callable[..., Any], *more: st
     declared = [
         DeclareLaunchArgument(
             a.name,
-            default_value=os.environ.get(VARIABLE, a.default) if a is NETWORK else a.default,
+            default_value=(os.environ.get(VARIABLE) if a is NETWORK else "") or a.default,
             description=a.description,
             **({"choices": list(a.choices)} if a.choices else {}),
         )
@@ -174,8 +174,8 @@ def _make_node(
         ros_arguments=["--log-level", options.log_level],
         remappings=list(node.remappings.items()),
         output="screen",
-        additional_env=become_owner().environment
-        | network_environment(),  # it ends with `ros2 launch`
+        # It ends with `ros2 launch`, and is reached as the others are.
+        additional_env=become_owner().environment | network_environment(),
         respawn=True,
         respawn_delay=1.0,
         sigterm_timeout="30.0",  # SIGINT saves everything first
