@@ -112,6 +112,7 @@ def write_camera(setup: CalibrationSetup, pose: Transform) -> None:
     save_calibration(setup.path, dataclasses.replace(setup.calibration, camera=camera))
 
 
+@pytest.mark.slow
 def test_the_table_corrects_a_camera_that_is_a_little_off(tmp_path: Path) -> None:
     path = tmp_path / "ur5.yaml"
     with simulated_setup("ur5", "table", path, seed=0) as setup:

@@ -337,6 +337,7 @@ def test_an_unknown_method_lists_the_known_ones() -> None:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.slow
 def test_the_method_learns_which_grasps_fit(workspace: Workspace) -> None:
     """A toy world of bars: a grasp succeeds if it is on the bar and closes across it."""
     package, config = load_method("asr:tiny")

@@ -116,6 +116,7 @@ def test_the_policy_takes_the_best_pixel_and_yaw_near_objects(
 
 
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.slow
 def test_values_at_the_tried_grasps_approach_the_rewards(name: str) -> None:
     package, config = load_method(name)
     learner = package.make_learner(

@@ -315,6 +315,7 @@ def test_easy_and_hard_objects_are_unseen_and_apart() -> None:
         unseen_names("easy", "random_urdfs")
 
 
+@pytest.mark.slow
 def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -349,6 +350,7 @@ def test_failures_in_a_row_are_told_while_learning_and_kept_with_the_scene(
         assert again.scene(5).failures == failures
 
 
+@pytest.mark.slow
 def test_two_trays_carry_on_where_they_were_and_draw_new_objects_in_time() -> None:
     package, method = load_method("asr:tiny")
     policy = package.make_policy(method, package.make_networks(method, 0))

@@ -50,6 +50,7 @@ def bar(workspace: Workspace, half_width: int) -> Observation:
     return Observation.of_heightmap(heightmap, workspace)
 
 
+@pytest.mark.slow
 def test_good_grasps_of_a_bar_lie_across_it_and_on_it(
     workspace: Workspace, labels: ScriptedLabels
 ) -> None:
@@ -97,6 +98,7 @@ def test_the_policys_own_choices_come_first_and_bad_ones_with_a_better_yaw(
         assert angle_distance(bin_to_angle(label.pixel.rotation_bin, 8), 0.0) < np.pi / 4
 
 
+@pytest.mark.slow
 def test_a_tray_loses_what_is_chosen_well_and_is_filled_again() -> None:
     with make_simulated_cell("ur5") as simulation:
         world, workspace = simulation.world, simulation.cell.config.workspaces[0]
@@ -120,6 +122,7 @@ def test_a_tray_loses_what_is_chosen_well_and_is_filled_again() -> None:
         assert not is_empty(tray.look(rng)) and len(world.objects()) == 15
 
 
+@pytest.mark.slow
 def test_scenes_are_learned_as_cameras_see_them_and_now_and_then_as_they_are() -> None:
     with make_simulated_cell("ur5") as simulation:
         workspace = simulation.cell.config.workspaces[0]

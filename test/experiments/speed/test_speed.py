@@ -22,6 +22,7 @@ from equigrasp.networks import steerable_convolution
     ("min_size", "loss"),  # form by irreps everywhere, nowhere
     [(0, "smooth_l1"), (10**9, "smooth_l1"), (10**9, "cross_entropy")],
 )
+@pytest.mark.slow
 def test_ours_and_the_straightforward_form_learn_and_act_alike(
     min_size: int, loss: Loss, monkeypatch: pytest.MonkeyPatch
 ) -> None:
