@@ -18,7 +18,7 @@ from virtual_ur5 import NEEDS_UR_RTDE, WATCHDOG, VirtualRobot, turn, virtual_ur5
 
 from equigrasp.config import load_config
 from equigrasp.devices.cell import ArmConfig
-from equigrasp.devices.motion import JointTrajectory, MotionState
+from equigrasp.devices.motion import JointTrajectory, MotionState, StopReason
 from equigrasp.errors import CommandRejectedError, NotConnectedError
 from equigrasp.hardware.ur.ur_arm import UrArm
 from equigrasp.virtual.ur.ur_motion import UrMotion
@@ -237,12 +237,15 @@ def test_a_protective_stop_is_named_and_recovered_from(arm: UrArm, robot: Virtua
     robot.controller.trigger_protective_stop()
     assert finish(arm, robot, 1.0) is MotionState.FAULT
     assert "PROTECTIVE_STOP" in arm.motion_status().message
+    fault = arm.fault()
+    assert fault is not None and fault.reason is StopReason.PROTECTIVE_STOP
     assert robot_time_to_rest(robot) < 0.2
     with pytest.raises(CommandRejectedError, match="PROTECTIVE_STOP.*recover"):
         arm.start_trajectory(turn(arm, 0.1, 1.0))
     resting = robot.arm.joint_state().positions
     arm.recover()
     time.sleep(0.2)
+    assert arm.fault() is None
     assert np.abs(robot.arm.joint_state().positions - resting).max() < 2e-3
     arm.start_trajectory(turn(arm, -0.3, 1.0))
     assert finish(arm, robot) is MotionState.SUCCEEDED
