@@ -70,7 +70,8 @@ def grasp_height(
         heights = sample_strip(objects, row, col, theta, side, _ACROSS)
         object_tops.append(_top(np.where(is_under, heights, -np.inf)))
         heights = sample_strip(walls, row, col, theta, side, _ACROSS)
-        wall_tops.append(np.where(is_under, heights, -np.inf).max(axis=(-2, -1)))
+        highest = np.where(is_under, heights, -np.inf).max(axis=(-2, -1))
+        wall_tops.append(highest.astype(np.float64))
     drop = tip_rise(STROKE) - np.vectorize(tip_rise)(width)
     lowest = unhindered_height(heightmap, row, col, theta, hand.finger_depth)
     lowest = np.maximum(lowest, np.maximum(*object_tops) - hand.edge_depth + drop)
@@ -117,4 +118,5 @@ def sort_samples(samples: np.ndarray) -> np.ndarray:
 
 
 def _top(samples: np.ndarray) -> np.ndarray:
-    return np.asarray(sort_samples(samples)[..., -12:-2].mean(axis=-1))
+    """Return tops in double precision: heights of grasps are not rounded as heightmaps are."""
+    return np.asarray(sort_samples(samples)[..., -12:-2].mean(axis=-1), dtype=np.float64)

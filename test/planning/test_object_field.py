@@ -135,9 +135,9 @@ def _is_nearer(
     request = coal.CollisionRequest()
     request.security_margin = margin
     for thing, pose in zip(kinematics.geometry.geometryObjects, poses, strict=True):
-        link = coal.Transform3f(pose.rotation, pose.translation)
+        link = coal.Transform3s(pose.rotation, pose.translation)
         for body in field.columns(is_target=False) if thing.parentJoint > 1 else ():
-            place = coal.Transform3f(np.eye(3), np.array(body.center))
+            place = coal.Transform3s(np.eye(3), np.array(body.center))
             box, result = coal.Box(*body.size), coal.CollisionResult()
             if coal.collide(thing.geometry, link, box, place, request, result):
                 return True
