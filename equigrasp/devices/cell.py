@@ -181,6 +181,7 @@ class MotionConfig:
         approach_speed: TCP speed of descent and lift [m/s].
         descent_speed: The descent, which may end in contact, is no faster [m/s]; the force of a contact
             grows with it.
+        push_speed: TCP speed of a push [m/s].
         lift_height: How far the straight lift rises from the grasp [m].
         place_height: TCP height above the tray floor at which an object is let go [m].
         place_spread: Standard deviation of the drop position about the tray's centre [m].
@@ -195,6 +196,7 @@ class MotionConfig:
     approach_height: float = 0.10
     approach_speed: float = 0.25
     descent_speed: float = 0.25
+    push_speed: float = 0.05
     lift_height: float = 0.20
     place_height: float = 0.15
     place_spread: float = 0.042
@@ -206,7 +208,13 @@ class MotionConfig:
     def __post_init__(self) -> None:
         if not 0.0 < self.speed_scale <= 1.0:
             raise ConfigError(f"speed_scale must be in (0, 1], found {self.speed_scale}.")
-        positive = ("approach_height", "approach_speed", "descent_speed", "lift_height")
+        positive = (
+            "approach_height",
+            "approach_speed",
+            "descent_speed",
+            "push_speed",
+            "lift_height",
+        )
         for key in (*positive, "motion_timeout"):
             if getattr(self, key) <= 0.0:
                 raise ConfigError(f"{key} must be positive, found {getattr(self, key)}.")
@@ -272,6 +280,7 @@ class CellConfig:
             "grasp_force": self.safety.grip_force,
             "grasp_speed": self.safety.finger_speed,
             "approach_speed": self.safety.tcp_speed,
+            "push_speed": self.safety.tcp_speed,
         }
         for key, limit in allowed.items():
             if getattr(self.motion, key) > limit:

@@ -47,6 +47,7 @@ class SafetyLimits:
         joint_accelerations: Largest joint accelerations, n [rad/s²].
         tcp_speed: Largest speed of the TCP [m/s].
         contact_force: Vertical force on the TCP at which a descent is stopped [N].
+        push_force: Force on the TCP at which a push is stopped [N].
         grip_force: Largest grip force [N].
         finger_speed: Largest speed of the opening [m/s].
     """
@@ -59,6 +60,7 @@ class SafetyLimits:
     joint_accelerations: tuple[float, ...]
     tcp_speed: float
     contact_force: float
+    push_force: float
     grip_force: float
     finger_speed: float
 
@@ -67,7 +69,7 @@ class SafetyLimits:
     def __post_init__(self) -> None:
         if not math.isfinite(self.link_height):
             raise ConfigError(f"link_height must be finite, found {self.link_height}.")
-        for key in ("tcp_speed", "contact_force", "grip_force", "finger_speed"):
+        for key in ("tcp_speed", "contact_force", "push_force", "grip_force", "finger_speed"):
             value = getattr(self, key)
             if not (math.isfinite(value) and value > 0.0):
                 raise ConfigError(f"{key} must be positive, found {value}.")

@@ -1,15 +1,15 @@
-"""Notice by force that a descent has met something."""
+"""Notice by force that a motion has met something."""
 
 import numpy as np
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.planning.motion_planner import MotionPlanner
 
-_DELAY = 0.10  # [s] of a descent before the guard listens: the start-up jerk
+_DELAY = 0.10  # [s] of a motion before a guard listens: the start-up jerk
 
 
-class ContactGuard:
-    """Compares the vertical force on the TCP with its value at the start, where nothing touches.
+class _ForceChange:
+    """The force on the TCP beside its value at the start, where nothing touches.
 
     This takes out what the model does not know of masses and friction. An arm that reports neither a
     force nor torques (all zero) is only stopped by its own tracking fault.
@@ -19,28 +19,46 @@ class ContactGuard:
         self._cell = cell
         self._planner = planner
         self._began = cell.clock.now()
-        self._free = self._vertical_force()
+        self._free = self._force()
 
-    def pushes_back(self) -> bool:
-        """Tell whether the force has changed by more than the cell's limit."""
+    def _change(self) -> np.ndarray | None:
+        """Return by how much the force on the TCP has changed, (3,) [N]; None: it is not known."""
         if self._cell.clock.now() - self._began < _DELAY:
-            return False
-        force = self._vertical_force()
-        if force is None or self._free is None:
-            return False
-        change = force - self._free
-        # Makers do not agree on the sign of a measured force.
-        size = abs(change) if self._cell.arm.tcp_force() is not None else change
-        return size > self._cell.config.safety.contact_force
+            return None
+        force = self._force()
+        return None if force is None or self._free is None else force - self._free
 
-    def _vertical_force(self) -> float | None:
-        """Return the upward force on the TCP [N], measured or else from torques; None without both."""
+    def _force(self) -> np.ndarray | None:
+        """Return the force on the TCP (3,) [N], measured or else from torques; None without both."""
         measured = self._cell.arm.tcp_force()
         if measured is not None:
-            return float(measured[2])
+            return np.asarray(measured, dtype=float)
         state = self._cell.arm.joint_state()
         if not state.efforts.any():
             return None
         velocities = np.nan_to_num(state.velocities)  # what no driver tells is little in a descent
-        force = self._planner.external_force(state.positions, velocities, state.efforts)
-        return float(force[2])
+        return self._planner.external_force(state.positions, velocities, state.efforts)
+
+
+class ContactGuard(_ForceChange):
+    """Watches the vertical force during a descent."""
+
+    def pushes_back(self) -> bool:
+        """Tell whether the force has changed by more than the cell's limit."""
+        change = self._change()
+        if change is None:
+            return False
+        # Makers do not agree on the sign of a measured force.
+        size = abs(change[2]) if self._cell.arm.tcp_force() is not None else change[2]
+        return bool(size > self._cell.config.safety.contact_force)
+
+
+class StrokeGuard(_ForceChange):
+    """Watches the whole force during a push: what it pushes may be held by something."""
+
+    def pushes_back(self) -> bool:
+        """Tell whether the force has changed by more than the cell allows a push."""
+        change = self._change()
+        return change is not None and bool(
+            np.linalg.norm(change) > self._cell.config.safety.push_force
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 class Phase(enum.IntEnum):
-    """Phases of a pick; the numbers are those of Phase.msg."""
+    """Phases of a pick or a push; the numbers are those of Phase.msg."""
 
     PLANNING = 0
     PRE_GRASP = 1
@@ -15,7 +15,8 @@ class Phase(enum.IntEnum):
     VERIFY = 5
     PLACE = 6
     HOME = 7
-    RETURN = 8  # after a miss: as PLACE, with nothing to put down
+    RETURN = 8  # after a miss or a push: as PLACE, with nothing to put down
+    PUSH = 9
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,25 @@ class GraspOutcome:
     duration: float
     idle_time: float
     is_contact: bool = False
+    phase_times: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PushOutcome:
+    """Result of a push that was carried out to its end.
+
+    Args:
+        length: Way of the TCP along the stroke [m].
+        is_contact: Whether the descent was ended by a force on the TCP or a blocked arm.
+        is_blocked: Whether the stroke was ended by one.
+        duration: From the call to its end [s, robot clock].
+        idle_time: Part of it in which neither arm nor fingers moved [s, robot clock].
+        phase_times: Time at which each phase began, since the call [s, robot clock].
+    """
+
+    length: float
+    is_contact: bool
+    is_blocked: bool
+    duration: float
+    idle_time: float
     phase_times: dict[str, float] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.errors import CommandRejectedError
-from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
 
 
@@ -27,6 +27,20 @@ def check_grasp(grasp: PlanarGrasp, workspace: Workspace, cell: RobotCell) -> No
             f"Grasp width {grasp.width:.4f} m is not in (0, {stroke}] m, the gripper's stroke."
         )
     check_position(grasp.x, grasp.y, grasp.z, cell)
+
+
+def check_push(push: Push, workspace: Workspace, cell: RobotCell) -> None:
+    """Raise `CommandRejectedError` unless a push begins in its workspace and the safety box."""
+    if not workspace.contains_xy(push.x, push.y):
+        raise CommandRejectedError(
+            f"Push start ({push.x:.3f}, {push.y:.3f}) m is outside workspace '{workspace.name}'."
+        )
+    if not workspace.floor_z <= push.z <= workspace.ceiling_z:
+        raise CommandRejectedError(
+            f"Push height {push.z:.3f} m is outside workspace '{workspace.name}': "
+            f"[{workspace.floor_z:.3f}, {workspace.ceiling_z:.3f}] m."
+        )
+    check_position(push.x, push.y, push.z, cell)
 
 
 def check_position(x: float, y: float, z: float, cell: RobotCell) -> None:

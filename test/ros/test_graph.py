@@ -19,16 +19,18 @@ from canceller import Canceller, Joints  # noqa: E402
 from domains import free_domain  # noqa: E402
 from equigrasp_interfaces.action import (  # noqa: E402
     CollectExperience,
+    ExecuteAction,
     ExecuteGrasp,
     MoveHome,
     PickObject,
 )
-from equigrasp_interfaces.msg import Experience, MotionResult  # noqa: E402
+from equigrasp_interfaces.msg import Action, Experience, MotionResult  # noqa: E402
 from equigrasp_interfaces.msg import Grasp as GraspMsg  # noqa: E402
 from equigrasp_interfaces.srv import GetObjects  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
 
 from equigrasp.experiments.runs.metrics_file import read_metrics  # noqa: E402
+from equigrasp.primitives.outcome import Phase  # noqa: E402
 from equigrasp.replay.experience_log import ExperienceLog  # noqa: E402
 from equigrasp.ros import names, qos  # noqa: E402
 
@@ -126,6 +128,49 @@ def test_cancels_stop_the_arm_and_the_next_goal_is_accepted(
     for cancel in cancels:  # twice the bound: tests share their cores; docs/results has the p99
         wall_clock.hold(cancel.time_to_rest, 2 * STOP_TIME, str(cancel))
         wall_clock.hold(cancel.time_to_accept, ACCEPT_TIME, str(cancel))
+
+
+def push_goal() -> ExecuteAction.Goal:
+    goal = ExecuteAction.Goal(action=Action(kind=Action.KIND_PUSH))
+    push = goal.action.push
+    push.workspace, push.header.frame_id = "left", "base_link"
+    push.start.x, push.start.y, push.start.z = 0.40, 0.21, 0.06
+    push.direction, push.length = 0.0, 0.10
+    return goal
+
+
+def test_a_push_is_carried_out_and_stopped_in_its_stroke(
+    graph: Graph, joints: Joints, wall_clock: Any
+) -> None:
+    phases: list[int] = []
+    done = graph.send(
+        ExecuteAction,
+        "execute_action",
+        push_goal(),
+        lambda message: phases.append(int(message.feedback.phase.phase)),
+    )
+    result = graph.result(done).result
+    assert result.motion.error_code == 0, result.motion.error_msg
+    assert (result.reward, result.discount) == (0.0, 1.0)
+    assert Phase.PUSH in phases and phases[-1] == Phase.RETURN
+    phases.clear()
+    handle = graph.send(
+        ExecuteAction,
+        "execute_action",
+        push_goal(),
+        lambda message: phases.append(int(message.feedback.phase.phase)),
+    )
+    wait_for(lambda: Phase.PUSH in phases, 60.0, "the stroke")
+    time.sleep(0.4)
+    asked = time.time()
+    handle.cancel_goal_async()
+    answer = graph.result(handle, 10.0)
+    answered = time.time()
+    assert answer.result.motion.error_code == MotionResult.CANCELLED
+    assert joints.stay_at_rest(answered)
+    wall_clock.hold(joints.time_to_rest(asked), 2 * STOP_TIME, "a cancel in the stroke")
+    home = graph.result(graph.send(MoveHome, "move_home", MoveHome.Goal()), 30.0).result
+    assert home.motion.error_code == 0, home.motion.error_msg
 
 
 def test_a_newer_goal_takes_the_place_of_the_running_one(graph: Graph) -> None:

@@ -8,6 +8,7 @@ from equigrasp_interfaces.srv import PlanGrasp
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
 from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.push import PushPrimitive
 from equigrasp.primitives.success import needs_camera
 from equigrasp.ros import names
 from equigrasp.ros.executor.goal_server import GoalServer
@@ -66,6 +67,7 @@ class ExecutorNode(ManagedNode):
         planner = make_planner(wanted.planner, cell)
         goals = GraspGoals(
             PickPrimitive(cell, planner),
+            PushPrimitive(cell, planner),
             clock,
             self.create_client(PlanGrasp, names.PLAN_GRASP, callback_group=self.callbacks),
             wanted.policy_timeout,

@@ -12,11 +12,12 @@ from equigrasp_interfaces.srv import PlanGrasp
 from rclpy.client import Client
 
 from equigrasp.errors import CancelledError
-from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome, Phase
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.place_target import PlaceTarget, sample_place
+from equigrasp.primitives.push import PushPrimitive
 from equigrasp.ros import names
 from equigrasp.ros.executor.goal_codes import PLAN_CODES, GoalError
 from equigrasp.ros.executor.goal_server import Goal
@@ -33,7 +34,8 @@ class GraspGoals:
     """Carries goals out in one cell.
 
     Args:
-        primitive: Moves the robot.
+        primitive: Carries out grasps.
+        push: Carries out pushes.
         clock: Time of the robot.
         policy: Client of `plan_grasp`.
         policy_timeout: Longest wait for its answer [s, wall clock].
@@ -43,26 +45,34 @@ class GraspGoals:
     def __init__(
         self,
         primitive: PickPrimitive,
+        push: PushPrimitive,
         clock: RosClock,
         policy: Client,
         policy_timeout: float,
         warn: Callable[[str], object],
     ) -> None:
-        self._primitive, self._clock = primitive, clock
+        self._primitive, self._push, self._clock = primitive, push, clock
         self._policy, self._policy_timeout = policy, policy_timeout
         self._warn = warn
         self._num_unclosed = 0  # grasps in a row in which the fingers did not close at all
 
     def execute_action(self, goal: Goal) -> None:
-        """Carry out the action that the request holds; a grasp is an episode of its own."""
-        action = from_action_msg(goal.request.action)
-        if not isinstance(action, PlanarGrasp):
+        """Carry out the action that the request holds.
+
+        A grasp is an episode of its own; after a push the episode goes on, without reward.
+        """
+        message = goal.request.action
+        action = from_action_msg(message)
+        if isinstance(action, PlanarGrasp):
+            held = self._carry_out(goal, message.grasp, message.grasp.workspace)
+            goal.result.reward = float(held)
+        elif isinstance(action, Push):
+            self._push_along(goal, action, message.push.workspace)
+        else:
             raise GoalError(
                 MotionResult.UNSUPPORTED,
-                f"This executor carries out grasps, found a {type(action).__name__}.",
+                f"This executor carries out grasps and pushes, found a {type(action).__name__}.",
             )
-        grasp = goal.request.action.grasp
-        goal.result.reward = float(self._carry_out(goal, grasp, grasp.workspace))
 
     def execute_grasp(self, goal: Goal) -> None:
         """Carry out the grasp that the request holds."""
@@ -87,6 +97,16 @@ class GraspGoals:
     def move_home(self, goal: Goal) -> None:
         """Move to where the camera sees every tray."""
         self._primitive.go_home(on_phase=goal.on_phase, cancel=goal.cancel)
+
+    def _push_along(self, goal: Goal, push: Push, workspace: str) -> None:
+        outcome = self._push.execute(
+            push,
+            self._primitive.cell.config.workspace(workspace),
+            on_phase=goal.on_phase,
+            cancel=goal.cancel,
+        )
+        goal.result.discount = 1.0
+        goal.result.motion.idle_time = outcome.idle_time
 
     def _carry_out(
         self, goal: Goal, message: Grasp, pick: str, observation: Observation | None = None

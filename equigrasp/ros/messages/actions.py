@@ -59,7 +59,9 @@ def to_action_msg(decision: Decision[Action], observation: Observation) -> Actio
         )
     elif isinstance(action, Push):
         message.kind = ActionMsg.KIND_PUSH
-        message.push = PushMsg(direction=action.direction, length=action.length)
+        message.push = PushMsg(
+            workspace=observation.workspace.name, direction=action.direction, length=action.length
+        )
         message.push.header.stamp = to_time(observation.stamp)
         message.push.header.frame_id = names.BASE_FRAME
         start = message.push.start

@@ -17,7 +17,8 @@ from equigrasp_interfaces.msg import Phase as PhaseMsg  # noqa: E402
 from equigrasp.config import load_config  # noqa: E402
 from equigrasp.devices.cell import CellConfig  # noqa: E402
 from equigrasp.errors import ConfigError  # noqa: E402
-from equigrasp.primitives.outcome import Phase  # noqa: E402
+from equigrasp.geometry.actions import Push  # noqa: E402
+from equigrasp.primitives.outcome import Phase, PushOutcome  # noqa: E402
 from equigrasp.ros.executor import goal_server  # noqa: E402
 from equigrasp.ros.executor.goal_codes import GoalError  # noqa: E402
 from equigrasp.ros.executor.goal_server import Goal, GoalServer  # noqa: E402
@@ -40,7 +41,7 @@ def test_a_wrong_pick_is_refused_before_moving(change: dict[str, Any], message: 
         cell=SimpleNamespace(config=load_config(CellConfig, "cells", "ur5")),
         go_home=lambda **options: moves.append("home"),
     )
-    goals = GraspGoals(primitive, SimpleNamespace(), SimpleNamespace(), 1.0, print)
+    goals = _goals(primitive=primitive)
     request = {"pick_workspace": "left", "place_workspace": "right", "mode": 2} | change
     goal = Goal(
         PickObject.Goal(**request), PickObject.Result(), threading.Event(), lambda phase: None
@@ -50,18 +51,41 @@ def test_a_wrong_pick_is_refused_before_moving(change: dict[str, Any], message: 
     assert not moves
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [(Action.KIND_PUSH, "Push"), (Action.KIND_STEP, "Step")]
-)
-def test_an_action_without_a_primitive_is_refused(kind: int, name: str) -> None:
-    goals = GraspGoals(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), 1.0, print)
-    action = Action(kind=kind)
-    action.push.length = 0.05
+def _goals(**parts: Any) -> GraspGoals:
+    parts = {"primitive": SimpleNamespace(), "push": SimpleNamespace()} | parts
+    return GraspGoals(
+        parts["primitive"], parts["push"], SimpleNamespace(), SimpleNamespace(), 1.0, print
+    )
+
+
+def _action_goal(action: Action) -> Goal:
     request = ExecuteAction.Goal(action=action)
-    goal = Goal(request, ExecuteAction.Result(), threading.Event(), lambda phase: None)
-    with pytest.raises(GoalError, match=f"carries out grasps, found a .*{name}") as refused:
-        goals.execute_action(goal)
+    return Goal(request, ExecuteAction.Result(), threading.Event(), lambda phase: None)
+
+
+def test_an_action_without_a_primitive_is_refused() -> None:
+    goal = _action_goal(Action(kind=Action.KIND_STEP))
+    with pytest.raises(GoalError, match="grasps and pushes, found a GripperStep") as refused:
+        _goals().execute_action(goal)
     assert refused.value.code == CODES.UNSUPPORTED
+
+
+def test_an_episode_goes_on_after_a_push() -> None:
+    pushes: list[tuple[Any, str]] = []
+
+    def execute(push: Push, workspace: Any, **options: Any) -> PushOutcome:
+        pushes.append((push, workspace.name))
+        return PushOutcome(0.05, False, False, 3.0, 0.25)
+
+    cell = SimpleNamespace(config=load_config(CellConfig, "cells", "ur5"))
+    parts = {"primitive": SimpleNamespace(cell=cell), "push": SimpleNamespace(execute=execute)}
+    action = Action(kind=Action.KIND_PUSH)
+    action.push.workspace, action.push.length = "left", 0.05
+    goal = _action_goal(action)
+    _goals(**parts).execute_action(goal)
+    assert pushes == [(Push(0.0, 0.0, 0.0, 0.0, 0.05), "left")]
+    assert (goal.result.reward, goal.result.discount) == (0.0, 1.0)
+    assert goal.result.motion.idle_time == 0.25
 
 
 def test_phases_are_those_of_the_message() -> None:
