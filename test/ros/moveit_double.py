@@ -118,7 +118,8 @@ class PlanningScene:
         for name, message in self.objects.items():
             for primitive, pose in zip(message.primitives, message.primitive_poses, strict=True):
                 shape = _shape(primitive)
-                thing = pin.GeometryObject(name, 0, shape, _place(message.pose) * _place(pose))
+                place = _place(message.pose) * _place(pose)
+                thing = pin.GeometryObject(name, 0, place, shape)
                 index = geometry.addGeometryObject(thing)
                 for i in links:
                     link = model.frames[geometry.geometryObjects[i].parentFrame].name

@@ -27,6 +27,7 @@ from equigrasp.ros.messages.heightmaps import from_heightmap_msg
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.ros_clock import RosClock
 
+_DISCOVERY_TIMEOUT = 5.0  # [s, wall clock] for the policy's service to be found
 _CLOSED = 0.001  # [m] by which fingers that grip something have closed at least
 
 
@@ -149,10 +150,20 @@ class GraspGoals:
         self._warn(message)
         return replace(outcome, is_success=False)
 
+    def _await_policy(self, cancel: Event) -> None:
+        """Give the policy a while to be found: a goal may come before it."""
+        deadline = time.monotonic() + _DISCOVERY_TIMEOUT
+        while not self._policy.service_is_ready():
+            if time.monotonic() > deadline:
+                raise GoalError(
+                    MotionResult.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'."
+                )
+            if cancel.wait(0.02):
+                raise CancelledError("The goal was cancelled while the policy was looked for.")
+
     def _plan_grasp(self, goal: Any, cancel: Event) -> PlanGrasp.Response:
         """Ask the policy what a `PickObject` goal says."""
-        if not self._policy.wait_for_service(1.0):
-            raise GoalError(MotionResult.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'.")
+        self._await_policy(cancel)
         request = PlanGrasp.Request(
             workspace=goal.pick_workspace,
             mode=goal.mode,
