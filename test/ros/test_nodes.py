@@ -178,7 +178,17 @@ def test_two_robots_live_in_two_namespaces(bench: Bench) -> None:
     for robot in fastest:
         listen(robot)
     bench.spin_until(lambda: heard == {"a", "b"}, 60.0, "both robots")
-    time.sleep(1.0)  # both executors have found their arms by then
+
+    def is_ready(robot: str) -> bool:
+        return (
+            bench.call(
+                GetState, f"/{robot}/executor/get_state", GetState.Request()
+            ).current_state.id
+            == State.PRIMARY_STATE_ACTIVE
+        )
+
+    wait_for(lambda: is_ready("a") and is_ready("b"), 60.0, "both executors")
+    time.sleep(1.0)  # both have found their arms by then
     result = bench.act("/a/execute_grasp", _goal())
     assert result.error_code == 0, result.error_msg
     assert fastest["a"] > 0.3 and fastest["b"] < 0.02

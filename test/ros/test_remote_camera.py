@@ -125,6 +125,20 @@ def test_intrinsics_told_once_before_we_hear_are_heard(node: Node) -> None:
     assert camera.model == MODEL
 
 
+def test_a_time_told_by_mistake_is_not_waited_for(node: Node) -> None:
+    clock = StampClock()
+    camera = RemoteCamera(node, clock, FRAME, has_color=True, has_depth=False, timeout=30.0)
+    color = node.create_publisher(Image, names.COLOR_IMAGE, qos.reliable(2))
+    info = node.create_publisher(CameraInfo, names.CAMERA_INFO, qos.reliable(2))
+    wait_for(
+        lambda: color.get_subscription_count() and info.get_subscription_count(), 20.0, "ears"
+    )
+    clock.time = 5.0  # put right again after somebody told 1e9
+    info.publish(to_camera_info_msg(MODEL, 6.5, FRAME))
+    color.publish(to_color_msg(np.zeros((240, 320, 3), np.uint8), 6.5, FRAME))
+    assert camera.frame_since(1e9).stamp == 6.5
+
+
 def test_a_second_camera_has_topics_of_its_own() -> None:
     with ros(free_domain()):
         camera = FakeCamera(WallClock(), floor_depth=0.7)
