@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections.abc import Callable
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from equigrasp.primitives.contact_guard import ContactGuard
 from equigrasp.primitives.home import return_home
 from equigrasp.primitives.motion import Motion, halted_on_error
 from equigrasp.primitives.outcome import GraspOutcome, Phase
+from equigrasp.primitives.phases import OnPhase, Phases
 from equigrasp.primitives.pick_planner import PickPlan, PickPlanner
 from equigrasp.primitives.place_target import PlaceTarget
 from equigrasp.primitives.success import make_detector
@@ -27,8 +27,6 @@ _LOGGER = logging.getLogger(__name__)
 _LIFT_TOLERANCE = (
     0.02  # [rad] farther from the planned end of the descent the lift is planned anew
 )
-
-OnPhase = Callable[[Phase], None]
 
 
 class PickPrimitive:
@@ -71,13 +69,8 @@ class PickPrimitive:
             DeviceError: if a device failed; the arm was told to stop.
         """
         motion = Motion(self.cell, cancel or threading.Event())
-        clock, began = self.cell.clock, self.cell.clock.now()
-        phases: dict[str, float] = {}
-
-        def enter(phase: Phase) -> None:
-            phases[phase.name.lower()] = clock.now() - began
-            on_phase(phase)
-
+        phases = Phases(self.cell.clock, on_phase)
+        enter = phases.enter
         enter(Phase.PLANNING)
         motion.check_cancel()
         check_grasp(grasp, workspace, self.cell)
@@ -90,7 +83,7 @@ class PickPrimitive:
             enter(Phase.VERIFY)
             fingers = self.cell.gripper.state()
             is_success = self._finish(motion, workspace, plan, is_lifted, fingers, enter)
-        duration = clock.now() - began
+        duration = phases.duration
         return GraspOutcome(
             is_success=is_success,
             is_object_held=is_success and place is None,
@@ -98,7 +91,7 @@ class PickPrimitive:
             duration=duration,
             idle_time=max(0.0, duration - motion.busy_time),
             is_contact=is_contact,
-            phase_times=phases,
+            phase_times=phases.times,
         )
 
     def go_home(

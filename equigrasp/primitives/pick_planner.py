@@ -16,6 +16,7 @@ from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.planning.object_field import ObjectField
 from equigrasp.primitives.place_target import PlaceTarget
+from equigrasp.primitives.top_down import plan_from_above
 from equigrasp.primitives.validation import check_position
 
 
@@ -79,32 +80,21 @@ class PickPlanner:
             check_position(grasp.x, grasp.y, z, self._cell)
         if place is not None:
             check_position(place.x, place.y, self._place_z(place), self._cell)
-        error: PlanningError | None = None
-        candidates = []
-        for theta in (grasp.theta, grasp.theta + np.pi, grasp.theta - np.pi):
-            try:
-                pose = Transform.top_down(grasp.x, grasp.y, above, theta)
-                candidates.append((self._planner.inverse_kinematics(pose, start), theta))
-            except (UnreachableError, CollisionError) as failure:
-                error = failure
-        candidates.sort(key=lambda c: float(np.abs(c[0] - start).max()))
-        for positions, theta in candidates:
-            try:
-                down = Transform.top_down(grasp.x, grasp.y, grasp.z, theta)
-                up = Transform.top_down(grasp.x, grasp.y, lifted, theta)
-                descend = self._planner.plan_line(positions, down, descent_speed)
-                bottom = descend.positions[-1]
-                self._planner.check(bottom, "The grasp")
-                lift = self._planner.plan_line(bottom, up, settings.approach_speed)
-                top = lift.positions[-1]
-                carry = None if place is None else self._plan_carry(top, workspace, place)
-                pre_grasp = self._planner.plan_joints(start, positions)
-            except PlanningError as failure:
-                error = failure
-                continue
+
+        def plan_from(positions: np.ndarray, theta: float) -> PickPlan:
+            down = Transform.top_down(grasp.x, grasp.y, grasp.z, theta)
+            up = Transform.top_down(grasp.x, grasp.y, lifted, theta)
+            descend = self._planner.plan_line(positions, down, descent_speed)
+            bottom = descend.positions[-1]
+            self._planner.check(bottom, "The grasp")
+            lift = self._planner.plan_line(bottom, up, settings.approach_speed)
+            top = lift.positions[-1]
+            carry = None if place is None else self._plan_carry(top, workspace, place)
+            pre_grasp = self._planner.plan_joints(start, positions)
             return PickPlan(pre_grasp, descend, up, lift, carry)
-        assert error is not None
-        raise error
+
+        over = (grasp.x, grasp.y, above)
+        return plan_from_above(self._planner, over, grasp.theta, start, plan_from)
 
     def _plan_carry(
         self, start: np.ndarray, workspace: Workspace, place: PlaceTarget

@@ -14,7 +14,7 @@ from equigrasp.primitives.contact_guard import ContactGuard, StrokeGuard
 from equigrasp.primitives.home import return_home
 from equigrasp.primitives.motion import Motion, halted_on_error
 from equigrasp.primitives.outcome import Phase, PushOutcome
-from equigrasp.primitives.pick import OnPhase
+from equigrasp.primitives.phases import OnPhase, Phases
 from equigrasp.primitives.push_planner import PushPlan, PushPlanner
 from equigrasp.primitives.validation import check_push
 
@@ -56,13 +56,8 @@ class PushPrimitive:
             DeviceError: if a device failed; the arm was told to stop.
         """
         motion = Motion(self.cell, cancel or threading.Event())
-        clock, began = self.cell.clock, self.cell.clock.now()
-        phases: dict[str, float] = {}
-
-        def enter(phase: Phase) -> None:
-            phases[phase.name.lower()] = clock.now() - began
-            on_phase(phase)
-
+        phases = Phases(self.cell.clock, on_phase)
+        enter = phases.enter
         enter(Phase.PLANNING)
         motion.check_cancel()
         check_push(push, workspace, self.cell)
@@ -74,9 +69,9 @@ class PushPrimitive:
             self._rise(motion, enter)
             return_home(motion, self.planner)
             enter(Phase.RETURN)
-        duration = clock.now() - began
+        duration = phases.duration
         idle = max(0.0, duration - motion.busy_time)
-        return PushOutcome(length, is_contact, is_blocked, duration, idle, phases)
+        return PushOutcome(length, is_contact, is_blocked, duration, idle, phases.times)
 
     def _descend(self, motion: Motion, plan: PushPlan, enter: OnPhase) -> bool:
         """Close the fingers on the way, and descend; tell whether something pushed back."""

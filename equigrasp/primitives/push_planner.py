@@ -6,11 +6,12 @@ import numpy as np
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.motion import JointTrajectory
-from equigrasp.errors import CollisionError, CommandRejectedError, PlanningError, UnreachableError
+from equigrasp.errors import CommandRejectedError
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.motion_planner import MotionPlanner
+from equigrasp.primitives.top_down import plan_from_above
 from equigrasp.primitives.validation import check_position
 
 _SHORTEST = 0.01  # [m] a stroke that is cut to less is no push
@@ -70,22 +71,13 @@ class PushPlanner:
         settings = self._cell.config.motion
         above = push.z + settings.approach_height
         check_position(push.x, push.y, above, self._cell)
-        error: PlanningError | None = None
-        candidates = []
-        for theta in (push.direction, push.direction + np.pi, push.direction - np.pi):
-            try:
-                pose = Transform.top_down(push.x, push.y, above, theta)
-                candidates.append((self._planner.inverse_kinematics(pose, start), theta))
-            except (UnreachableError, CollisionError) as failure:
-                error = failure
-        candidates.sort(key=lambda c: float(np.abs(c[0] - start).max()))
-        for positions, theta in candidates:
-            try:
-                return self._plan_from(push, start, positions, theta)
-            except PlanningError as failure:
-                error = failure
-        assert error is not None
-        raise error
+        return plan_from_above(
+            self._planner,
+            (push.x, push.y, above),
+            push.direction,
+            start,
+            lambda positions, theta: self._plan_from(push, start, positions, theta),
+        )
 
     def stroke_from(self, present: np.ndarray, end: Transform) -> JointTrajectory:
         """Plan the stroke from where the arm is, at the height that it is at; errors as `plan`.
