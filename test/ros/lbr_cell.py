@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from equigrasp.ros.runtime.message_guard import GuardedExecutor
 
 _ACTION = f"/lbr/{names.FOLLOW_JOINT_TRAJECTORY}"
 _JOINT_STATES = ["-r", "joint_states:=/lbr/joint_states"]
+_UNDER_WAY = 0.2  # [rad/s]
 _PARTS = ("send_goal", "cancel_goal", "get_result", "feedback", "status")
 _REMAPPED = [  # ROS 2 remaps an action's topics and services, not its name
     argument
@@ -81,8 +81,12 @@ class Cell:
             self.grasp(0.5, 0.15, 0.3),
             lambda message: phases.append(int(message.feedback.phase.phase)),
         )
-        wait_for(lambda: Phase.PRE_GRASP in phases, 30.0, f"the arm to set off: {self.logs()}")
-        time.sleep(0.3)
+        wait_for(lambda: Phase.PRE_GRASP in phases, 30.0, f"the way to the grasp: {self.logs()}")
+        wait_for(
+            lambda: top_speed(self.joint_states[-5:]) > _UNDER_WAY,
+            30.0,
+            f"the arm to set off: {self.logs()}",
+        )
         return handle
 
     def grasp(self, x: float, y: float, theta: float) -> ExecuteGrasp.Goal:
