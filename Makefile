@@ -78,6 +78,7 @@ $(STAMPS)/ros: requirements/ros.txt $(STAMPS)/base
 	$(BIN)/pip install -q -r requirements/ros.txt
 	command -v cmake >/dev/null || $(BIN)/pip install -q -r requirements/cmake.txt
 	$(BIN)/python ros2_ws/patch_ros_wheels.py
+	rm -rf ros2_ws/build  # its caches name headers of the packages before
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/base

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy
 
 _PYTHON_INCLUDE = re.compile(r"/opt/python/[\w.-]+/include/python[\d.]+")
+# NumPy's also as an earlier run named it: NumPy 2 has its headers in another folder.
 _NUMPY_INCLUDE = re.compile(
-    r"/opt/python/[\w.-]+/lib/python[\d.]+/site-packages/numpy/_?core/include"
+    rf"(?:/opt/python/[\w.-]+|{re.escape(sys.prefix)})/lib/python[\d.]+/site-packages/numpy/_?core/include"
 )
 
 

@@ -238,6 +238,7 @@ class CellCamera:
 class CellConfig:
     """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
 
+    `workspaces` are trays, but for those that `open_workspaces` names: there objects lie on the bare table.
     `cameras` are those of the cell by their name in it; `overhead` is the one that sees every tray.
     `safety` names the file in `config/safety/` with what no command may exceed. `arm_driver` and
     `gripper_driver` name the files in `config/arm_drivers/` and `gripper_drivers/` that tell how the
@@ -256,6 +257,7 @@ class CellConfig:
     workspaces: tuple[Workspace, ...]
     safety: SafetyLimits
     motion: MotionConfig = field(default_factory=MotionConfig)
+    open_workspaces: tuple[str, ...] = ()
     arm_driver: str = ""
     gripper_driver: str = ""
     calibration: str = ""
@@ -275,6 +277,8 @@ class CellConfig:
                     f"A camera's name is lower-case letters, digits and '_', found '{camera}'."
                 )
         check_distinct("workspaces", (w.name for w in self.workspaces))
+        for name in self.open_workspaces:
+            self.workspace(name)
         check_distinct("obstacles", (o.name for o in self.obstacles))
         allowed = {
             "grasp_force": self.safety.grip_force,
@@ -288,6 +292,11 @@ class CellConfig:
                     f"motion: {key} = {getattr(self.motion, key)} exceeds the cell's safety limit "
                     f"of {limit}."
                 )
+
+    @property
+    def trays(self) -> tuple[Workspace, ...]:
+        """The workspaces that have walls."""
+        return tuple(w for w in self.workspaces if w.name not in self.open_workspaces)
 
     def load_arm(self) -> ArmConfig:
         """Load the arm, its limits narrowed to the cell's; raise `ConfigError` if they are looser."""

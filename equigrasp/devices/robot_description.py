@@ -13,6 +13,7 @@ from equigrasp.errors import ConfigError
 from equigrasp.paths import urdf_dir
 from equigrasp.private_folder import keep, temporary_folder
 
+_ARM_JOINTS = ("revolute", "continuous", "prismatic")
 _LONGEST_NAME = 80  # letters
 
 
@@ -64,7 +65,7 @@ def _adapt_joints(root: ET.Element, arm: ArmConfig) -> None:
     of its own kind (Pinocchio's is a pair of cosine and sine) does not fit the others.
 
     Raises:
-        ConfigError: if the description lacks one of them, or it does not turn by itself.
+        ConfigError: if the description lacks one of them, or it does not move by itself.
     """
     old = arm.urdf_joint_names or arm.joint_names
     joints = {joint.get("name"): joint for joint in root.findall("joint")}
@@ -76,10 +77,10 @@ def _adapt_joints(root: ET.Element, arm: ArmConfig) -> None:
     for i, (name, new) in enumerate(rows):
         joint = joints[name]
         kind = joint.get("type")
-        if kind not in ("revolute", "continuous") or joint.find("mimic") is not None:
-            what = "follows another" if kind in ("revolute", "continuous") else f"is {kind}"
+        if kind not in _ARM_JOINTS or joint.find("mimic") is not None:
+            what = "follows another" if kind in _ARM_JOINTS else f"is {kind}"
             raise ConfigError(
-                f"'{arm.urdf}': joint '{name}' {what}; a joint of the arm is revolute or continuous."
+                f"'{arm.urdf}': joint '{name}' {what}; a joint of the arm is {', '.join(_ARM_JOINTS)}."
             )
         joint.set("name", new)
         if kind == "continuous":

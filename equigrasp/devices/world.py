@@ -8,6 +8,8 @@ import numpy as np
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 
+DROP_SPREAD = 0.06  # [m] half side of the square that objects are dropped over, for a tray
+
 
 @dataclass(frozen=True, eq=False)
 class WorldObject:
@@ -30,8 +32,16 @@ class World(ABC):
         """Remove all objects, bring the arm home, and reseed; equal seeds give equal runs."""
 
     @abstractmethod
-    def spawn_objects(self, names: list[str], workspace: Workspace) -> None:
-        """Drop objects of the named shapes into a tray, one by one, and let them settle."""
+    def spawn_objects(
+        self, names: list[str], workspace: Workspace, spread: float = DROP_SPREAD
+    ) -> None:
+        """Drop objects of the named shapes over a workspace, one by one, and let them settle.
+
+        Args:
+            names: Of the shapes.
+            workspace: Where they fall.
+            spread: Half side of the square about its middle that they are dropped over [m].
+        """
 
     @abstractmethod
     def place_object(self, name: str, pose: Transform) -> int:
@@ -55,11 +65,15 @@ class World(ABC):
 
     @abstractmethod
     def snapshot(self) -> int:
-        """Keep the present state and return its handle."""
+        """Bring the robot home at once, keep the present state, and return its handle."""
 
     @abstractmethod
     def restore(self, snapshot: int) -> None:
-        """Return to a kept state so that what follows is repeatable bit by bit."""
+        """Return to a kept state, the robot at home, so that what follows is repeatable bit by bit."""
+
+    @abstractmethod
+    def forget(self, snapshot: int) -> None:
+        """Free a kept state."""
 
     def object_names_in(self, workspace: Workspace) -> list[str]:
         """Return the names of the objects whose centre lies over a workspace."""

@@ -14,7 +14,7 @@ _TABLE = Obstacle("table", (1.6, 1.6, 0.04), (0.45, 0.0, -0.022))
 
 def fixed_bodies(cell: CellConfig) -> tuple[Obstacle, ...]:
     """Return every fixed body of a cell in the base frame: the scene that all planners share."""
-    trays = (body for workspace in cell.workspaces for body in _tray(workspace))
+    trays = (body for workspace in cell.trays for body in _tray(workspace))
     return (_TABLE, *trays, *cell.obstacles)
 
 

@@ -195,7 +195,9 @@ class BulletArm(Arm):
     def _follow(self, now: float, measured: np.ndarray, velocities: np.ndarray) -> None:
         assert self._spline is not None
         end = float(self._spline.x[-1])
-        t = min(now - self._start_time, end)
+        # In whole steps: by the rounding of absolute times the same motion would differ in its last bits.
+        elapsed = round((now - self._start_time) / TIME_STEP) * TIME_STEP
+        t = min(elapsed, end)
         error = np.abs(self._reference - measured)
         if error.max() > _TRACKING_TOLERANCE:
             self._fail(measured, error)
@@ -207,7 +209,7 @@ class BulletArm(Arm):
         if error.max() < _SETTLE_TOLERANCE and np.abs(velocities).max() < _SETTLE_SPEED:
             self._spline = None
             self._status = MotionStatus(MotionState.SUCCEEDED)
-        elif now - self._start_time > end + _SETTLE_TIME:
+        elif elapsed > end + _SETTLE_TIME:
             self._fail(measured, error)
 
     def _fail(self, measured: np.ndarray, error: np.ndarray) -> None:

@@ -50,18 +50,25 @@ class BulletCamera(Camera):
         self._is_connected = False
 
     def capture(self) -> CameraFrame:
+        return self._render(self._physics.client.ER_NO_SEGMENTATION_MASK)[0]
+
+    def capture_bodies(self) -> tuple[CameraFrame, np.ndarray]:
+        """Take a picture, and tell which body is seen at each pixel, shape (H, W); -1: none."""
+        return self._render(0)
+
+    def _render(self, flags: int) -> tuple[CameraFrame, np.ndarray]:
         if not self._is_connected:
             raise NotConnectedError(f"Camera '{self._config.name}' is not connected.")
         with self._physics.lock:
             client = self._physics.client
-            _, _, color, buffer, _ = client.getCameraImage(
+            _, _, color, buffer, bodies = client.getCameraImage(
                 self._config.width_px,
                 self._config.height_px,
                 self._view,
                 self._projection,
                 shadow=0,
                 renderer=client.ER_TINY_RENDERER,
-                flags=client.ER_NO_SEGMENTATION_MASK,
+                flags=flags,
             )
             stamp = self._physics.now()
         shape = (self._config.height_px, self._config.width_px)
@@ -72,4 +79,5 @@ class BulletCamera(Camera):
         if self._config.depth_noise == "realsense":
             depth = add_stereo_noise(depth, self._rng)
         rgb = np.asarray(color, dtype=np.uint8).reshape(*shape, 4)[:, :, :3]
-        return CameraFrame(stamp, depth.astype(np.float32), np.ascontiguousarray(rgb))
+        frame = CameraFrame(stamp, depth.astype(np.float32), np.ascontiguousarray(rgb))
+        return frame, np.asarray(bodies, dtype=np.int64).reshape(-1, shape[1])

@@ -15,7 +15,7 @@ from equigrasp.simulation.bullet_gripper import BulletGripper
 from equigrasp.simulation.bullet_robot import BulletRobot
 from equigrasp.simulation.object_sets.registry import make_object_set
 from equigrasp.simulation.physics import Physics
-from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
+from equigrasp.simulation.worlds.cell_world import CellWorld
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class SimulatedCell:
     """A robot cell in PyBullet, with the world that it stands in; a context manager."""
 
     cell: RobotCell
-    world: TwoTrayWorld
+    world: CellWorld
     physics: Physics
     robot: BulletRobot
 
@@ -110,8 +110,8 @@ def build_simulated_cell(
         gripper.teleport(gripper_config.limits.stroke)
 
     bring_home()
-    world = TwoTrayWorld(
-        physics, robot, gripper.fingertips, config.workspaces, objects, bring_home, seed
+    world = CellWorld(
+        physics, robot, gripper.fingertips, config, objects, bring_home, seed
     )
     cell = RobotCell(config, arm_config, gripper_config, arm, gripper, cameras, physics)
     return SimulatedCell(cell, world, physics, robot)

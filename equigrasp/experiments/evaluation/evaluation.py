@@ -29,7 +29,7 @@ from equigrasp.perception.observation import Observation
 from equigrasp.seeding import SceneStream, Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.object_sets.object_set import ObjectSet
-from equigrasp.simulation.worlds.two_tray import TwoTrayWorld
+from equigrasp.simulation.worlds.cell_world import CellWorld
 
 Chooser = Literal["learned", "random", "heuristic", "oracle"]
 DEPTH_NOISE = "depth_noise"
@@ -100,7 +100,7 @@ def shape_names(object_set: ObjectSet, objects: str, split: str, seed: int) -> l
     )
 
 
-def aimed_at(world: TwoTrayWorld, grasp: PlanarGrasp, workspace: Workspace) -> str:
+def aimed_at(world: CellWorld, grasp: PlanarGrasp, workspace: Workspace) -> str:
     """Return the name of the object between the open fingers, or of the nearest if none is."""
     direction = np.array([math.cos(grasp.theta), math.sin(grasp.theta), 0.0])
     along = np.linspace(-0.5, 0.5, _NUM_RAYS)[:, None] * grasp.width
@@ -115,7 +115,7 @@ def aimed_at(world: TwoTrayWorld, grasp: PlanarGrasp, workspace: Workspace) -> s
 class _Witness:
     """Chooses as a policy does, and notes at which object the grasp aims."""
 
-    def __init__(self, policy: Policy[PlanarGrasp], world: TwoTrayWorld) -> None:
+    def __init__(self, policy: Policy[PlanarGrasp], world: CellWorld) -> None:
         self._policy, self._world = policy, world
         self.version = policy.version
         self.target = ""

@@ -1,10 +1,11 @@
-"""Trays on a table beside the arm, and the objects in them."""
+"""A table beside the arm, with trays or without, and the objects on it."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from equigrasp.devices.world import World, WorldObject
+from equigrasp.devices.cell import CellConfig
+from equigrasp.devices.world import DROP_SPREAD, World, WorldObject
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -15,21 +16,21 @@ from equigrasp.simulation.physics import TIME_STEP, Physics
 from equigrasp.simulation.worlds.resting_objects import RestingObjects
 
 _DROP_HEIGHT = 0.15  # [m] above the tray floor, raised where objects pile up
-_DROP_SPREAD = 0.06  # [m] half side of the square that objects are dropped over
 _STEPS_BETWEEN_DROPS = 60  # asr page, section 6
 _STEPS_TO_SETTLE = 240
+_STEPS_PARKED = 3
 _FAR_AWAY = 50.0  # [m] where bodies are parked to empty the contact caches
 
 
-class TwoTrayWorld(World):
-    """One tray for each workspace; `reset_robot` brings the arm home at once."""
+class CellWorld(World):
+    """The table of a cell, a tray for each workspace that has one; `reset_robot` brings the arm home at once."""
 
     def __init__(
         self,
         physics: Physics,
         robot: BulletRobot,
         fingertips: tuple[int, ...],
-        workspaces: tuple[Workspace, ...],
+        cell: CellConfig,
         object_set: ObjectSet,
         reset_robot: Callable[[], None],
         seed: int,
@@ -43,7 +44,7 @@ class TwoTrayWorld(World):
         self._resting = RestingObjects(physics, self._names)
         with physics.lock:
             self._load_table()
-            for workspace in workspaces:
+            for workspace in cell.trays:
                 self._load_tray(workspace)
 
     def reset(self, seed: int) -> None:
@@ -53,9 +54,11 @@ class TwoTrayWorld(World):
             self._reset_robot()
             self._rng = np.random.default_rng(seed)
 
-    def spawn_objects(self, names: list[str], workspace: Workspace) -> None:
+    def spawn_objects(
+        self, names: list[str], workspace: Workspace, spread: float = DROP_SPREAD
+    ) -> None:
         for i, name in enumerate(names):
-            self.place_object(name, self._drop_pose(workspace, 0.004 * i))
+            self.place_object(name, self._drop_pose(workspace, spread, 0.004 * i))
             self._physics.sleep(_STEPS_BETWEEN_DROPS * TIME_STEP)
         self._physics.sleep(_STEPS_TO_SETTLE * TIME_STEP)
 
@@ -125,34 +128,43 @@ class TwoTrayWorld(World):
 
     def snapshot(self) -> int:
         with self._physics.lock:
+            self._reset_robot()
             self._resting.wake_all()
             return int(self._physics.client.saveState())
 
     def restore(self, snapshot: int) -> None:
-        """Return to a kept state.
+        """Return to a kept state, with the robot at home.
 
-        PyBullet's own `restoreState` keeps cached contacts, which changes what follows in the
-        last bits. Parking every object far away for three steps empties the caches first.
+        PyBullet's own `restoreState` keeps cached contacts and what motors and gears pressed with, which
+        changes what follows. Parking robot and objects far apart for some steps empties the caches first.
         """
         with self._physics.lock:
             client = self._physics.client
+            self._reset_robot()
             for i, handle in enumerate(self._names):
                 place = [_FAR_AWAY, 5.0 * i, _FAR_AWAY]
                 client.resetBasePositionAndOrientation(handle, place, [0, 0, 0, 1])
             self._resting.wake_all()
-            for _ in range(3):
+            for _ in range(_STEPS_PARKED):
                 client.stepSimulation()
             client.restoreState(stateId=snapshot)
+            self._reset_robot()
             self._resting.wake_all()
+
+    def forget(self, snapshot: int) -> None:
+        with self._physics.lock:
+            self._physics.client.removeState(snapshot)
 
     def _require(self, handle: int) -> None:
         if handle not in self._names:
             raise ConfigError(f"No object with handle {handle}.")
 
-    def _drop_pose(self, workspace: Workspace, extra_height: float = 0.0) -> Transform:
-        """Draw a pose above a tray's middle."""
+    def _drop_pose(
+        self, workspace: Workspace, spread: float = DROP_SPREAD, extra_height: float = 0.0
+    ) -> Transform:
+        """Draw a pose above the middle of a workspace."""
         centre = np.array([workspace.center_x, workspace.center_y])
-        xy = centre + self._rng.uniform(-_DROP_SPREAD, _DROP_SPREAD, 2)
+        xy = centre + self._rng.uniform(-spread, spread, 2)
         z = workspace.floor_z + _DROP_HEIGHT + extra_height
         return Transform.from_rpy(np.array([*xy, z]), self._rng.uniform(0, 2 * np.pi, 3))
 
