@@ -21,6 +21,10 @@ class Stream(enum.IntEnum):
     PLACES = 12  # where objects are put down, in the graph
     CAMERAS = 13  # noise of cameras other than the overhead one
     LABELLED_SCENES = 30  # scenes of pretraining
+    OWN_SCENES = 31  # scenes in which the policy's own choices are labelled
+    EPOCHS = 32  # order and augmentation of a pass over labelled scenes
+    PUSH_SCENES = 33  # scenes that pushes are learned in
+    VALIDATION_SCENES = 34  # scenes that thresholds are chosen on
 
 
 @enum.unique

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 
 from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
-from equigrasp.geometry.angles import bin_to_angle
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.exploration import (
     annealed_epsilon,
@@ -34,15 +32,13 @@ from equigrasp.learning.interfaces import (
 )
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
 from equigrasp.learning.weight_store import fill_parameters
-from equigrasp.perception.grasp_height import HandGeometry, grasp_height
-from equigrasp.perception.grasp_rating import rate_grasps
-from equigrasp.perception.grasp_width import grasp_width
+from equigrasp.perception.grasp_height import HandGeometry
+from equigrasp.perception.grasp_rule import GraspRule
 from equigrasp.perception.observation import Observation
 
 _BEST_TEMPERATURE = 1e-9  # all but the best of float32 values get no weight
 _NUM_PIXELS, _NUM_YAWS = 12, 2  # the best of them that a script rates; yaws at each pixel
 _SPREAD_PER_FAILURE = 2  # pixels by which these stand further apart: not all on what always fails
-_NO_HOLD_SCORE = -0.5  # of the script, where nothing would be held, and at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +89,8 @@ class PixelPolicy(ABC):
         self._config = acting
         self._steps_per_attempt = training.steps_per_attempt
         self._num_rotations = num_rotations
+        hand = HandGeometry(acting.finger_depth, acting.edge_depth, acting.wall_depth)
+        self._rule = GraspRule(hand, acting.width, acting.min_width, num_rotations)
         self._modules = modules
         devices = (p.device for m in modules.values() for p in m.parameters())
         self._device = next(devices, torch.device("cpu"))
@@ -165,7 +163,7 @@ class PixelPolicy(ABC):
         border = observation.workspace.border_px
         chosen = PixelGrasp(selection.row + border, selection.col + border, selection.rotation_bin)
         return Decision(
-            action=self._to_grasp(observation, chosen),
+            action=self._rule.grasp(observation.heightmap, chosen, observation.workspace),
             encoded=encode_grasp(chosen),
             value=selection.q_value,
             views={Q_MAP: selection.q_map, ROTATION_VALUES: selection.rotation_values},
@@ -248,28 +246,15 @@ class PixelPolicy(ABC):
         yaws = np.argsort(-rotation_values, axis=1, kind="stable")[:, :_NUM_YAWS]
         values = np.take_along_axis(rotation_values, yaws, axis=1)
         candidates = np.repeat(pixels, yaws.shape[1], axis=0)
-        scores = self._script_scores(observation, candidates, yaws.ravel()).reshape(yaws.shape)
-        total = values + config.script_weight * scores - losses[tuple(places.T)][:, None]
+        scores = self._rule.scores(observation.heightmap, candidates, yaws.ravel(), workspace)
+        total = (
+            values
+            + config.script_weight * scores.reshape(yaws.shape)
+            - losses[tuple(places.T)][:, None]
+        )
         i, j = sample_index(boltzmann_probabilities(total, temperature), rng)
         row, col = places[i].tolist()
         return Selection(row, col, int(yaws[i, j]), float(values[i, j]), q_map, rotation_values[i])
-
-    def _script_scores(
-        self, observation: Observation, pixels: np.ndarray, rotation_bins: np.ndarray
-    ) -> np.ndarray:
-        """Return the script's scores of grasps at heightmap pixels (K, 2), shape (K,)."""
-        theta = np.array([bin_to_angle(k, self._num_rotations) for k in rotation_bins.tolist()])
-        rows, cols = pixels.T
-        height, width = self._height_and_width(observation, rows, cols, theta)
-        scores = rate_grasps(
-            observation.heightmap,
-            pixels,
-            theta,
-            pixel_size=observation.workspace.pixel_size,
-            height=height,
-            width=width,
-        )
-        return np.array([_NO_HOLD_SCORE if s is None else max(_NO_HOLD_SCORE, s) for s in scores])
 
     def _select_uniformly(self, mask: np.ndarray, rng: np.random.Generator) -> Selection:
         row, col = sample_index(mask / mask.sum(), rng)
@@ -292,32 +277,6 @@ class PixelPolicy(ABC):
         side = 2 * self._config.mask_radius_px + 1
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         return np.asarray(cv2.dilate(is_object.astype(np.uint8), disc) > 0)
-
-    def _to_grasp(self, observation: Observation, pixel: PixelGrasp) -> PlanarGrasp:
-        workspace = observation.workspace
-        x, y = workspace.pixel_to_xy(pixel.row, pixel.col)
-        theta = bin_to_angle(pixel.rotation_bin, self._num_rotations)
-        height, width = self._height_and_width(observation, pixel.row, pixel.col, theta)
-        return PlanarGrasp(x, y, workspace.floor_z + float(height), theta, float(width))
-
-    def _height_and_width(
-        self, observation: Observation, row: ArrayLike, col: ArrayLike, theta: ArrayLike
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return TCP heights above the floor and openings, shape (...,) each [m]."""
-        config, workspace = self._config, observation.workspace
-        where = observation.heightmap, row, col, theta
-        width = np.asarray(config.width)
-        if config.min_width:
-            width = grasp_width(
-                *where,
-                pixel_size=workspace.pixel_size,
-                finger_depth=config.finger_depth,
-                min_width=config.min_width,
-                max_width=config.width,
-            )
-        hand = HandGeometry(config.finger_depth, config.edge_depth, config.wall_depth)
-        height = grasp_height(*where, width, hand, workspace)
-        return height, width
 
 
 def _nearness_to_failures(

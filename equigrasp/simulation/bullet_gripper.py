@@ -107,6 +107,8 @@ class BulletGripper(Gripper):
             for joint in (self._driver, self._right, self._left_tip, self._right_tip):
                 self._physics.client.resetJointState(self._robot.body, joint, angle)
             self._reference = self._target = angle
+            self._speed, self._force = self.limits.max_speed, self.limits.max_force
+            self._recent.clear()
             self._status = MotionStatus(MotionState.IDLE)
 
     def _require_connection(self) -> None:

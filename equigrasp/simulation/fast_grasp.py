@@ -14,10 +14,13 @@ from equigrasp.simulation.make import SimulatedCell
 from equigrasp.simulation.physics import TIME_STEP
 
 _LEAST_WAY = 0.03  # [m] of the descent
-_CLEARANCE = 0.02  # [m] over what is near, where the descent begins: fingers never appear in objects
-_DESCENT_SPEED, _LIFT_SPEED = 0.25, 0.25  # [m/s] as `MotionConfig`
-_LIFT_HEIGHT = 0.08  # [m]
-_HOLD_TIME = 0.2  # [s] that an object must stay in the fingers, lifted
+_CLEARANCE = (
+    0.02  # [m] over what is near, where the descent begins: fingers never appear in objects
+)
+_DESCENT_SPEED, _LIFT_SPEED = 0.25, 0.3  # [m/s]
+_LIFT_HEIGHT = 0.06  # [m]
+_FAR = 0.06  # [m] from the grasp: what lies farther off stands still
+_HOLD_TIME = 0.15  # [s] that an object must stay in the fingers, lifted
 _CLOSE_TIME = 1.5  # [s] longest
 
 
@@ -57,9 +60,21 @@ class FastGrasp:
         above, bottom, lifted = (
             self._positions(grasp, z) for z in (top, grasp.z, grasp.z + _LIFT_HEIGHT)
         )
+        far = self._simulation.world.objects_beyond(grasp.x, grasp.y, _FAR)
+        with self._simulation.world.held_still(far):
+            return self._grasp(grasp.width, above, bottom, lifted, top - grasp.z)
+
+    def _grasp(
+        self,
+        width: float,
+        above: np.ndarray,
+        bottom: np.ndarray,
+        lifted: np.ndarray,
+        way: float,
+    ) -> tuple[int, ...]:
         self._arm.teleport(above)
-        self._gripper.teleport(grasp.width)
-        self._move(bottom, (top - grasp.z) / _DESCENT_SPEED)
+        self._gripper.teleport(width)
+        self._move(bottom, way / _DESCENT_SPEED)
         self._gripper.start_move(0.0, self._config.grasp_speed, self._config.grasp_force)
         self._wait(self._gripper, _CLOSE_TIME)
         if self._gripper.state().width <= self._held_width:

@@ -110,8 +110,6 @@ def build_simulated_cell(
         gripper.teleport(gripper_config.limits.stroke)
 
     bring_home()
-    world = CellWorld(
-        physics, robot, gripper.fingertips, config, objects, bring_home, seed
-    )
+    world = CellWorld(physics, robot, gripper.fingertips, config, objects, bring_home, seed)
     cell = RobotCell(config, arm_config, gripper_config, arm, gripper, cameras, physics)
     return SimulatedCell(cell, world, physics, robot)

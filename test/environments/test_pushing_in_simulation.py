@@ -18,9 +18,9 @@ _LENGTH = 0.10  # [m]
 _FRONT = 0.012  # [m] from the TCP to the closed fingers' front
 
 
-@pytest.fixture(scope="module")
-def simulation() -> Iterator[SimulatedCell]:
-    with make_simulated_cell("ur5", seed=3) as made:
+@pytest.fixture(scope="module", params=["ur5", "gantry"])
+def simulation(request: pytest.FixtureRequest) -> Iterator[SimulatedCell]:
+    with make_simulated_cell(request.param, seed=3) as made:
         yield made
 
 

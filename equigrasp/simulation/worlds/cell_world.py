@@ -1,6 +1,7 @@
 """A table beside the arm, with trays or without, and the objects on it."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class CellWorld(World):
         self.object_set = object_set
         self._rng = np.random.default_rng(seed)
         self._names: dict[int, str] = {}
+        self._inertias: dict[int, tuple[float, tuple[float, ...]]] = {}
         self._resting = RestingObjects(physics, self._names)
         with physics.lock:
             self._load_table()
@@ -65,6 +67,8 @@ class CellWorld(World):
     def place_object(self, name: str, pose: Transform) -> int:
         handle = self.object_set.load(self._physics, name, pose)
         self._names[handle] = name
+        mass, _, inertia, *_ = self._physics.client.getDynamicsInfo(handle, -1)
+        self._inertias[handle] = mass, inertia
         return handle
 
     def drop_object(self, handle: int, workspace: Workspace) -> None:
@@ -88,7 +92,7 @@ class CellWorld(World):
         self._require(handle)
         with self._physics.lock:
             self._physics.client.removeBody(handle)
-            del self._names[handle]
+            del self._names[handle], self._inertias[handle]
             self._resting.wake_all()  # also what lay on it
 
     def held_objects(self) -> list[int]:
@@ -126,6 +130,37 @@ class CellWorld(World):
         handles = [hit[0] for hit in hits if hit[0] in self._names]
         return self._names[max(handles, key=handles.count)] if handles else None
 
+    @contextlib.contextmanager
+    def held_still(self, handles: list[int]) -> Iterator[None]:
+        """Let objects stand as if fixed within the block: what is far from the hand only costs time.
+
+        Contacts within the pile are what a step costs, and a hand near any of it keeps all of it awake.
+        """
+        with self._physics.lock:
+            for handle in handles:
+                self._physics.client.changeDynamics(handle, -1, mass=0.0)
+        try:
+            yield
+        finally:
+            with self._physics.lock:
+                for handle in handles:
+                    self._set_mass(handle)
+
+    def _set_mass(self, handle: int) -> None:
+        mass, inertia = self._inertias[handle]
+        self._physics.client.changeDynamics(handle, -1, mass=mass, localInertiaDiagonal=inertia)
+
+    def objects_beyond(self, x: float, y: float, distance: float) -> list[int]:
+        """Return the objects whose boxes are farther than a distance from the vertical through a point [m]."""
+        far, here = [], np.array([x, y])
+        with self._physics.lock:
+            for handle in self._names:
+                low, high = (np.array(c[:2]) for c in self._physics.client.getAABB(handle))
+                gap = np.maximum(np.maximum(low - here, here - high), 0.0)
+                if float(np.hypot(*gap)) > distance:
+                    far.append(handle)
+        return far
+
     def snapshot(self) -> int:
         with self._physics.lock:
             self._reset_robot()
@@ -135,14 +170,17 @@ class CellWorld(World):
     def restore(self, snapshot: int) -> None:
         """Return to a kept state, with the robot at home.
 
-        PyBullet's own `restoreState` keeps cached contacts and what motors and gears pressed with, which
-        changes what follows. Parking robot and objects far apart for some steps empties the caches first.
+        PyBullet's own `restoreState` keeps cached contacts, what motors and gears pressed with, and which
+        objects were held still, all of which changes what follows. Making all fixed and free again, and
+        parking robot and objects far apart for some steps, brings the caches to one state first.
         """
         with self._physics.lock:
             client = self._physics.client
             self._reset_robot()
             for i, handle in enumerate(self._names):
                 place = [_FAR_AWAY, 5.0 * i, _FAR_AWAY]
+                client.changeDynamics(handle, -1, mass=0.0)
+                self._set_mass(handle)
                 client.resetBasePositionAndOrientation(handle, place, [0, 0, 0, 1])
             self._resting.wake_all()
             for _ in range(_STEPS_PARKED):

@@ -1,0 +1,1 @@
+"""Push-grasp: its data, its stages of training, its protocols."""

@@ -1,0 +1,136 @@
+"""One pass of GraspNet, or of CriticNet, over labelled scenes."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from equigrasp.methods.push_grasp.config import PushGraspConfig
+from equigrasp.methods.push_grasp.critic_input import GraspViews, critic_input
+from equigrasp.methods.push_grasp.losses import critic_loss, grasp_loss
+from equigrasp.replay.grasp_scenes import GraspOutcomeKind, GraspScene
+from equigrasp.replay.scene_augment import augment_scene
+
+_MAX_SHIFT_PX = 6
+_MAX_GRADIENT = 10.0
+_CHUNK = 64  # grasps that CriticNet judges at once
+_LABEL, _ROW, _COL, _BIN, _OUTCOME = range(5)  # columns of a scene's grasps
+
+
+def grasp_success(scene: GraspScene) -> np.ndarray:
+    """Return whether each grasp held the object that it was aimed at, float32 (K,)."""
+    outcome = scene.grasps[:, _OUTCOME]
+    good = (GraspOutcomeKind.TARGET, GraspOutcomeKind.TARGET_AND_OTHERS)
+    return np.isin(outcome, good).astype(np.float32)
+
+
+def train_grasp_net(
+    network: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scenes: Sequence[GraspScene],
+    config: PushGraspConfig,
+    rng: np.random.Generator,
+) -> Iterator[float]:
+    """Pass once over scenes, each turned, mirrored and shifted anew; yield the loss of each step."""
+    stage = config.grasp_training
+    network.train()
+    for part in _batches(rng.permutation(len(scenes)), stage.batch_size):
+        drawn = [_augmented(scenes[i], rng) for i in part]
+        counts = [len(s.grasps) for s in drawn]
+        if not sum(counts):
+            continue
+        grasps = torch.from_numpy(np.concatenate([s.grasps[:, [_ROW, _COL, _BIN]] for s in drawn]))
+        success = torch.from_numpy(np.concatenate([grasp_success(s) for s in drawn]))
+        scene = torch.repeat_interleave(torch.arange(len(drawn)), torch.tensor(counts))
+        heights = np.stack([s.heightmap for s in drawn])[:, None] * config.network.input_scale
+        logits = network(torch.from_numpy(heights.astype(np.float32)))
+        yield _step(network, optimizer, grasp_loss(logits, scene, grasps.long(), success))
+
+
+def train_critic(
+    network: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scenes: Sequence[GraspScene],
+    config: PushGraspConfig,
+    pixel_size: float,
+    rng: np.random.Generator,
+) -> Iterator[float]:
+    """Pass once over all grasps of scenes, each seen from another side; yield the loss of each step."""
+    network.train()
+    table = [(s, k) for s, scene in enumerate(scenes) for k in range(len(scene.grasps))]
+    for part in _batches(rng.permutation(len(table)), config.critic_training.batch_size):
+        chosen = [table[i] for i in part]
+        views = grasp_views(scenes, chosen, pixel_size)
+        success = np.array([grasp_success(scenes[s])[k] for s, k in chosen], np.float32)
+        crops = critic_input(
+            views,
+            config.network.critic_crop_px,
+            config.network.input_scale,
+            rng.uniform(0.0, 2.0 * np.pi, len(chosen)),
+            rng.random(len(chosen)) < 0.5,
+        )
+        loss = critic_loss(network(crops), torch.from_numpy(success))
+        yield _step(network, optimizer, loss)
+
+
+def grasp_values(
+    network: torch.nn.Module, scene: GraspScene, config: PushGraspConfig
+) -> np.ndarray:
+    """Return GraspNet's P(success) of a scene's grasps, shape (K,); the network is in evaluation mode."""
+    heights = scene.heightmap[None, None] * config.network.input_scale
+    with torch.inference_mode():
+        maps = torch.sigmoid(network(torch.from_numpy(heights.astype(np.float32))))[0].numpy()
+    grasps = scene.grasps
+    return np.asarray(maps[grasps[:, _BIN], grasps[:, _ROW], grasps[:, _COL]])
+
+
+def critic_scores(
+    network: torch.nn.Module, views: GraspViews, config: PushGraspConfig
+) -> np.ndarray:
+    """Return CriticNet's P(success) of grasps, shape (K,); the network is in evaluation mode."""
+    crops = critic_input(views, config.network.critic_crop_px, config.network.input_scale)
+    with torch.inference_mode():
+        parts = [torch.sigmoid(network(part)) for part in crops.split(_CHUNK)]
+    return np.asarray(torch.cat(parts).numpy())
+
+
+def grasp_views(
+    scenes: Sequence[GraspScene], chosen: Sequence[tuple[int, int]], pixel_size: float
+) -> GraspViews:
+    """Return grasps of scenes as CriticNet sees them.
+
+    Args:
+        scenes: With grasps.
+        chosen: Index of the scene and of the grasp in it, of each.
+        pixel_size: Of the maps [m].
+    """
+    grasps = np.array([scenes[s].grasps[k] for s, k in chosen])
+    theta = grasps[:, _BIN] * (np.pi / scenes[0].num_rotations)
+    return GraspViews(
+        np.stack([scenes[s].heightmap for s, _ in chosen]),
+        np.stack([scenes[s].labels for s, _ in chosen]),
+        grasps[:, _LABEL],
+        grasps[:, [_ROW, _COL]],
+        theta,
+        np.array([scenes[s].widths[k] for s, k in chosen]),
+        pixel_size,
+    )
+
+
+def _augmented(scene: GraspScene, rng: np.random.Generator) -> GraspScene:
+    row, col = (int(v) for v in rng.integers(-_MAX_SHIFT_PX, _MAX_SHIFT_PX + 1, 2))
+    turn = int(rng.integers(2 * scene.num_rotations))
+    return augment_scene(scene, turn, bool(rng.random() < 0.5), (row, col))
+
+
+def _batches(order: np.ndarray, size: int) -> Iterator[list[int]]:
+    for begin in range(0, len(order), size):
+        yield [int(i) for i in order[begin : begin + size]]
+
+
+def _step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> float:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), _MAX_GRADIENT)
+    optimizer.step()
+    return float(loss.detach())
