@@ -95,6 +95,15 @@ class PixelGrasp:
     rotation_bin: int
 
 
+@dataclass(frozen=True)
+class PixelPush:
+    """A push on the grid: heightmap pixel where it begins, and direction bin in [0, 2 pi)."""
+
+    row: int
+    col: int
+    direction_bin: int
+
+
 def _check_finite(kind: str, action: object, keys: tuple[str, ...]) -> None:
     for key in keys:
         if not math.isfinite(getattr(action, key)):

@@ -15,7 +15,7 @@ from equigrasp.primitives.home import return_home
 from equigrasp.primitives.motion import Motion, halted_on_error
 from equigrasp.primitives.outcome import Phase, PushOutcome
 from equigrasp.primitives.phases import OnPhase, Phases
-from equigrasp.primitives.push_planner import PushPlan, PushPlanner
+from equigrasp.primitives.push_planner import PushPlan, PushPlanner, clipped
 from equigrasp.primitives.validation import check_push
 
 _MOVED = 0.02  # [rad] farther from the planned end of the descent the stroke is planned anew
@@ -61,8 +61,8 @@ class PushPrimitive:
         enter(Phase.PLANNING)
         motion.check_cancel()
         check_push(push, workspace, self.cell)
-        clipped = self._pushes.clipped(push, workspace)
-        plan = self._pushes.plan(clipped, motion.joint_positions())
+        within = clipped(push, workspace, self.cell.config.safety.box)
+        plan = self._pushes.plan(within, motion.joint_positions())
         with halted_on_error(motion):
             is_contact = self._descend(motion, plan, enter)
             length, is_blocked = self._push(motion, plan, enter)

@@ -6,6 +6,7 @@ import numpy as np
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.motion import JointTrajectory
+from equigrasp.devices.safety import SafetyBox
 from equigrasp.errors import CommandRejectedError
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.transform import Transform
@@ -28,34 +29,35 @@ class PushPlan:
     end: Transform
 
 
+def clipped(push: Push, workspace: Workspace, box: SafetyBox) -> Push:
+    """Return a push that ends at the latest where the workspace or the safety box does.
+
+    Raises:
+        CommandRejectedError: if next to nothing is left of it.
+    """
+    half = workspace.action_size_px * workspace.pixel_size / 2.0
+    center = workspace.center_x, workspace.center_y
+    length, direction = push.length, (np.cos(push.direction), np.sin(push.direction))
+    for start, way, middle, low, high in zip(
+        (push.x, push.y), direction, center, box.lower, box.upper, strict=False
+    ):
+        if abs(way) > 1e-9:
+            limit = min(high, middle + half) if way > 0.0 else max(low, middle - half)
+            length = min(length, (limit - start) / way)
+    if length < _SHORTEST:
+        raise CommandRejectedError(
+            f"A push from ({push.x:.3f}, {push.y:.3f}) m towards {push.direction:.3f} rad leaves "
+            f"workspace '{workspace.name}' or the safety box within {_SHORTEST} m."
+        )
+    return replace(push, length=float(length))
+
+
 class PushPlanner:
     """Plans pushes of a cell: over the start, down, along the stroke."""
 
     def __init__(self, cell: RobotCell, planner: MotionPlanner) -> None:
         self._cell = cell
         self._planner = planner
-
-    def clipped(self, push: Push, workspace: Workspace) -> Push:
-        """Return a push that ends at the latest where the workspace or the safety box does.
-
-        Raises:
-            CommandRejectedError: if next to nothing is left of it.
-        """
-        half = workspace.action_size_px * workspace.pixel_size / 2.0
-        box, center = self._cell.config.safety.box, (workspace.center_x, workspace.center_y)
-        length, direction = push.length, (np.cos(push.direction), np.sin(push.direction))
-        for start, way, middle, low, high in zip(
-            (push.x, push.y), direction, center, box.lower, box.upper, strict=False
-        ):
-            if abs(way) > 1e-9:
-                limit = min(high, middle + half) if way > 0.0 else max(low, middle - half)
-                length = min(length, (limit - start) / way)
-        if length < _SHORTEST:
-            raise CommandRejectedError(
-                f"A push from ({push.x:.3f}, {push.y:.3f}) m towards {push.direction:.3f} rad leaves "
-                f"workspace '{workspace.name}' or the safety box within {_SHORTEST} m."
-            )
-        return replace(push, length=float(length))
 
     def plan(self, push: Push, start: np.ndarray) -> PushPlan:
         """Plan a push with the closed fingers' wide side ahead.

@@ -11,7 +11,7 @@ from equigrasp.errors import CancelledError, CollisionError, CommandRejectedErro
 from equigrasp.geometry.actions import Push
 from equigrasp.primitives.outcome import Phase
 from equigrasp.primitives.push import PushPrimitive
-from equigrasp.primitives.push_planner import PushPlanner
+from equigrasp.primitives.push_planner import clipped
 
 Bench = Any  # test/primitives/conftest.py
 
@@ -92,9 +92,9 @@ def test_a_stroke_ends_where_the_workspace_does(
 ) -> None:
     half = bench.workspace.action_size_px * bench.workspace.pixel_size / 2.0
     near_rim = replace(push, y=bench.workspace.center_y + half - 0.03, direction=direction)
-    clipped = PushPlanner(bench.cell, bench.planner).clipped(near_rim, bench.workspace)
-    assert clipped.length == pytest.approx(length, abs=1e-9)
-    assert replace(clipped, length=push.length) == near_rim
+    within = clipped(near_rim, bench.workspace, bench.cell.config.safety.box)
+    assert within.length == pytest.approx(length, abs=1e-9)
+    assert replace(within, length=push.length) == near_rim
 
 
 def test_the_safety_box_cuts_a_stroke_too(bench: Bench, push: Push) -> None:
@@ -103,8 +103,8 @@ def test_the_safety_box_cuts_a_stroke_too(bench: Bench, push: Push) -> None:
     safety = replace(bench.cell.config.safety, box=box)
     cell = replace(bench.cell, config=replace(bench.cell.config, safety=safety))
     ahead = replace(push, direction=0.0)
-    clipped = PushPlanner(cell, bench.planner).clipped(ahead, bench.workspace)
-    assert clipped.length == pytest.approx(0.07)
+    within = clipped(ahead, bench.workspace, cell.config.safety.box)
+    assert within.length == pytest.approx(0.07)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from equigrasp.geometry.transform import Transform
 from equigrasp.perception.observation import LABELS
 from equigrasp.planning.fixed_bodies import fixed_bodies
 from equigrasp.simulation.clutter import Clutter
-from equigrasp.simulation.fast_grasp import FastGrasp
+from equigrasp.simulation.fast_hand import FastHand
 from equigrasp.simulation.label_camera import LabelCamera
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
@@ -73,7 +73,7 @@ def test_labels_are_of_what_is_seen(simulation: SimulatedCell) -> None:
 def test_grasps_from_a_kept_state_repeat_bit_by_bit_in_any_order(
     simulation: SimulatedCell,
 ) -> None:
-    clutter, world, fast = Clutter(simulation), simulation.world, FastGrasp(simulation)
+    clutter, world, fast = Clutter(simulation), simulation.world, FastHand(simulation)
     names = world.object_set.draw("train", 6, np.random.default_rng(3))
     clutter.drop(names, 0.06, 3)
     places = [o.pose.position for o in world.objects()]
@@ -85,7 +85,7 @@ def test_grasps_from_a_kept_state_repeat_bit_by_bit_in_any_order(
             world.restore(kept)
             x, y, _ = places[i]
             grasp = PlanarGrasp(float(x), float(y), 0.012, 0.5 * i, 0.085)
-            held = fast.attempt(grasp, 0.15)
+            held = fast.grasp(grasp, 0.15)
             ends[i] = held, np.array([o.pose.position for o in world.objects()])
         runs.append([ends[i] for i in range(6)])
     for (held, poses), (held_again, poses_again) in zip(*runs, strict=True):
@@ -96,14 +96,14 @@ def test_grasps_from_a_kept_state_repeat_bit_by_bit_in_any_order(
 
 def test_a_lone_bar_is_held_across_and_not_along(simulation: SimulatedCell) -> None:
     world, table = simulation.world, simulation.cell.config.workspace("table")
-    fast = FastGrasp(simulation)
+    fast = FastHand(simulation)
     held = {}
     for theta in (0.0, np.pi / 2):  # the bar's long side lies along base y
         world.reset(0)
         handle = world.place_object("bar_0", _at(table.center_x, table.center_y, 0.02))
         simulation.physics.sleep(0.5)
         grasp = PlanarGrasp(table.center_x, table.center_y, 0.012, theta, 0.085)
-        held[theta] = fast.attempt(grasp, 0.04)
+        held[theta] = fast.grasp(grasp, 0.04)
         assert held[theta] in ((), (handle,))
     assert held[0.0] and not held[np.pi / 2]
 

@@ -15,7 +15,7 @@ from equigrasp.perception.observation import LABELS, Observation
 from equigrasp.replay.grasp_scenes import GraspOutcomeKind, GraspScene
 from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.clutter import Clutter
-from equigrasp.simulation.fast_grasp import FastGrasp
+from equigrasp.simulation.fast_hand import FastHand
 from equigrasp.simulation.label_camera import LabelCamera
 from equigrasp.simulation.make import SimulatedCell
 
@@ -50,7 +50,7 @@ class GraspTrials:
     """Tries grasps in a simulated clutter, each from the same state.
 
     Args:
-        simulation: With an arm of its own above an open table; see `FastGrasp`.
+        simulation: With an arm of its own above an open table; see `FastHand`.
         rule: Height and opening of grasps.
         split: Part of the object set.
     """
@@ -60,7 +60,7 @@ class GraspTrials:
         self.rule = rule
         self._simulation, self._split = simulation, split
         self._camera = LabelCamera(simulation.cell.camera, simulation.world)  # type: ignore[arg-type]
-        self._fast = FastGrasp(simulation)
+        self._hand = FastHand(simulation)
         self._kept: int | None = None
 
     @property
@@ -95,7 +95,7 @@ class GraspTrials:
         self._simulation.world.restore(self._kept)
         grasp = self.rule.grasp(observation.heightmap, pixel, self.workspace)
         try:
-            held = self._fast.attempt(grasp, self._clear_height(observation, pixel, grasp))
+            held = self._hand.grasp(grasp, self._clear_height(observation, pixel, grasp))
         except UnreachableError:
             held = ()
         return GraspOutcomeKind.of(target, held)

@@ -1,0 +1,246 @@
+"""Grasp the target where the score is high enough, else push (paper, section III-D)."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+
+from equigrasp.errors import PerceptionError
+from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp, Push
+from equigrasp.learning.exploration import spread_maxima
+from equigrasp.learning.grasping.grasp_step import encode_grasp
+from equigrasp.learning.interfaces import (
+    Q_MAP,
+    ROTATION_VALUES,
+    Context,
+    Decision,
+    EmptyWorkspaceError,
+    Probe,
+)
+from equigrasp.learning.weight_store import fill_parameters
+from equigrasp.methods.push_grasp.config import ActingConfig, PushGraspConfig
+from equigrasp.methods.push_grasp.critic_input import GraspViews
+from equigrasp.methods.push_grasp.networks import CRITIC, GRASP
+from equigrasp.methods.push_grasp.stages import critic_scores
+from equigrasp.perception.grasp_height import HandGeometry
+from equigrasp.perception.grasp_rule import GraspRule
+from equigrasp.perception.observation import LABELS, Observation
+
+TARGET = "target"  # goal: True where the object to fetch is seen, (S, S)
+_SPREAD_PX = 2  # rows and columns between two candidates
+_NUM_YAWS = 2  # of a candidate pixel
+_PROBE_PX = 160
+
+Chosen: TypeAlias = PlanarGrasp | Push
+
+
+@dataclass(frozen=True, eq=False)
+class RatedGrasps:
+    """Candidates on a target, best first by CriticNet.
+
+    Args:
+        grasps: Pixels and yaw bins.
+        scores: CriticNet's, shape (K,).
+        values: GraspNet's, shape (K,).
+        value_map: GraspNet's best yaw of each pixel of the action square, shape (A, A); 0 off the target.
+        yaw_values: GraspNet's values of the yaws at the best candidate, shape (n,).
+    """
+
+    grasps: list[PixelGrasp]
+    scores: np.ndarray
+    values: np.ndarray
+    value_map: np.ndarray
+    yaw_values: np.ndarray
+
+
+class PushGraspPolicy:
+    """Chooses a grasp on the target, or a push that shall free it.
+
+    Args:
+        config: Networks and how they are used.
+        modules: The networks; the policy owns them.
+    """
+
+    def __init__(self, config: PushGraspConfig, modules: dict[str, torch.nn.Module]) -> None:
+        self._config = config
+        self._modules = modules
+        self._lock = threading.Lock()
+        self.rule = make_rule(config)
+        self.version = 0
+        self._refresh()
+
+    def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
+        """Take over weights between two choices; see `Policy.load`."""
+        with self._lock:
+            fill_parameters(self._modules, tensors, source)
+            self.version = version
+            self._refresh()
+
+    def choose(
+        self, observation: Observation, context: Context, rng: np.random.Generator
+    ) -> Decision[Chosen]:
+        """Choose the best grasp on the target.
+
+        Args:
+            observation: Heightmap and labels; its goal holds the target's mask, or nothing: then it is
+                the object that GraspNet likes best.
+            context: In the mode `random` any grasp on the target.
+            rng: All randomness of the choice.
+
+        Raises:
+            EmptyWorkspaceError: if no object is labelled in the action square.
+            PerceptionError: if the target is not to be seen, or there are no labels.
+        """
+        began = time.perf_counter()
+        target = self._target(observation)
+        if context.mode == "random":
+            chosen, value = self._random_grasp(observation, target, rng), float("nan")
+            views = {}
+        else:
+            rated = self.rate(observation, target)
+            chosen, value = rated.grasps[0], float(rated.scores[0])
+            views = {Q_MAP: rated.value_map, ROTATION_VALUES: rated.yaw_values}
+        return Decision(
+            action=self.rule.grasp(observation.heightmap, chosen, observation.workspace),
+            encoded=encode_grasp(chosen),
+            value=value,
+            views=views,
+            policy_version=self.version,
+            decision_time=time.perf_counter() - began,
+        )
+
+    def rate(self, observation: Observation, target: np.ndarray) -> RatedGrasps:
+        """Return the best grasps on a target, those that CriticNet trusts most first.
+
+        The paper takes GraspNet's one best and asks CriticNet once; `num_candidates` 1 is that.
+
+        Args:
+            observation: Heightmap and labels.
+            target: Its mask, shape (S, S), at least one pixel in the action square.
+        """
+        workspace, acting = observation.workspace, self._config.acting
+        inner = slice(workspace.border_px, workspace.border_px + workspace.action_size_px)
+        with self._lock:
+            maps = self._grasp_maps(observation.heightmap)[:, inner, inner]
+            best = np.where(target[inner, inner], maps.max(axis=0), 0.0)
+            places = spread_maxima(best, target[inner, inner], acting.num_candidates, _SPREAD_PX)
+            num_yaws = 1 if acting.num_candidates == 1 else _NUM_YAWS
+            of_place = maps[:, places[:, 0], places[:, 1]].T  # (P, n)
+            yaws = np.argsort(-of_place, axis=1, kind="stable")[:, :num_yaws]
+            values = np.take_along_axis(of_place, yaws, axis=1).ravel()
+            pixels = np.repeat(places + workspace.border_px, num_yaws, axis=0)
+            scores = self._scores(observation, target, pixels, yaws.ravel())
+        order = np.argsort(-scores, kind="stable")
+        grasps = [
+            PixelGrasp(int(pixels[i, 0]), int(pixels[i, 1]), int(yaws.ravel()[i])) for i in order
+        ]
+        return RatedGrasps(
+            grasps, scores[order], values[order], best, of_place[order[0] // num_yaws]
+        )
+
+    def probe(self) -> Probe:
+        """Return some values of a fixed scene, and how they follow half a turn of it, the exact one."""
+        scene = _probe_scene()
+        with self._lock:
+            maps = self._grasp_maps(scene)
+            turned = self._grasp_maps(np.ascontiguousarray(scene[::-1, ::-1]))
+        size = _PROBE_PX // 2
+        answers = tuple(round(float(v), 4) for v in maps[:, size, size + 4])
+        error = float(np.abs(turned - maps[:, ::-1, ::-1]).max())
+        return Probe(answers, error if self._config.network.kind == "equivariant" else None)
+
+    def _refresh(self) -> None:
+        for module in self._modules.values():
+            module.train()  # drops the filters of the old weights
+            module.eval()  # expands those of the new ones
+
+    def _target(self, observation: Observation) -> np.ndarray:
+        """Return the mask of what to fetch, shape (S, S)."""
+        workspace = observation.workspace
+        if LABELS not in observation.arrays:
+            raise PerceptionError(
+                "Push-grasp needs labels of the objects; the observation has none."
+            )
+        inside = np.zeros(observation.heightmap.shape, bool)
+        low, high = workspace.border_px, workspace.border_px + workspace.action_size_px
+        inside[low:high, low:high] = True
+        labels = np.where(inside, observation.arrays[LABELS], 0)
+        if not labels.any():
+            raise EmptyWorkspaceError(
+                f"Workspace '{workspace.name}' is empty: no object is labelled."
+            )
+        if TARGET in observation.goal:
+            target = np.asarray(observation.goal[TARGET]) > 0
+            if target.shape != inside.shape:
+                raise PerceptionError(
+                    f"The target's mask has shape {target.shape}; the heightmap {inside.shape}."
+                )
+            if not (target & inside).any():
+                raise PerceptionError("The target is not to be seen in the workspace.")
+            return target
+        with self._lock:
+            best = np.where(labels > 0, self._grasp_maps(observation.heightmap).max(axis=0), -1.0)
+        row, col = np.unravel_index(int(best.argmax()), best.shape)
+        return np.asarray(labels == labels[row, col])
+
+    def _grasp_maps(self, heightmap: np.ndarray) -> np.ndarray:
+        """Return GraspNet's P(success) of all yaws at all pixels, shape (n, S, S)."""
+        scaled = heightmap[None, None] * self._config.network.input_scale
+        with torch.inference_mode():
+            logits = self._modules[GRASP](torch.from_numpy(scaled.astype(np.float32)))
+            return np.asarray(torch.sigmoid(logits)[0].numpy())
+
+    def _scores(
+        self,
+        observation: Observation,
+        target: np.ndarray,
+        pixels: np.ndarray,
+        rotation_bins: np.ndarray,
+    ) -> np.ndarray:
+        """Return CriticNet's scores of grasps on a target, shape (K,)."""
+        theta = rotation_bins * (np.pi / self.rule.num_rotations)
+        rows, cols = pixels.T
+        heightmap, count = observation.heightmap, len(pixels)
+        _, width = self.rule.height_and_width(heightmap, rows, cols, theta, observation.workspace)
+        # The target's number for CriticNet: 2, all others' 1.
+        labels = np.where(target, 2, observation.arrays[LABELS] > 0)
+        views = GraspViews(
+            np.broadcast_to(heightmap, (count, *heightmap.shape)),
+            np.broadcast_to(labels, (count, *labels.shape)),
+            np.full(count, 2),
+            pixels,
+            theta,
+            np.broadcast_to(width, count),
+            observation.workspace.pixel_size,
+        )
+        return critic_scores(self._modules[CRITIC], views, self._config)
+
+    def _random_grasp(
+        self, observation: Observation, target: np.ndarray, rng: np.random.Generator
+    ) -> PixelGrasp:
+        pixels = [(int(r), int(c)) for r, c in np.argwhere(target)]
+        inside = [p for p in pixels if observation.workspace.contains_pixel(*p)]
+        row, col = inside[int(rng.integers(len(inside)))]
+        return PixelGrasp(row, col, int(rng.integers(self.rule.num_rotations)))
+
+
+def make_rule(config: PushGraspConfig) -> GraspRule:
+    """Return height and opening of grasps as a configuration has them."""
+    acting: ActingConfig = config.acting
+    hand = HandGeometry(acting.finger_depth, acting.edge_depth, acting.wall_depth)
+    return GraspRule(hand, acting.width, acting.min_width, config.network.num_yaws)
+
+
+def make_policy(config: PushGraspConfig, modules: dict[str, torch.nn.Module]) -> PushGraspPolicy:
+    """Return the policy of a configuration; it owns the modules."""
+    return PushGraspPolicy(config, modules)
+
+
+def _probe_scene() -> np.ndarray:
+    """Return two boxes, one beside the other, shape (S, S) [m]."""
+    scene = np.zeros((_PROBE_PX, _PROBE_PX), np.float32)
+    scene[70:86, 76:98], scene[88:100, 70:90] = 0.04, 0.06
+    return scene

@@ -1,0 +1,60 @@
+"""Height and length of a push at a pixel, and where pushes may begin, by rule."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from equigrasp.geometry.actions import PixelPush, Push
+from equigrasp.geometry.angles import bin_to_direction
+from equigrasp.geometry.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PushRule:
+    """How pushes go, but for their start and direction.
+
+    Args:
+        length: Of the stroke (paper, section III-A: 10 cm) [m].
+        num_directions: Direction bins in [0, 2 pi).
+        clearance: Fingertips go no lower over the floor [m].
+        depth: Nor farther below what stands within `patch` of the start [m].
+        patch: Side of the square about the start that is looked at for that [m].
+        reach: Pushes begin this near to the target at most [m].
+    """
+
+    length: float = 0.10
+    num_directions: int = 18
+    clearance: float = 0.010
+    depth: float = 0.020
+    patch: float = 0.020
+    reach: float = 0.08
+
+    def push(self, heightmap: np.ndarray, pixel: PixelPush, workspace: Workspace) -> Push:
+        """Return the push that begins at a pixel of a heightmap, shape (S, S) [m]."""
+        half = round(self.patch / 2.0 / workspace.pixel_size)
+        rows, cols = (slice(max(0, c - half), c + half + 1) for c in (pixel.row, pixel.col))
+        top = float(heightmap[rows, cols].max())
+        x, y = workspace.pixel_to_xy(pixel.row, pixel.col)
+        z = workspace.floor_z + max(self.clearance, top - self.depth)
+        direction = bin_to_direction(pixel.direction_bin, self.num_directions)
+        return Push(x, y, z, math.remainder(direction, 2.0 * math.pi), self.length)
+
+    def starts(self, target: np.ndarray, workspace: Workspace) -> np.ndarray:
+        """Return where a push may begin that shall free a target, on objects or beside them.
+
+        Args:
+            target: Its mask, shape (S, S).
+            workspace: Of the mask.
+
+        Returns:
+            Mask, shape (S, S): near the target and in the action square.
+        """
+        radius = int(self.reach / workspace.pixel_size)
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+        near = cv2.dilate(target.astype(np.uint8), disc) > 0
+        low, high = workspace.border_px, workspace.border_px + workspace.action_size_px
+        inside = np.zeros_like(near)
+        inside[low:high, low:high] = True
+        return np.asarray(near & inside)
