@@ -21,12 +21,14 @@ def optimizer_tensors(learner: Learner) -> dict[str, torch.Tensor]:
 def load_optimizer_state(learner: Learner, tensors: dict[str, torch.Tensor]) -> None:
     """Put tensors of `optimizer_tensors` back in place.
 
+    A parameter that had taken part in no SGD step has none.
+
     Raises:
-        WeightsError: if some, but not all, are there.
+        WeightsError: if some of a parameter's, but not all, are there.
     """
-    if not any(key.startswith("adam.") for key in tensors):
-        return
     for name, parameter in _named_parameters(learner):
+        if not any(f"adam.{key}.{name}" in tensors for key in _KEYS):
+            continue
         try:
             state = {key: tensors[f"adam.{key}.{name}"].clone() for key in _KEYS}
             state |= {key: state[key].to(parameter.device) for key in _MOMENTS}

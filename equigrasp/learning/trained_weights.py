@@ -141,7 +141,7 @@ def load_trained_weights(
     error = probe.symmetry_error
     if error is not None and not error <= SYMMETRY_TOLERANCE:
         raise WeightsError(
-            f"{path}: the policy is not equivariant: turning a scene by 90 degrees changes its "
+            f"{path}: the policy is not equivariant: turning a scene changes its "
             f"probabilities by {error:.2g}; at most {SYMMETRY_TOLERANCE:g} is rounding."
         )
     if PROBE in metadata:

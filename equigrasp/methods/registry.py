@@ -10,7 +10,11 @@ from equigrasp.registry import Registry
 
 METHODS = Registry(
     "method",
-    {"asr": "equigrasp.methods.asr:METHOD", "fcn": "equigrasp.methods.fcn:METHOD"},
+    {
+        "asr": "equigrasp.methods.asr:METHOD",
+        "fcn": "equigrasp.methods.fcn:METHOD",
+        "push_grasp": "equigrasp.methods.push_grasp:METHOD",
+    },
     is_open=True,
 )
 

@@ -10,6 +10,8 @@ from equigrasp.geometry.actions import PixelPush, Push
 from equigrasp.geometry.angles import bin_to_direction
 from equigrasp.geometry.workspace import Workspace
 
+_HALF_FINGER_PX = 4  # half the width of closed fingers, 25 mm
+
 
 @dataclass(frozen=True)
 class PushRule:
@@ -22,6 +24,7 @@ class PushRule:
         depth: Nor farther below what stands within `patch` of the start [m].
         patch: Side of the square about the start that is looked at for that [m].
         reach: Pushes begin this near to the target at most [m].
+        shortest: Of the stroke, where the workspace cuts it [m].
     """
 
     length: float = 0.10
@@ -30,6 +33,7 @@ class PushRule:
     depth: float = 0.020
     patch: float = 0.020
     reach: float = 0.08
+    shortest: float = 0.05
 
     def push(self, heightmap: np.ndarray, pixel: PixelPush, workspace: Workspace) -> Push:
         """Return the push that begins at a pixel of a heightmap, shape (S, S) [m]."""
@@ -58,3 +62,32 @@ class PushRule:
         inside = np.zeros_like(near)
         inside[low:high, low:high] = True
         return np.asarray(near & inside)
+
+    def allowed(self, target: np.ndarray, workspace: Workspace) -> np.ndarray:
+        """Return which pushes may be made to free a target, shape (n, S, S) bool.
+
+        They begin where `starts` says and do not leave the action square too soon.
+        """
+        size, border = workspace.heightmap_size_px, workspace.border_px
+        need = self.shortest / workspace.pixel_size
+        pixels = np.arange(size)
+        allowed = np.repeat(self.starts(target, workspace)[None], self.num_directions, axis=0)
+        for k in range(self.num_directions):
+            direction = bin_to_direction(k, self.num_directions)
+            for axis, way in enumerate((math.cos(direction), math.sin(direction))):
+                end = pixels + need * way
+                stays = (end >= border - 0.5) & (end <= size - border - 0.5)
+                allowed[k] &= stays[:, None] if axis == 0 else stays[None, :]
+        return allowed
+
+    def touches(self, labels: np.ndarray, pixel: PixelPush, workspace: Workspace) -> bool:
+        """Tell whether a labelled object, shape (S, S), is seen in the fingers' way."""
+        direction = bin_to_direction(pixel.direction_bin, self.num_directions)
+        ahead = np.array([math.cos(direction), math.sin(direction)])
+        aside = np.array([-ahead[1], ahead[0]])
+        along = np.arange(0.0, self.length / workspace.pixel_size, 2.0)
+        across = np.arange(-_HALF_FINGER_PX, _HALF_FINGER_PX + 1.0, 2.0)
+        places = along[:, None, None] * ahead + across[None, :, None] * aside
+        rows, cols = (np.round(places + [pixel.row, pixel.col]).astype(int)).reshape(-1, 2).T
+        inside = (rows >= 0) & (rows < len(labels)) & (cols >= 0) & (cols < len(labels))
+        return bool((labels[rows[inside], cols[inside]] > 0).any())

@@ -1,27 +1,20 @@
 """Labels of stage 1: grasps on each object of a clutter, tried in simulation from the same state."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from equigrasp.errors import UnreachableError
-from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
-from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.grasp_height import sample_strip
+from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.geometry.actions import PixelGrasp
+from equigrasp.methods.push_grasp.policy import PushGraspPolicy
 from equigrasp.perception.grasp_rule import GraspRule
 from equigrasp.perception.observation import LABELS, Observation
-from equigrasp.replay.grasp_scenes import GraspOutcomeKind, GraspScene
+from equigrasp.replay.grasp_scenes import GraspScene
 from equigrasp.seeding import Stream, derive_seed
-from equigrasp.simulation.clutter import Clutter
-from equigrasp.simulation.fast_hand import FastHand
-from equigrasp.simulation.label_camera import LabelCamera
-from equigrasp.simulation.make import SimulatedCell
 
 MIN_VISIBLE_PX = 60  # of an object that can be asked for: 6 cm²
-_FINGER_REACH = 0.035  # [m] that a hand reaches beyond its opening
-_HALF_HAND_PX = 6  # [px] half the hand's width across the opening, and slack
 _NUM_DRAWS = 160  # grasps on an object that the heuristic rates
 _APART_PX, _APART_BINS = 4, 2  # between two of its best
 _NEAR_PX, _NEAR_BINS = 3, 2  # near misses of them
@@ -37,6 +30,7 @@ class LabelPlan:
         num_best: The heuristic's best grasps.
         num_near: Near misses of these.
         num_random: Random grasps on the object.
+        num_own: GraspNet's own best grasps, in the second round.
     """
 
     num_objects: tuple[int, int] = (2, 25)
@@ -44,86 +38,20 @@ class LabelPlan:
     num_best: int = 3
     num_near: int = 3
     num_random: int = 2
+    num_own: int = 4
 
 
-class GraspTrials:
-    """Tries grasps in a simulated clutter, each from the same state.
+def targets_of(observation: Observation, min_px: int = MIN_VISIBLE_PX) -> list[int]:
+    """Return the labels of objects that show enough of themselves in the action square.
 
     Args:
-        simulation: With an arm of its own above an open table; see `FastHand`.
-        rule: Height and opening of grasps.
-        split: Part of the object set.
+        observation: With labels.
+        min_px: Fewest visible pixels.
     """
-
-    def __init__(self, simulation: SimulatedCell, rule: GraspRule, split: str) -> None:
-        self.clutter = Clutter(simulation)
-        self.rule = rule
-        self._simulation, self._split = simulation, split
-        self._camera = LabelCamera(simulation.cell.camera, simulation.world)  # type: ignore[arg-type]
-        self._hand = FastHand(simulation)
-        self._kept: int | None = None
-
-    @property
-    def workspace(self) -> Workspace:
-        """The table."""
-        return self.clutter.workspace
-
-    def drop(self, num_objects: int, spread: float, seed: int) -> None:
-        """Drop objects, drawn and strewn by a seed."""
-        rng = np.random.default_rng(seed)
-        names = self._simulation.world.object_set.draw(self._split, num_objects, rng)
-        self.clutter.drop(names, spread, seed)
-
-    def look(self) -> tuple[Observation, dict[int, int]]:
-        """Keep the state for `attempt`, and return what is seen, with the objects' handles by label."""
-        if self._kept is not None:
-            self._simulation.world.forget(self._kept)
-        self._kept = self._simulation.world.snapshot()
-        return self._camera.look(self.workspace)
-
-    def attempt(
-        self, observation: Observation, pixel: PixelGrasp, target: int
-    ) -> GraspOutcomeKind:
-        """Try a grasp from the kept state.
-
-        Args:
-            observation: Of that state.
-            pixel: What to try.
-            target: Handle of the object that is aimed at.
-        """
-        assert self._kept is not None
-        self._simulation.world.restore(self._kept)
-        grasp = self.rule.grasp(observation.heightmap, pixel, self.workspace)
-        try:
-            held = self._hand.grasp(grasp, self._clear_height(observation, pixel, grasp))
-        except UnreachableError:
-            held = ()
-        return GraspOutcomeKind.of(target, held)
-
-    def restore(self) -> None:
-        """Return to the kept state."""
-        assert self._kept is not None
-        self._simulation.world.restore(self._kept)
-
-    def _clear_height(
-        self, observation: Observation, pixel: PixelGrasp, grasp: PlanarGrasp
-    ) -> float:
-        """Return the height in base that nothing below the hand exceeds [m]."""
-        reach = (grasp.width / 2.0 + _FINGER_REACH) / self.workspace.pixel_size
-        along = np.arange(-np.ceil(reach), np.ceil(reach) + 1.0)
-        across = np.arange(-_HALF_HAND_PX, _HALF_HAND_PX + 1.0)
-        heights = sample_strip(
-            observation.heightmap, pixel.row, pixel.col, grasp.theta, along, across
-        )
-        return self.workspace.floor_z + float(heights.max())
-
-
-def targets_of(observation: Observation) -> list[int]:
-    """Return the labels of objects that show enough of themselves in the action square."""
     border = observation.workspace.border_px
     inner = slice(border, observation.heightmap.shape[0] - border)
     counts = np.bincount(observation.arrays[LABELS][inner, inner].ravel(), minlength=1)
-    return [label for label in range(1, len(counts)) if counts[label] >= MIN_VISIBLE_PX]
+    return [label for label in range(1, len(counts)) if counts[label] >= min_px]
 
 
 def draw_grasps(
@@ -170,23 +98,57 @@ def draw_grasps(
 
 
 def collect_scene(
-    trials: GraspTrials, plan: LabelPlan, seed: int, number: int, stream: Stream
+    trials: Trials, plan: LabelPlan, seed: int, number: int, stream: Stream
 ) -> GraspScene:
     """Return the scene of a number with its labels; it depends on seed and number alone."""
     rng = np.random.default_rng(derive_seed(seed, stream, number))
+
+    def draw(observation: Observation, target: int) -> list[PixelGrasp]:
+        return draw_grasps(observation, target, trials.rule, plan, rng)
+
+    return _collect(trials, plan, rng, draw, "heuristic")
+
+
+def collect_own_scene(
+    trials: Trials,
+    policy: PushGraspPolicy,
+    plan: LabelPlan,
+    seed: int,
+    number: int,
+    stream: Stream,
+) -> GraspScene:
+    """Return the scene of a number with labels of what GraspNet itself would try.
+
+    What a policy likes and does not hold teaches it most: random grasps hardly ever are among these.
+    """
+
+    def draw(observation: Observation, target: int) -> list[PixelGrasp]:
+        mask = observation.arrays[LABELS] == target
+        return policy.best_grasps(observation, mask, plan.num_own)
+
+    rng = np.random.default_rng(derive_seed(seed, stream, number))
+    return _collect(trials, plan, rng, draw, "policy")
+
+
+def _collect(
+    trials: Trials,
+    plan: LabelPlan,
+    rng: np.random.Generator,
+    draw: Callable[[Observation, int], list[PixelGrasp]],
+    source: str,
+) -> GraspScene:
+    """Drop a scene and try the grasps that are drawn for each of its targets."""
     low, high = plan.num_objects
-    trials.drop(
-        int(rng.integers(low, high + 1)),
-        float(rng.uniform(*plan.spread)),
-        int(rng.integers(2**31)),
-    )
+    count, spread = int(rng.integers(low, high + 1)), float(rng.uniform(*plan.spread))
+    trials.drop(count, spread, int(rng.integers(2**31)))
     observation, handles = trials.look()
     rows = []
-    for target in targets_of(observation):
-        for g in draw_grasps(observation, target, trials.rule, plan, rng):
-            outcome = trials.attempt(observation, g, handles[target])
-            rows.append((target, g.row, g.col, g.rotation_bin, int(outcome)))
-    return labelled_scene(observation, rows, trials.rule, "heuristic")
+    with trials.kept() as state:
+        for target in targets_of(observation):
+            for g in draw(observation, target):
+                outcome = trials.grasp(state, observation, g, handles[target])
+                rows.append((target, g.row, g.col, g.rotation_bin, int(outcome)))
+    return labelled_scene(observation, rows, trials.rule, source)
 
 
 def labelled_scene(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from equigrasp.errors import ConfigError
-from equigrasp.learning.method_config import check_bounds
+from equigrasp.learning.method_config import TrainerConfig, check_bounds
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class NetworkConfig:
         is_stem_pooled: GraspNet works at half resolution but for its first and last layers.
         input_scale: Heights are multiplied by it [1/m].
         critic_crop_px: Side of the square about a grasp that CriticNet sees.
+        push_fields: Regular fields of PushNet's first U-Net.
+        node_fields: Of an object in PushNet's graph, a multiple of `attention_heads`.
+        fusion_fields: Of PushNet's second U-Net.
+        attention_heads: Of the graph; 0: no graph.
+        attention_threshold: Objects farther from the target are not in its graph [m].
+        push_crop_px: Side of the square about the target that PushNet sees.
     """
 
     kind: Literal["equivariant", "plain"] = "equivariant"
@@ -36,9 +42,25 @@ class NetworkConfig:
     is_stem_pooled: bool = False
     input_scale: float = 10.0
     critic_crop_px: int = 64
+    push_fields: tuple[int, ...] = (16, 32, 64)
+    node_fields: int = 8
+    fusion_fields: tuple[int, ...] = (16, 32, 64)
+    attention_heads: int = 2
+    attention_threshold: float = 0.18
+    push_crop_px: int = 96
 
     def __post_init__(self) -> None:
-        check_bounds(self, positive=("input_scale",), at_least_1=("critic_crop_px",))
+        check_bounds(
+            self,
+            positive=("input_scale", "attention_threshold"),
+            at_least_1=("critic_crop_px", "push_crop_px", "node_fields"),
+            at_least_0=("attention_heads",),
+        )
+        if self.attention_heads and self.node_fields % self.attention_heads:
+            raise ConfigError(
+                f"node_fields must be a multiple of attention_heads {self.attention_heads}, "
+                f"found {self.node_fields}."
+            )
         if self.group_order < 2 or self.group_order % 2:
             raise ConfigError(f"group_order must be even, found {self.group_order}.")
         for key, unit in (
@@ -50,7 +72,7 @@ class NetworkConfig:
                     f"{key} must be a multiple of {unit} for C{self.group_order}, "
                     f"found {getattr(self, key)}."
                 )
-        for key in ("grasp_fields", "critic_fields"):
+        for key in ("grasp_fields", "critic_fields", "push_fields", "fusion_fields"):
             if len(getattr(self, key)) < 2 or min(getattr(self, key)) < 1:
                 raise ConfigError(f"{key} needs two numbers or more, found {getattr(self, key)}.")
 
@@ -66,8 +88,10 @@ class ActingConfig:
         edge_depth: See `HandGeometry` [m].
         wall_depth: See `HandGeometry` [m].
         num_candidates: GraspNet's best grasps on the target that CriticNet chooses among; 1: published.
-        score_threshold: A grasp with a higher score is carried out, with a lower one a push.
+        score_threshold: A grasp with a higher score is carried out, with a lower one a push; where
+            training begins, until it is calibrated and part of the weights.
         max_pushes: Before a grasp is carried out whatever its score.
+        push_length: Of a push [m].
     """
 
     width: float = 0.085
@@ -78,10 +102,14 @@ class ActingConfig:
     num_candidates: int = 16
     score_threshold: float = 0.8
     max_pushes: int = 5
+    push_length: float = 0.10
 
     def __post_init__(self) -> None:
         check_bounds(
-            self, positive=("width",), at_least_1=("num_candidates",), at_least_0=("max_pushes",)
+            self,
+            positive=("width", "push_length"),
+            at_least_1=("num_candidates",),
+            at_least_0=("max_pushes",),
         )
         if not 0.0 <= self.min_width <= self.width:
             raise ConfigError(
@@ -117,6 +145,51 @@ class StageConfig:
 
 
 @dataclass(frozen=True)
+class TrainingConfig(TrainerConfig):
+    """How PushNet learns from pushes, and CriticNet on from GraspNet's own grasps.
+
+    Args:
+        learning_rate: Of PushNet's Adam.
+        critic_learning_rate: Of CriticNet's.
+        batch_size: Pushes of a minibatch.
+        critic_batch_size: Grasps of a minibatch, half of them labels of before.
+        gradient_clip: Bound on the norm of gradients.
+        prior_scenes: Folder of labelled scenes that the other half of the grasps comes from; empty: none.
+        epsilon_start: Share of pushes that are not PushNet's at first.
+        epsilon_end: The same at last.
+        epsilon_pushes: Pushes over which the share falls, linearly.
+    """
+
+    learning_rate: float = 3e-4
+    critic_learning_rate: float = 1e-4
+    batch_size: int = 16
+    critic_batch_size: int = 32
+    gradient_clip: float = 10.0
+    prior_scenes: str = ""
+    epsilon_start: float = 1.0
+    epsilon_end: float = 0.1
+    epsilon_pushes: int = 800
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_bounds(
+            self,
+            positive=("learning_rate", "critic_learning_rate", "gradient_clip"),
+            at_least_1=("batch_size", "critic_batch_size", "epsilon_pushes"),
+        )
+        if not 0.0 <= self.epsilon_end <= self.epsilon_start <= 1.0:
+            raise ConfigError(
+                f"epsilon must fall within [0, 1], found epsilon_start {self.epsilon_start} "
+                f"and epsilon_end {self.epsilon_end}."
+            )
+
+    def epsilon(self, num_pushes: int) -> float:
+        """Return the share of pushes that are not PushNet's, after some pushes."""
+        progress = min(1.0, num_pushes / self.epsilon_pushes)
+        return self.epsilon_start + (self.epsilon_end - self.epsilon_start) * progress
+
+
+@dataclass(frozen=True)
 class PushGraspConfig:
     """Push-grasp, as `config/methods/push_grasp/` describes it."""
 
@@ -127,3 +200,4 @@ class PushGraspConfig:
     critic_training: StageConfig = field(
         default_factory=lambda: StageConfig(num_epochs=15, batch_size=32, learning_rate=3e-4)
     )
+    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps_per_attempt=2))

@@ -1,7 +1,7 @@
-"""Losses of the two networks that learn from labelled grasps (paper, section III-B)."""
+"""Losses of the three networks (paper, sections III-B and III-C)."""
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, huber_loss, mse_loss
 
 
 def grasp_loss(
@@ -22,3 +22,16 @@ def grasp_loss(
 def critic_loss(logits: torch.Tensor, success: torch.Tensor) -> torch.Tensor:
     """Return the mean squared error of P(success), shape (K,) both: scores are compared, not ranked."""
     return mse_loss(torch.sigmoid(logits), success)
+
+
+def push_loss(values: torch.Tensor, pushes: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:
+    """Return Huber's loss (delta 1) at the pushes that were carried out: a contextual bandit.
+
+    Args:
+        values: Shape (B, n, H, W).
+        pushes: Row, column and direction bin of each, shape (B, 3).
+        rewards: Shape (B,).
+    """
+    rows, cols, bins = pushes.T
+    scene = torch.arange(len(pushes), device=pushes.device)
+    return huber_loss(values[scene, bins, rows, cols], rewards)

@@ -1,4 +1,4 @@
-"""GraspNet and CriticNet of one configuration."""
+"""GraspNet, CriticNet and PushNet of one configuration."""
 
 import torch
 
@@ -7,9 +7,11 @@ from equigrasp.networks.equivariant_critic import EquivariantCritic
 from equigrasp.networks.orientation_unet import OrientationUNet, scalars, yaw_type
 from equigrasp.networks.plain_critic import PlainCritic
 from equigrasp.networks.plain_unet import PlainUNet
+from equigrasp.networks.push_unet import PushUNet
 from equigrasp.seeding import Stream, derive_seed
 
-GRASP, CRITIC = "grasp", "critic"
+GRASP, CRITIC, PUSH, THRESHOLD = "grasp", "critic", "push", "threshold"
+PIXEL_SIZE = 0.003125  # [m] that networks are trained on; others are refused with the weights
 _CRITIC_CHANNELS = 4  # heights, target, all objects, grasp picture
 
 
@@ -17,7 +19,25 @@ def make_networks(config: PushGraspConfig, seed: int) -> dict[str, torch.nn.Modu
     """Build the networks with weights that depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, Stream.NETWORKS))
-        return {GRASP: _make_grasp_net(config.network), CRITIC: _make_critic(config.network)}
+        network = config.network
+        return {
+            GRASP: _make_grasp_net(network),
+            CRITIC: _make_critic(network),
+            PUSH: _make_push_net(network),
+            THRESHOLD: ScoreThreshold(config.acting.score_threshold),
+        }
+
+
+class ScoreThreshold(torch.nn.Module):
+    """The score above which a grasp is worth a try: calibrated once, and part of the weights.
+
+    Args:
+        value: At first.
+    """
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.tensor(value), requires_grad=False)
 
 
 def _make_grasp_net(network: NetworkConfig) -> torch.nn.Module:
@@ -41,3 +61,18 @@ def _make_critic(network: NetworkConfig) -> torch.nn.Module:
     if network.kind == "plain":
         return PlainCritic(_CRITIC_CHANNELS, network.critic_fields)
     return EquivariantCritic(network.group_order, _CRITIC_CHANNELS, network.critic_fields)
+
+
+def _make_push_net(network: NetworkConfig) -> torch.nn.Module:
+    """Return a network from scaled heights and target (B, 2, C, C), and masks, to (B, n, C, C)."""
+    order = 1 if network.kind == "plain" else network.group_order
+    return PushUNet(
+        order,
+        network.num_directions,
+        network.push_fields,
+        network.node_fields,
+        network.fusion_fields,
+        network.attention_heads,
+        network.attention_threshold / PIXEL_SIZE,
+        network.is_stem_pooled,
+    )

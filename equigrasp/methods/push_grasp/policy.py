@@ -9,9 +9,8 @@ import numpy as np
 import torch
 
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp, Push
+from equigrasp.geometry.actions import PixelGrasp, PixelPush, PlanarGrasp, Push
 from equigrasp.learning.exploration import spread_maxima
-from equigrasp.learning.grasping.grasp_step import encode_grasp
 from equigrasp.learning.interfaces import (
     Q_MAP,
     ROTATION_VALUES,
@@ -21,15 +20,16 @@ from equigrasp.learning.interfaces import (
     Probe,
 )
 from equigrasp.learning.weight_store import fill_parameters
-from equigrasp.methods.push_grasp.config import ActingConfig, PushGraspConfig
+from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews
-from equigrasp.methods.push_grasp.networks import CRITIC, GRASP
+from equigrasp.methods.push_grasp.decision_step import PUSH_KIND, TARGET, encode_action
+from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, THRESHOLD
+from equigrasp.methods.push_grasp.push_input import push_view
+from equigrasp.methods.push_grasp.rule import make_push_rule, make_rule
 from equigrasp.methods.push_grasp.stages import critic_scores
-from equigrasp.perception.grasp_height import HandGeometry
-from equigrasp.perception.grasp_rule import GraspRule
 from equigrasp.perception.observation import LABELS, Observation
 
-TARGET = "target"  # goal: True where the object to fetch is seen, (S, S)
+_NUM_DRAWS = 50  # of random pushes, until one would touch something
 _SPREAD_PX = 2  # rows and columns between two candidates
 _NUM_YAWS = 2  # of a candidate pixel
 _PROBE_PX = 160
@@ -68,9 +68,14 @@ class PushGraspPolicy:
         self._config = config
         self._modules = modules
         self._lock = threading.Lock()
-        self.rule = make_rule(config)
+        self.rule, self.push_rule = make_rule(config), make_push_rule(config)
         self.version = 0
         self._refresh()
+
+    @property
+    def score_threshold(self) -> float:
+        """A grasp with a higher score is carried out."""
+        return float(self._modules[THRESHOLD].value)  # type: ignore[arg-type]
 
     def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
         """Take over weights between two choices; see `Policy.load`."""
@@ -82,12 +87,13 @@ class PushGraspPolicy:
     def choose(
         self, observation: Observation, context: Context, rng: np.random.Generator
     ) -> Decision[Chosen]:
-        """Choose the best grasp on the target.
+        """Choose the best grasp on the target, or the best push where its score is too low.
 
         Args:
             observation: Heightmap and labels; its goal holds the target's mask, or nothing: then it is
                 the object that GraspNet likes best.
-            context: In the mode `random` any grasp on the target.
+            context: In the mode `random` any grasp on the target. Its history tells how many pushes there
+                were for this target.
             rng: All randomness of the choice.
 
         Raises:
@@ -95,22 +101,63 @@ class PushGraspPolicy:
             PerceptionError: if the target is not to be seen, or there are no labels.
         """
         began = time.perf_counter()
-        target = self._target(observation)
+        target = self.target(observation)
         if context.mode == "random":
-            chosen, value = self._random_grasp(observation, target, rng), float("nan")
-            views = {}
-        else:
-            rated = self.rate(observation, target)
-            chosen, value = rated.grasps[0], float(rated.scores[0])
-            views = {Q_MAP: rated.value_map, ROTATION_VALUES: rated.yaw_values}
-        return Decision(
-            action=self.rule.grasp(observation.heightmap, chosen, observation.workspace),
-            encoded=encode_grasp(chosen),
-            value=value,
-            views=views,
-            policy_version=self.version,
-            decision_time=time.perf_counter() - began,
+            return self._decision(
+                observation, self._random_grasp(observation, target, rng), float("nan"), {}, began
+            )
+        rated, acting = self.rate(observation, target), self._config.acting
+        score, pushes = float(rated.scores[0]), _num_pushes(context)
+        views = {Q_MAP: rated.value_map, ROTATION_VALUES: rated.yaw_values}
+        chosen: PixelGrasp | PixelPush = rated.grasps[0]
+        if score <= self.score_threshold and pushes < acting.max_pushes:
+            chosen = self.choose_push(observation, target) or chosen
+        return self._decision(observation, chosen, score, views, began)
+
+    def choose_push(self, observation: Observation, target: np.ndarray) -> PixelPush | None:
+        """Return PushNet's best push for a target; None: there is no room for any.
+
+        Args:
+            observation: Heightmap and labels.
+            target: The target's mask, shape (S, S).
+        """
+        network, workspace = self._config.network, observation.workspace
+        labels = np.where(target, 255, np.minimum(observation.arrays[LABELS], 254))
+        view = push_view(
+            observation.heightmap,
+            labels,
+            255,
+            network.push_crop_px,
+            network.input_scale,
+            network.num_directions,
         )
+        with self._lock, torch.inference_mode():
+            maps, masks = torch.from_numpy(view.maps[None]), torch.from_numpy(view.masks)
+            values = self._modules[PUSH](maps, [masks])[0].numpy()
+        candidates = np.argwhere(self.push_rule.allowed(target, workspace))  # (K, 3)
+        corner = view.to_crop(PixelPush(0, 0, 0))
+        rows, cols = candidates[:, 1] + corner.row, candidates[:, 2] + corner.col
+        size = network.push_crop_px
+        is_seen = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
+        kept = candidates[is_seen]
+        if not len(kept):
+            return None
+        of_pushes = values[kept[:, 0], rows[is_seen], cols[is_seen]]
+        direction, row, col = (int(v) for v in kept[int(of_pushes.argmax())])
+        return PixelPush(row, col, direction)
+
+    def random_push(
+        self, observation: Observation, target: np.ndarray, rng: np.random.Generator
+    ) -> PixelPush | None:
+        """Return a random push near a target that would touch something; None: there is no room."""
+        workspace = observation.workspace
+        candidates = np.argwhere(self.push_rule.allowed(target, workspace))
+        for _ in range(_NUM_DRAWS if len(candidates) else 0):
+            direction, row, col = (int(v) for v in candidates[int(rng.integers(len(candidates)))])
+            push = PixelPush(row, col, direction)
+            if self.push_rule.touches(observation.arrays[LABELS], push, workspace):
+                return push
+        return None
 
     def rate(self, observation: Observation, target: np.ndarray) -> RatedGrasps:
         """Return the best grasps on a target, those that CriticNet trusts most first.
@@ -121,25 +168,27 @@ class PushGraspPolicy:
             observation: Heightmap and labels.
             target: Its mask, shape (S, S), at least one pixel in the action square.
         """
-        workspace, acting = observation.workspace, self._config.acting
-        inner = slice(workspace.border_px, workspace.border_px + workspace.action_size_px)
+        acting = self._config.acting
+        num_yaws = 1 if acting.num_candidates == 1 else _NUM_YAWS
         with self._lock:
-            maps = self._grasp_maps(observation.heightmap)[:, inner, inner]
-            best = np.where(target[inner, inner], maps.max(axis=0), 0.0)
-            places = spread_maxima(best, target[inner, inner], acting.num_candidates, _SPREAD_PX)
-            num_yaws = 1 if acting.num_candidates == 1 else _NUM_YAWS
-            of_place = maps[:, places[:, 0], places[:, 1]].T  # (P, n)
-            yaws = np.argsort(-of_place, axis=1, kind="stable")[:, :num_yaws]
-            values = np.take_along_axis(of_place, yaws, axis=1).ravel()
-            pixels = np.repeat(places + workspace.border_px, num_yaws, axis=0)
-            scores = self._scores(observation, target, pixels, yaws.ravel())
+            best, pixels, yaws, values, of_place = self._candidates(
+                observation, target, acting.num_candidates, num_yaws
+            )
+            scores = self._scores(observation, target, pixels, yaws)
         order = np.argsort(-scores, kind="stable")
-        grasps = [
-            PixelGrasp(int(pixels[i, 0]), int(pixels[i, 1]), int(yaws.ravel()[i])) for i in order
-        ]
+        grasps = [PixelGrasp(int(pixels[i, 0]), int(pixels[i, 1]), int(yaws[i])) for i in order]
         return RatedGrasps(
             grasps, scores[order], values[order], best, of_place[order[0] // num_yaws]
         )
+
+    def best_grasps(
+        self, observation: Observation, target: np.ndarray, count: int
+    ) -> list[PixelGrasp]:
+        """Return GraspNet's own choice of grasps on a target, apart from one another, best first."""
+        with self._lock:
+            _, pixels, yaws, *_ = self._candidates(observation, target, count, 1)
+        places = zip(pixels.tolist(), yaws.tolist(), strict=True)
+        return [PixelGrasp(row, col, yaw) for (row, col), yaw in places]
 
     def probe(self) -> Probe:
         """Return some values of a fixed scene, and how they follow half a turn of it, the exact one."""
@@ -152,13 +201,31 @@ class PushGraspPolicy:
         error = float(np.abs(turned - maps[:, ::-1, ::-1]).max())
         return Probe(answers, error if self._config.network.kind == "equivariant" else None)
 
+    def _decision(
+        self,
+        observation: Observation,
+        chosen: PixelGrasp | PixelPush,
+        value: float,
+        views: dict[str, np.ndarray],
+        began: float,
+    ) -> Decision[Chosen]:
+        rule = self.rule.grasp if isinstance(chosen, PixelGrasp) else self.push_rule.push
+        return Decision(
+            action=rule(observation.heightmap, chosen, observation.workspace),  # type: ignore[arg-type]
+            encoded=encode_action(chosen),
+            value=value,
+            views=views,
+            policy_version=self.version,
+            decision_time=time.perf_counter() - began,
+        )
+
     def _refresh(self) -> None:
         for module in self._modules.values():
             module.train()  # drops the filters of the old weights
             module.eval()  # expands those of the new ones
 
-    def _target(self, observation: Observation) -> np.ndarray:
-        """Return the mask of what to fetch, shape (S, S)."""
+    def target(self, observation: Observation) -> np.ndarray:
+        """Return the mask of what to fetch, shape (S, S); errors as those of `choose`."""
         workspace = observation.workspace
         if LABELS not in observation.arrays:
             raise PerceptionError(
@@ -192,6 +259,26 @@ class PushGraspPolicy:
         with torch.inference_mode():
             logits = self._modules[GRASP](torch.from_numpy(scaled.astype(np.float32)))
             return np.asarray(torch.sigmoid(logits)[0].numpy())
+
+    def _candidates(
+        self, observation: Observation, target: np.ndarray, count: int, num_yaws: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return GraspNet's best grasps on a target.
+
+        Returns:
+            Its values on the target, shape (A, A); pixels (K, 2), yaws (K,) and values (K,) of the best;
+            and the values of all yaws at the pixels, shape (K / num_yaws, n).
+        """
+        workspace = observation.workspace
+        inner = slice(workspace.border_px, workspace.border_px + workspace.action_size_px)
+        maps = self._grasp_maps(observation.heightmap)[:, inner, inner]
+        best = np.where(target[inner, inner], maps.max(axis=0), 0.0)
+        places = spread_maxima(best, target[inner, inner], count, _SPREAD_PX)
+        of_place = maps[:, places[:, 0], places[:, 1]].T
+        yaws = np.argsort(-of_place, axis=1, kind="stable")[:, :num_yaws]
+        values = np.take_along_axis(of_place, yaws, axis=1).ravel()
+        pixels = np.repeat(places + workspace.border_px, num_yaws, axis=0)
+        return best, pixels, yaws.ravel(), values, of_place
 
     def _scores(
         self,
@@ -227,16 +314,15 @@ class PushGraspPolicy:
         return PixelGrasp(row, col, int(rng.integers(self.rule.num_rotations)))
 
 
-def make_rule(config: PushGraspConfig) -> GraspRule:
-    """Return height and opening of grasps as a configuration has them."""
-    acting: ActingConfig = config.acting
-    hand = HandGeometry(acting.finger_depth, acting.edge_depth, acting.wall_depth)
-    return GraspRule(hand, acting.width, acting.min_width, config.network.num_yaws)
-
-
 def make_policy(config: PushGraspConfig, modules: dict[str, torch.nn.Module]) -> PushGraspPolicy:
     """Return the policy of a configuration; it owns the modules."""
     return PushGraspPolicy(config, modules)
+
+
+def _num_pushes(context: Context) -> int:
+    """Return how many pushes there were since the last success."""
+    kinds = [attempt.action.get("kind") for attempt in context.history]
+    return sum(kind is not None and int(kind) == PUSH_KIND for kind in kinds)
 
 
 def _probe_scene() -> np.ndarray:

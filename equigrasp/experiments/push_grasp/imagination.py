@@ -1,0 +1,119 @@
+"""Grasp Imagination: pushes are rewarded by grasps that are tried and undone (paper, section III-C)."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from equigrasp.experiments.push_grasp.grasp_labels import targets_of
+from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.geometry.actions import PixelGrasp, PixelPush
+from equigrasp.methods.push_grasp.decision_step import TARGET, encode, encode_action
+from equigrasp.methods.push_grasp.policy import PushGraspPolicy
+from equigrasp.perception.observation import LABELS, Observation
+from equigrasp.replay.grasp_scenes import GraspOutcomeKind
+
+LOST = -1.0  # reward of a push after which the target is not to be seen
+_LOST_PX = 20  # of which less is visible
+_HELD = (GraspOutcomeKind.TARGET, GraspOutcomeKind.TARGET_AND_OTHERS)
+
+
+@dataclass(frozen=True, eq=False)
+class ImaginedStep:
+    """A decision and what came of it, as `decision_step` encodes them."""
+
+    observation: Mapping[str, np.ndarray]
+    action: Mapping[str, np.ndarray]
+    reward: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A kept state: its handle, what is seen, the best grasp there, its score, and whether it holds."""
+
+    state: int
+    observation: Observation
+    grasp: PixelGrasp
+    score: float
+    is_held: bool
+
+
+class GraspImagination:
+    """Frees each object of a scene by pushes, as far as its best grasp does not hold it at once.
+
+    Args:
+        trials: Carries out pushes and grasps from kept states.
+        policy: Chooses both.
+        max_pushes: For a target.
+    """
+
+    def __init__(self, trials: Trials, policy: PushGraspPolicy, max_pushes: int) -> None:
+        self._trials, self._policy = trials, policy
+        self._max_pushes = max_pushes
+
+    def run(self, epsilon: float, rng: np.random.Generator) -> list[ImaginedStep]:
+        """Take every target of the present scene in turn, each from the scene as it is.
+
+        Args:
+            epsilon: Share of pushes that are random.
+            rng: Draws them.
+        """
+        steps: list[ImaginedStep] = []
+        with self._trials.kept() as start:
+            observation, handles = self._trials.look()
+            for label in targets_of(observation):
+                steps += self._free(start, observation, label, handles[label], epsilon, rng)
+        return steps
+
+    def _free(
+        self,
+        start: int,
+        observation: Observation,
+        label: int,
+        handle: int,
+        epsilon: float,
+        rng: np.random.Generator,
+    ) -> list[ImaginedStep]:
+        with contextlib.ExitStack() as states:
+            before = self._imagine(start, observation, label, handle)
+            steps = [_step(before, before.grasp, float(before.is_held))]
+            for _ in range(self._max_pushes):
+                push = None if before.is_held else self._choose(before.observation, epsilon, rng)
+                rule = self._policy.push_rule
+                if push is None or not self._trials.push(
+                    before.state, before.observation, push, rule
+                ):
+                    break
+                seen, _ = self._trials.look()
+                if label not in targets_of(seen, _LOST_PX):
+                    steps.append(_step(before, push, LOST))
+                    break
+                state = states.enter_context(self._trials.kept())
+                after = self._imagine(state, seen, label, handle)
+                # Both scores by the same weights, each in its own state.
+                reward = 1.0 if after.is_held else after.score - before.score
+                steps.append(_step(before, push, reward))
+                steps.append(_step(after, after.grasp, float(after.is_held)))
+                before = after
+        return steps
+
+    def _imagine(self, state: int, observation: Observation, label: int, handle: int) -> _Look:
+        """Try the best grasp on a target from a kept state."""
+        goal = {TARGET: observation.arrays[LABELS] == label}
+        aimed = replace(observation, goal=goal)
+        rated = self._policy.rate(aimed, goal[TARGET])
+        outcome = self._trials.grasp(state, aimed, rated.grasps[0], handle)
+        return _Look(state, aimed, rated.grasps[0], float(rated.scores[0]), outcome in _HELD)
+
+    def _choose(
+        self, observation: Observation, epsilon: float, rng: np.random.Generator
+    ) -> PixelPush | None:
+        target = observation.goal[TARGET]
+        if rng.random() < epsilon:
+            return self._policy.random_push(observation, target, rng)
+        return self._policy.choose_push(observation, target)
+
+
+def _step(look: _Look, action: PixelGrasp | PixelPush, reward: float) -> ImaginedStep:
+    return ImaginedStep(encode(look.observation), encode_action(action), reward)
