@@ -25,6 +25,7 @@ class Stream(enum.IntEnum):
     EPOCHS = 32  # order and augmentation of a pass over labelled scenes
     PUSH_SCENES = 33  # scenes that pushes are learned in
     VALIDATION_SCENES = 34  # scenes that thresholds are chosen on
+    DIFFICULTY_SCENES = 35  # scenes that are measured, not learned from
 
 
 @enum.unique

@@ -12,14 +12,17 @@ from equigrasp.cli.arguments import (
     seed,
 )
 
-DESCRIPTION = """Drops objects into a simulated tray, scene after scene, and lets a script say of random
+DESCRIPTION = """First weights from simulation. Methods that grasp anything: drops objects into a simulated tray, scene after scene, and lets a script say of random
 grasps, and of those that the method would choose, whether the fingers would hold something
 (docs/methods/asr.md). The method learns from these labels as from attempts, of heightmaps with a
 stereo camera's noise. A run that begins with the weights learns on from what really happens.
-Stop it whenever you like; the same command carries on."""
+push_grasp: tries grasps in clutter on an open table, each from the same state, and teaches GraspNet and
+CriticNet by what is held; then imagines grasps, pushes where they fail, and teaches PushNet
+(docs/methods/push_grasp.md). Stop it whenever you like; the same command carries on."""
 EPILOG = """examples:
   equigrasp pretrain --out results/pretrained            about an hour
   equigrasp pretrain --scenes 800 --out results/pretrained   the same run, continued
+  equigrasp pretrain --method push_grasp --out results/push_grasp   all stages: a night
   equigrasp publish results/pretrained --name my_pretrained --objects household --evaluate 100
   equigrasp up sim --weights my_pretrained               begin with them"""
 
@@ -34,7 +37,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--size", default="", help="of its networks: compact, paper or tiny [compact]"
     )
-    parser.add_argument("--cell", default="ur5", help="robot cell: name or YAML file [ur5]")
+    parser.add_argument(
+        "--cell", default="", help="robot cell: name or YAML file [ur5; push_grasp: gantry]"
+    )
     parser.add_argument(
         "--objects", default=objects, help=f"object sets or folders of meshes [{objects}]"
     )
@@ -46,20 +51,34 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--scenes", type=count, default=400, help="in the run, about 12 labels each [400]"
     )
+    parser.add_argument(
+        "--pushes", type=count, default=2000, help="in the run, of push_grasp [2000]"
+    )
     parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
     add_resume(parser)
     parser.set_defaults(run=_pretrain)
 
 
 def _pretrain(options: argparse.Namespace) -> int:
-    from equigrasp.experiments.pretraining.pretraining import pretrain
     from equigrasp.experiments.runs.run_folder import RunFolder
     from equigrasp.learning.method_names import full_name
+    from equigrasp.methods.registry import load_method
 
     names = ("cell", "method", "objects", "split", "seed", "out")
     arguments = {name: str(getattr(options, name)) for name in names}
     arguments["objects"] = objects_of(options)
     arguments["method"] = full_name(options.method, options.size)
-    folder = pretrain(arguments, options.scenes, is_resume(options))
+    if load_method(arguments["method"])[0].name == "push_grasp":
+        from equigrasp.experiments.push_grasp.pretraining import Amounts
+        from equigrasp.experiments.push_grasp.pretraining import pretrain as pretrain_push_grasp
+
+        arguments["cell"] = arguments["cell"] or "gantry"
+        amounts = Amounts(options.scenes, options.pushes)
+        folder = pretrain_push_grasp(arguments, amounts, is_resume(options))
+    else:
+        from equigrasp.experiments.pretraining.pretraining import pretrain
+
+        arguments["cell"] = arguments["cell"] or "ur5"
+        folder = pretrain(arguments, options.scenes, is_resume(options))
     print(f"weights: {RunFolder(folder).newest_weights()}")
     return 0

@@ -1,7 +1,7 @@
 """Stage 1: GraspNet and CriticNet learn from labelled grasps, epoch by epoch, and carry on after a stop."""
 
+import json
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,17 @@ import torch
 from tqdm import tqdm
 
 from equigrasp.errors import WeightsError
+from equigrasp.learning.checkpoint import load_optimizer_state, optimizer_tensors
+from equigrasp.learning.weight_store import (
+    fill_parameters,
+    load_weights,
+    read_parameters,
+    write_weights,
+)
 from equigrasp.methods.push_grasp.config import StageConfig
 from equigrasp.seeding import Stream, derive_seed
 
+_SEED, _LOSSES = "seed", "losses"  # in a checkpoint's metadata
 _LAST_SHARE = 0.01  # of the learning rate, at the end of the cosine
 
 Pass = Callable[[torch.nn.Module, torch.optim.Optimizer, np.random.Generator], Iterator[float]]
@@ -46,18 +54,16 @@ def run_stage(stage: Stage, network: torch.nn.Module, one_pass: Pass, folder: Pa
     Raises:
         WeightsError: if the checkpoint is damaged or of another stage.
     """
-    config, path = stage.config, folder / f"{stage.name}.pt"
-    optimizer = torch.optim.Adam(
-        network.parameters(), config.learning_rate, weight_decay=config.weight_decay
-    )
-    losses = _load(path, stage, network, optimizer) if path.exists() else []
+    config, path = stage.config, folder / f"{stage.name}.safetensors"
+    learning = _Learning(stage, network)
+    losses = _load(path, stage, learning) if path.exists() else []
     with tqdm(total=config.num_epochs, initial=len(losses), unit="epoch", desc=stage.name) as bar:
         for epoch in range(len(losses), config.num_epochs):
-            for group in optimizer.param_groups:
+            for group in learning.optimizer.param_groups:
                 group["lr"] = _learning_rate(config, epoch)
             rng = np.random.default_rng(derive_seed(stage.seed, Stream.EPOCHS, epoch))
-            losses.append(_mean(list(one_pass(network, optimizer, rng))))
-            _save(path, stage, network, optimizer, losses)
+            losses.append(_mean(list(one_pass(network, learning.optimizer, rng))))
+            _save(path, stage, learning, losses)
             bar.update()
             bar.set_postfix_str(f"loss {losses[-1]:.4f}")
     network.eval()
@@ -74,39 +80,31 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def _save(
-    path: Path,
-    stage: Stage,
-    network: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    losses: list[float],
-) -> None:
-    state = {
-        "stage": (stage.name, stage.seed),
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "losses": losses,
-    }
-    trial = path.with_name(f"{path.name}.part")
-    with trial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    trial.replace(path)
+class _Learning:
+    """A network with its optimiser, as checkpoints of learners take them."""
+
+    def __init__(self, stage: Stage, network: torch.nn.Module) -> None:
+        config = stage.config
+        self.modules = {stage.name: network}
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+
+    def train_step(self, batch: object, seed: int) -> dict[str, float]:
+        """Never called: a stage passes over data in its own way."""
+        raise NotImplementedError
 
 
-def _load(
-    path: Path, stage: Stage, network: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> list[float]:
-    try:
-        state = torch.load(path, weights_only=True)
-        found = tuple(state["stage"])
-        if found != (stage.name, stage.seed):
-            raise WeightsError(
-                f"{path}: a checkpoint of {found}, not of {(stage.name, stage.seed)}."
-            )
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        return [float(loss) for loss in state["losses"]]
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
-        raise WeightsError(f"{path}: not a whole checkpoint of '{stage.name}': {error}") from error
+def _save(path: Path, stage: Stage, learning: _Learning, losses: list[float]) -> None:
+    tensors = read_parameters(learning.modules) | optimizer_tensors(learning)
+    write_weights(path, tensors, {_SEED: str(stage.seed), _LOSSES: json.dumps(losses)})
+
+
+def _load(path: Path, stage: Stage, learning: _Learning) -> list[float]:
+    tensors, metadata = load_weights(path)
+    if metadata.get(_SEED) != str(stage.seed):
+        raise WeightsError(f"{path}: of seed {metadata.get(_SEED)}, not of seed {stage.seed}.")
+    parameters = {name: t for name, t in tensors.items() if not name.startswith("adam.")}
+    fill_parameters(learning.modules, parameters, str(path))
+    load_optimizer_state(learning, tensors)
+    return [float(loss) for loss in json.loads(metadata[_LOSSES])]

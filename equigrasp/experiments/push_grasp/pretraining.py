@@ -6,7 +6,7 @@ on, with the same weights at the end.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +48,7 @@ from equigrasp.simulation.make import make_simulated_cell
 
 _LOGGER = logging.getLogger(__name__)
 _SCENE, _SIZE, _SGD = "scene", "scene_steps", "sgd_steps"  # extras of a step in the log
-_PUSH_OBJECTS, _PUSH_SPREAD = (4, 25), (0.05, 0.11)  # scenes of stage 2: dense ones, for pushes
 _OWN_SHARE = 0.5  # of the scenes of round 1 that are dropped for the policy's own choices
-_NUM_VALIDATION = 60  # scenes that the threshold is chosen on
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,18 @@ class Amounts:
         num_scenes: Labelled scenes of round 1.
         num_pushes: Of stage 2.
         num_validation: Scenes that the threshold is chosen on.
+        labels: Scenes and grasps of both rounds.
+        push_objects: Fewest and most objects of a scene of stage 2.
+        push_spread: Smallest and largest half side of the square that they are dropped over [m]; dense
+            scenes, where pushes are needed.
     """
 
     num_scenes: int = 400
     num_pushes: int = 2000
-    num_validation: int = _NUM_VALIDATION
+    num_validation: int = 60
+    labels: LabelPlan = field(default_factory=LabelPlan)
+    push_objects: tuple[int, int] = (4, 25)
+    push_spread: tuple[float, float] = (0.05, 0.11)
 
 
 class PushGraspPretraining:
@@ -97,6 +102,7 @@ class PushGraspPretraining:
 
     def run(self) -> Path:
         """Do what is left to do, and return the weights."""
+        amounts = self._amounts
         with make_simulated_cell(
             self._arguments["cell"], object_set=self._arguments["objects"], seed=self._seed
         ) as simulation:
@@ -104,19 +110,19 @@ class PushGraspPretraining:
             modules = self._method.make_networks(self._config, self._seed)
             first = self._collect(
                 "labels",
-                self._amounts.num_scenes,
+                amounts.num_scenes,
                 lambda k: collect_scene(
-                    trials, LabelPlan(), self._seed, k, Stream.LABELLED_SCENES
+                    trials, amounts.labels, self._seed, k, Stream.LABELLED_SCENES
                 ),
             )
             self._train_grasp_net("grasp_round_1", modules, first)
             policy = make_policy(self._config, modules)
-            num_own = round(_OWN_SHARE * self._amounts.num_scenes)
+            num_own = round(_OWN_SHARE * amounts.num_scenes)
             own = self._collect(
                 "own_labels",
                 num_own,
                 lambda k: collect_own_scene(
-                    trials, policy, LabelPlan(), self._seed, k, Stream.OWN_SCENES
+                    trials, policy, amounts.labels, self._seed, k, Stream.OWN_SCENES
                 ),
             )
             self._train_grasp_net("grasp", modules, first + own)
@@ -191,11 +197,10 @@ class PushGraspPretraining:
                     rng = np.random.default_rng(
                         derive_seed(self._seed, Stream.PUSH_SCENES, progress.scene)
                     )
-                    trials.drop(
-                        int(rng.integers(_PUSH_OBJECTS[0], _PUSH_OBJECTS[1] + 1)),
-                        float(rng.uniform(*_PUSH_SPREAD)),
-                        int(rng.integers(2**31)),
-                    )
+                    low, high = self._amounts.push_objects
+                    count = int(rng.integers(low, high + 1))
+                    spread = float(rng.uniform(*self._amounts.push_spread))
+                    trials.drop(count, spread, int(rng.integers(2**31)))
                     steps = imagination.run(config.training.epsilon(progress.pushes), rng)
                     extras: Extras = {
                         _SCENE: progress.scene,
