@@ -46,7 +46,7 @@ def test_errors_name_the_source_and_the_key(values: dict, message: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="Known cells: kuka, ur5"):
+    with pytest.raises(ConfigError, match="Known cells: gantry, kuka, kuka_table, ur5, ur5_table"):
         load_config(CellConfig, "cells", "ur6")
 
 

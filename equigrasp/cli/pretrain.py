@@ -54,6 +54,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--pushes", type=count, default=2000, help="in the run, of push_grasp [2000]"
     )
+    parser.add_argument(
+        "--processes", type=count, default=1, help="that label scenes, of push_grasp [1]"
+    )
     parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
     add_resume(parser)
     parser.set_defaults(run=_pretrain)
@@ -73,7 +76,7 @@ def _pretrain(options: argparse.Namespace) -> int:
         from equigrasp.experiments.push_grasp.pretraining import pretrain as pretrain_push_grasp
 
         arguments["cell"] = arguments["cell"] or "gantry"
-        amounts = Amounts(options.scenes, options.pushes)
+        amounts = Amounts(options.scenes, options.pushes, num_processes=options.processes)
         folder = pretrain_push_grasp(arguments, amounts, is_resume(options))
     else:
         from equigrasp.experiments.pretraining.pretraining import pretrain

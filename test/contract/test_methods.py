@@ -132,7 +132,10 @@ def test_the_loop_carries_episodes_of_two_steps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "match"),
     [
-        ("toy", "Unknown method 'toy'. Known methods: asr, fcn; or name your own, module:METHOD"),
+        (
+            "toy",
+            "Unknown method 'toy'. Known methods: asr, fcn, push_grasp; or name your own, module:METHOD",
+        ),
         ("toy_method:TOY", "Cannot load method 'toy_method:TOY'.*no attribute 'TOY'"),
         ("nowhere:METHOD", "Cannot load method.*No module named 'nowhere'"),
         ("toy_method:ToyRoom", "'toy_method:ToyRoom' is no Method but type"),

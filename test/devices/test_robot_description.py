@@ -59,8 +59,8 @@ def test_a_continuous_joint_turns_like_any(
     assert other.model.nq == 6
 
 
-@pytest.mark.parametrize("kind", ["fixed", "prismatic", "floating", "planar"])
-def test_a_joint_that_does_not_turn_is_named(
+@pytest.mark.parametrize("kind", ["fixed", "floating", "planar"])
+def test_a_joint_that_does_not_move_along_one_axis_is_named(
     arm: ArmConfig, gripper: GripperConfig, tmp_path: Path, kind: str
 ) -> None:
     with pytest.raises(ConfigError, match=f"joint 'wrist_2_joint' is {kind}"):

@@ -25,7 +25,8 @@ OLD |= {"asr_tiny": "asr:tiny"}
 
 
 def test_every_name_of_before_has_a_new_one() -> None:
-    assert len(OLD) == 39 and set(VARIANTS.values()) == set(known_methods())
+    of_before = {m for m in known_methods() if m.partition("/")[0] in ("asr", "fcn")}
+    assert len(OLD) == 39 and set(VARIANTS.values()) == of_before
 
 
 @pytest.mark.parametrize(("old", "new"), OLD.items())

@@ -198,7 +198,9 @@ def test_a_policy_that_lost_its_symmetry_is_refused(
             return self.network.named_parameters(*args, **kwargs)
 
     monkeypatch.setitem(policy._modules, name, _Skewed(policy._modules[name]))
-    with pytest.raises(WeightsError, match=r"tiny.safetensors: .*not equivariant.*90 degrees"):
+    with pytest.raises(
+        WeightsError, match=r"tiny.safetensors: .*not equivariant.*turning a scene"
+    ):
         load_trained_weights(policy, path, CONFIG, [workspace])
 
 

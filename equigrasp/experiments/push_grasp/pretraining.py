@@ -5,7 +5,6 @@ on, with the same weights at the end.
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,14 +15,10 @@ from tqdm import tqdm
 from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.experiments.push_grasp.calibration import Reliability, calibrate
-from equigrasp.experiments.push_grasp.grasp_labels import (
-    LabelPlan,
-    collect_own_scene,
-    collect_scene,
-    scene_path,
-)
+from equigrasp.experiments.push_grasp.grasp_labels import LabelPlan, scene_path
 from equigrasp.experiments.push_grasp.grasp_training import Stage, run_stage
 from equigrasp.experiments.push_grasp.imagination import GraspImagination
+from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
 from equigrasp.experiments.push_grasp.trials import Trials
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.run_folder import LABELS, RunFolder
@@ -63,6 +58,7 @@ class Amounts:
         push_objects: Fewest and most objects of a scene of stage 2.
         push_spread: Smallest and largest half side of the square that they are dropped over [m]; dense
             scenes, where pushes are needed.
+        num_processes: That label scenes; the result does not depend on it.
     """
 
     num_scenes: int = 400
@@ -71,6 +67,7 @@ class Amounts:
     labels: LabelPlan = field(default_factory=LabelPlan)
     push_objects: tuple[int, int] = (4, 25)
     push_spread: tuple[float, float] = (0.05, 0.11)
+    num_processes: int = 1
 
 
 class PushGraspPretraining:
@@ -102,52 +99,48 @@ class PushGraspPretraining:
 
     def run(self) -> Path:
         """Do what is left to do, and return the weights."""
-        amounts = self._amounts
+        modules = self._method.make_networks(self._config, self._seed)
+        first = self._collect("labels", self._amounts.num_scenes, None)
+        self._train_grasp_net("grasp_round_1", modules, first)
+        round_1 = self._write("round_1", modules)
+        own = self._collect("own_labels", round(_OWN_SHARE * self._amounts.num_scenes), round_1)
+        self._train_grasp_net("grasp", modules, first + own)
+        self._train_critic(modules, first + own)
+        stage_1 = self._write("stage_1", modules)
         with make_simulated_cell(
             self._arguments["cell"], object_set=self._arguments["objects"], seed=self._seed
         ) as simulation:
             trials = Trials(simulation, make_rule(self._config), self._arguments["split"])
-            modules = self._method.make_networks(self._config, self._seed)
-            first = self._collect(
-                "labels",
-                amounts.num_scenes,
-                lambda k: collect_scene(
-                    trials, amounts.labels, self._seed, k, Stream.LABELLED_SCENES
-                ),
-            )
-            self._train_grasp_net("grasp_round_1", modules, first)
-            policy = make_policy(self._config, modules)
-            num_own = round(_OWN_SHARE * amounts.num_scenes)
-            own = self._collect(
-                "own_labels",
-                num_own,
-                lambda k: collect_own_scene(
-                    trials, policy, amounts.labels, self._seed, k, Stream.OWN_SCENES
-                ),
-            )
-            self._train_grasp_net("grasp", modules, first + own)
-            self._train_critic(modules, first + own)
-            stage_1 = self._write("stage_1", modules)
             modules = self._learn_pushes(trials, stage_1)
             self._calibrate(trials, modules)
-            return self._write("policy_00000001", modules)
+        return self._write("policy_00000001", modules)
 
-    def _collect(
-        self, name: str, count: int, collect: Callable[[int], GraspScene]
-    ) -> list[GraspScene]:
+    def _collect(self, name: str, count: int, weights: Path | None) -> list[GraspScene]:
         """Return labelled scenes, those of before from disk."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        scenes, num_grasps = [], 0
-        with tqdm(range(count), unit="scene", desc=name.replace("_", " ")) as bar:
-            for number in bar:
-                path = scene_path(folder, number)
-                if not path.exists():
-                    collect(number).save(path)
-                scenes.append(GraspScene.load(path))
-                num_grasps += len(scenes[-1].grasps)
-                bar.set_postfix_str(f"{num_grasps} grasps")
-        return scenes
+        given = self._arguments
+        job = LabelJob(
+            folder,
+            given["cell"],
+            given["objects"],
+            given["split"],
+            given["method"],
+            self._seed,
+            self._amounts.labels,
+            weights,
+        )
+        missing = [k for k in range(count) if not scene_path(folder, k).exists()]
+        if missing:
+            with tqdm(
+                total=count,
+                initial=count - len(missing),
+                unit="scene",
+                desc=name.replace("_", " "),
+            ) as bar:
+                for _ in collect_all(job, missing, self._amounts.num_processes):
+                    bar.update()
+        return [GraspScene.load(scene_path(folder, k)) for k in range(count)]
 
     def _train_grasp_net(
         self, name: str, modules: dict[str, torch.nn.Module], scenes: list[GraspScene]

@@ -11,9 +11,15 @@ import yaml
 
 from equigrasp.errors import ConfigError, WeightsError
 from equigrasp.experiments.push_grasp.calibration import area_under_curve, reliability
-from equigrasp.experiments.push_grasp.grasp_labels import LabelPlan, draw_grasps, targets_of
+from equigrasp.experiments.push_grasp.grasp_labels import (
+    LabelPlan,
+    draw_grasps,
+    scene_path,
+    targets_of,
+)
 from equigrasp.experiments.push_grasp.grasp_training import Stage, run_stage
 from equigrasp.experiments.push_grasp.imagination import LOST, GraspImagination
+from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
 from equigrasp.experiments.push_grasp.pretraining import Amounts, pretrain
 from equigrasp.geometry.actions import PixelGrasp, PixelPush
 from equigrasp.geometry.workspace import Workspace
@@ -238,6 +244,21 @@ def _arguments(tmp_path: Path, name: str) -> dict[str, str]:
 
 def _digest(folder: Path) -> str:
     return tensor_digest(load_weights(folder / "weights" / "policy_00000001.safetensors")[0])
+
+
+@pytest.mark.slow
+def test_two_processes_label_the_same_scenes_as_one(tmp_path: Path) -> None:
+    given = _arguments(tmp_path, "run")
+    scenes = {}
+    for num_processes in (1, 2):
+        folder = tmp_path / str(num_processes)
+        folder.mkdir()
+        job = LabelJob(folder, "gantry", "household", "train", given["method"], 0, _AMOUNTS.labels)
+        assert sorted(collect_all(job, [0, 2], num_processes)) == [0, 2]
+        scenes[num_processes] = [GraspScene.load(scene_path(folder, k)) for k in (0, 2)]
+    for one, other in zip(*scenes.values(), strict=True):
+        assert np.array_equal(one.grasps, other.grasps) and len(one.grasps)
+        assert np.array_equal(one.heightmap, other.heightmap)
 
 
 @pytest.mark.slow
