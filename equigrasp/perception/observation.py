@@ -12,6 +12,7 @@ HEIGHTMAP = "heightmap"  # heights above the workspace floor, (S, S) [m]
 COLOR = "color"  # seen from straight above, RGB, (S, S, 3)
 LABELS = "labels"  # number of the object at a pixel, 0: none, (S, S)
 GRIPPER = "gripper"  # state of the gripper, (n,)
+TARGET = "target"  # goal: True where the object to fetch is seen, (S, S)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,6 @@ from equigrasp.methods.push_grasp.batches import PushGraspBatches
 from equigrasp.methods.push_grasp.config import NetworkConfig, PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews, critic_input
 from equigrasp.methods.push_grasp.decision_step import (
-    TARGET,
     decode_action,
     encode,
     encode_action,
@@ -27,7 +26,7 @@ from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, make_netw
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy, make_policy
 from equigrasp.methods.push_grasp.push_input import push_view
 from equigrasp.methods.registry import load_method
-from equigrasp.perception.observation import HEIGHTMAP, LABELS, Observation
+from equigrasp.perception.observation import HEIGHTMAP, LABELS, TARGET, Observation
 from equigrasp.replay.grasp_scenes import GraspOutcomeKind, GraspScene
 from equigrasp.replay.step import Step
 

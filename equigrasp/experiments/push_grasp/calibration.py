@@ -10,10 +10,9 @@ from tqdm import tqdm
 
 from equigrasp.experiments.push_grasp.grasp_labels import labelled_scene, scene_path, targets_of
 from equigrasp.experiments.push_grasp.trials import Trials
-from equigrasp.methods.push_grasp.decision_step import TARGET
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy
 from equigrasp.methods.push_grasp.stages import grasp_success
-from equigrasp.perception.observation import LABELS
+from equigrasp.perception.observation import LABELS, TARGET
 from equigrasp.replay.grasp_scenes import GraspScene
 from equigrasp.seeding import Stream, derive_seed
 

@@ -9,9 +9,9 @@ import numpy as np
 from equigrasp.experiments.push_grasp.grasp_labels import targets_of
 from equigrasp.experiments.push_grasp.trials import Trials
 from equigrasp.geometry.actions import PixelGrasp, PixelPush
-from equigrasp.methods.push_grasp.decision_step import TARGET, encode, encode_action
+from equigrasp.methods.push_grasp.decision_step import encode, encode_action
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy
-from equigrasp.perception.observation import LABELS, Observation
+from equigrasp.perception.observation import LABELS, TARGET, Observation
 from equigrasp.replay.grasp_scenes import GraspOutcomeKind
 
 LOST = -1.0  # reward of a push after which the target is not to be seen

@@ -14,11 +14,11 @@ from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_step import dequantize
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews, critic_input
-from equigrasp.methods.push_grasp.decision_step import TARGET, decode_action
+from equigrasp.methods.push_grasp.decision_step import decode_action
 from equigrasp.methods.push_grasp.push_input import push_view
 from equigrasp.methods.push_grasp.rule import make_rule
 from equigrasp.methods.push_grasp.stages import grasp_success, grasp_views
-from equigrasp.perception.observation import LABELS
+from equigrasp.perception.observation import LABELS, TARGET
 from equigrasp.replay.grasp_scenes import GraspScene
 from equigrasp.replay.step import Arrays, Step
 from equigrasp.seeding import Stream, derive_seed

@@ -9,10 +9,9 @@ from equigrasp.geometry.actions import PixelGrasp, PixelPush
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_step import quantize
 from equigrasp.methods.push_grasp.config import PushGraspConfig
-from equigrasp.perception.observation import LABELS, Observation
+from equigrasp.perception.observation import LABELS, TARGET, Observation
 from equigrasp.replay.step import ArraySpec, ExperienceSpec
 
-TARGET = "target"  # goal: True where the object to fetch is seen, (S, S); in a step: its label
 GRASP_KIND, PUSH_KIND = 0, 1
 _KEYS = ("kind", "row", "col", "bin")
 

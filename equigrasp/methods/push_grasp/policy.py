@@ -22,12 +22,12 @@ from equigrasp.learning.interfaces import (
 from equigrasp.learning.weight_store import fill_parameters
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews
-from equigrasp.methods.push_grasp.decision_step import PUSH_KIND, TARGET, encode_action
+from equigrasp.methods.push_grasp.decision_step import PUSH_KIND, encode_action
 from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, THRESHOLD
 from equigrasp.methods.push_grasp.push_input import push_view
 from equigrasp.methods.push_grasp.rule import make_push_rule, make_rule
 from equigrasp.methods.push_grasp.stages import critic_scores
-from equigrasp.perception.observation import LABELS, Observation
+from equigrasp.perception.observation import LABELS, TARGET, Observation
 
 _NUM_DRAWS = 50  # of random pushes, until one would touch something
 _SPREAD_PX = 2  # rows and columns between two candidates

@@ -9,17 +9,18 @@ from equigrasp.simulation.object_sets.mesh_files import UNITS, read_mesh_folder
 if TYPE_CHECKING:  # importing it takes PyBullet, which asking for a name does without
     from equigrasp.simulation.object_sets.object_set import ObjectSet
 
-_NAMES = ("household", "random_urdfs")
+_NAMES = ("household", "random_urdfs", "blocks")
 
 
 def make_object_set(name: str) -> "ObjectSet":
-    """Return `household`, `random_urdfs`, the set of meshes in a folder, or several, joined by +.
+    """Return `household`, `random_urdfs`, `blocks`, the set of meshes in a folder, or several, joined by +.
 
     A folder may be followed by the unit of its meshes, as `my_meshes:mm`; see `with_unit`.
 
     Raises:
         ConfigError: if the name is neither a known set nor a folder with meshes.
     """
+    from equigrasp.simulation.object_sets.blocks import BlockSet
     from equigrasp.simulation.object_sets.household import HouseholdSet
     from equigrasp.simulation.object_sets.mesh_folder import MeshFolderSet
     from equigrasp.simulation.object_sets.mixed import MixedSet
@@ -27,6 +28,8 @@ def make_object_set(name: str) -> "ObjectSet":
 
     if name == "household":
         return HouseholdSet()
+    if name == "blocks":
+        return BlockSet()
     if name == "random_urdfs":
         return RandomUrdfSet()
     if folder := _mesh_folder(name):
