@@ -1,7 +1,7 @@
 """What every method offers to actors and learners."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -65,6 +65,7 @@ class Decision(Generic[A_co]):
         views: What the choice was made from, by name, for pictures.
         policy_version: Version of the weights that chose.
         decision_time: From observation to action [s, wall clock].
+        goal: What it aims at, as `Observation.goal`, where the observation named nothing.
     """
 
     action: A_co
@@ -73,6 +74,11 @@ class Decision(Generic[A_co]):
     views: Mapping[str, np.ndarray] = field(default_factory=dict)
     policy_version: int = 0
     decision_time: float = 0.0
+    goal: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def aimed(self, observation: Observation) -> Observation:
+        """Return the observation that it was chosen on, with what it aims at as the goal."""
+        return replace(observation, goal={**self.goal, **observation.goal})
 
     def tried(self, workspace: str, reward: float = 0.0) -> Attempt:
         """Return the attempt that this was, in the workspace of a name; refused or failed: reward 0."""

@@ -99,3 +99,22 @@ def test_a_method_of_your_own_acts_and_learns(bench: Bench, tmp_path: Path) -> N
     assert refused.error_code == PlanGrasp.Response.NO_GRASP
     assert "Method 'toy' chose no grasp; call 'plan_action'" in refused.error_msg
     assert driver is not None
+
+
+def test_push_grasp_labels_what_it_sees_and_says_what_it_aims_at(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, domain_id=free_domain())
+    try:
+        bench.start("training.policy", "-p", "method:=push_grasp:tiny", *REMAPPINGS)
+        driver = OtherDriver(bench.node)
+        answer = _ask(bench, PlanAction, names.PLAN_ACTION)
+        assert answer.error_code == 0, answer.error_msg
+        assert answer.action.kind in (Action.KIND_GRASP, Action.KIND_PUSH)
+        seen = from_array_msgs(answer.observation.arrays)
+        assert set(seen) == {"heightmap", "labels", "target"}
+        mask = seen["labels"] == seen["target"]
+        assert mask.sum() >= 60 and (seen["heightmap"][mask] > 0).mean() > 0.9
+        encoded = from_array_msgs(answer.action.encoded)
+        assert int(encoded["kind"]) == answer.action.kind
+        assert driver is not None
+    finally:
+        bench.close()

@@ -21,7 +21,7 @@ def to_step(method: Method[Any], made: LoopStep[Any], index: int, episode: int) 
     return Step(
         index,
         episode,
-        method.encode(made.observation),
+        method.encode(made.decision.aimed(made.observation)),
         made.decision.encoded,
         made.result.reward,
         made.result.discount,

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -102,17 +102,17 @@ class PushGraspPolicy:
         """
         began = time.perf_counter()
         target = self.target(observation)
+        aimed = replace(observation, goal={TARGET: target})
         if context.mode == "random":
-            return self._decision(
-                observation, self._random_grasp(observation, target, rng), float("nan"), {}, began
-            )
+            grasp = self._random_grasp(observation, target, rng)
+            return self._decision(aimed, grasp, float("nan"), {}, began)
         rated, acting = self.rate(observation, target), self._config.acting
         score, pushes = float(rated.scores[0]), _num_pushes(context)
         views = {Q_MAP: rated.value_map, ROTATION_VALUES: rated.yaw_values}
         chosen: PixelGrasp | PixelPush = rated.grasps[0]
         if score <= self.score_threshold and pushes < acting.max_pushes:
             chosen = self.choose_push(observation, target) or chosen
-        return self._decision(observation, chosen, score, views, began)
+        return self._decision(aimed, chosen, score, views, began)
 
     def choose_push(self, observation: Observation, target: np.ndarray) -> PixelPush | None:
         """Return PushNet's best push for a target; None: there is no room for any.
@@ -217,6 +217,7 @@ class PushGraspPolicy:
             views=views,
             policy_version=self.version,
             decision_time=time.perf_counter() - began,
+            goal=observation.goal,
         )
 
     def _refresh(self) -> None:

@@ -31,8 +31,10 @@ from equigrasp.learning.method_names import DEFAULT_METHOD
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights
+from equigrasp.perception.depth_segmenter import DepthSegmenter
 from equigrasp.perception.heightmap import heightmap_from_depth
-from equigrasp.perception.observation import Observation
+from equigrasp.perception.observation import LABELS, Observation
+from equigrasp.perception.segmentation import segmented
 from equigrasp.ros import names, qos
 from equigrasp.ros.messages.actions import to_action_msg, to_observation_msg
 from equigrasp.ros.messages.heightmaps import to_heightmap_msg
@@ -87,6 +89,8 @@ class PolicyNode(ManagedNode):
         self._method, method = load_method(self._config.method, self._config.size)
         modules = self._method.make_networks(method, self._config.seed)
         self._policy = self._method.make_policy(method, modules)
+        spec = self._method.make_spec(method, self._cell.workspaces[0])
+        self._segmenter = DepthSegmenter() if LABELS in spec.observation else None
         self._num_bytes = num_parameter_bytes(modules)
         if self._config.weights:
             path, cell = find_weights(self._config.weights), self._cell
@@ -128,7 +132,7 @@ class PolicyNode(ManagedNode):
         if chosen is not None:
             observation, decision = chosen
             response.action = to_action_msg(decision, observation)
-            encoded = self._method.encode(observation)
+            encoded = self._method.encode(decision.aimed(observation))
             response.observation = to_observation_msg(encoded, observation)
             response.decision_time = decision.decision_time
         return response
@@ -169,6 +173,8 @@ class PolicyNode(ManagedNode):
                 frame.depth, self._camera.model, self._camera.T_base_camera, workspace
             )
             observation = Observation.of_heightmap(heightmap, workspace, frame.stamp)
+            if self._segmenter is not None:
+                observation = segmented(observation, self._segmenter)
             history = last_failures(
                 self._choices, min(request.num_consecutive_failures, _MAX_FAILURES)
             )
