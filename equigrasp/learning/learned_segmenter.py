@@ -1,7 +1,5 @@
 """A segmenter that was taught on labelled scenes: a D4-equivariant U-Net, then a watershed."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
@@ -10,39 +8,25 @@ from equigrasp.perception.deep_watershed import labels_of
 from equigrasp.perception.observation import Observation
 
 
-@dataclass(frozen=True)
-class SegmenterConfig:
-    """The network of a segmenter.
+def make_segmentation_net(
+    fields: tuple[int, ...], is_stem_pooled: bool, input_scale: float
+) -> EquivariantUNet:
+    """Return a network from heights (B, 1, S, S) [m] to logits of the depth inside, (B, 1, S, S).
 
-    Args:
-        fields: Regular fields of D4, fine to coarse.
-        is_stem_pooled: See `EquivariantUNet`.
-        input_scale: Heights are multiplied by it [1/m].
+    Args as those of `EquivariantUNet`.
     """
-
-    fields: tuple[int, ...] = (2, 4, 8, 16, 16)
-    is_stem_pooled: bool = False
-    input_scale: float = 10.0
-
-
-def make_segmentation_net(config: SegmenterConfig, seed: int) -> EquivariantUNet:
-    """Return the network: from heights (B, 1, S, S) [m] to logits of the depth inside, (B, 1, S, S)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return EquivariantUNet(config.fields, config.is_stem_pooled, config.input_scale, 1)
+    return EquivariantUNet(fields, is_stem_pooled, input_scale, num_logits=1)
 
 
 class LearnedSegmenter:
     """See `Segmenter`.
 
     Args:
-        network: Of `make_segmentation_net`; kept in evaluation mode.
+        network: Of `make_segmentation_net`, in evaluation mode.
     """
 
     def __init__(self, network: torch.nn.Module) -> None:
         self._network = network
-        network.train()
-        network.eval()
 
     def segment(self, observation: Observation) -> np.ndarray:
         """See `Segmenter.segment`."""

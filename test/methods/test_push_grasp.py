@@ -11,6 +11,7 @@ from equigrasp.errors import ConfigError, PerceptionError, ReplayError
 from equigrasp.geometry.actions import PixelGrasp, PixelPush, PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Attempt, Context, EmptyWorkspaceError
+from equigrasp.learning.learned_segmenter import LearnedSegmenter
 from equigrasp.methods.push_grasp.batches import PushGraspBatches
 from equigrasp.methods.push_grasp.config import NetworkConfig, PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews, critic_input
@@ -22,9 +23,10 @@ from equigrasp.methods.push_grasp.decision_step import (
 )
 from equigrasp.methods.push_grasp.learner import make_learner
 from equigrasp.methods.push_grasp.losses import critic_loss, grasp_loss, push_loss
-from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, make_networks
+from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, SEGMENTER, make_networks
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy, make_policy
 from equigrasp.methods.push_grasp.push_input import push_view
+from equigrasp.methods.push_grasp.stages import train_segmenter
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import HEIGHTMAP, LABELS, TARGET, Observation
 from equigrasp.replay.grasp_scenes import GraspOutcomeKind, GraspScene
@@ -57,7 +59,13 @@ def policy(config: PushGraspConfig) -> PushGraspPolicy:
 def test_the_compact_size_has_the_parameters_that_the_docs_name() -> None:
     modules = make_networks(load_method("push_grasp:compact")[1], 0)
     counts = {name: sum(p.numel() for p in m.parameters()) for name, m in modules.items()}
-    assert counts == {GRASP: 70_670, CRITIC: 42_333, PUSH: counts[PUSH], "threshold": 1}
+    assert counts == {
+        GRASP: 70_670,
+        CRITIC: 42_333,
+        PUSH: counts[PUSH],
+        "threshold": 1,
+        SEGMENTER: 93_709,
+    }
     assert 40_000 < counts[PUSH] < 80_000
 
 
@@ -290,4 +298,21 @@ def test_learning_moves_push_and_critic_and_leaves_graspnet(config: PushGraspCon
         name: any(not torch.equal(p, q) for p, q in zip(before[name], m.parameters(), strict=True))
         for name, m in modules.items()
     }
-    assert moved == {GRASP: False, CRITIC: True, PUSH: True, "threshold": False}
+    assert moved == {GRASP: False, CRITIC: True, PUSH: True, "threshold": False, SEGMENTER: False}
+
+
+def test_the_segmenter_learns_where_objects_are(config: PushGraspConfig) -> None:
+    network = make_networks(config, 0)[SEGMENTER]
+    o = _observation()
+    scene = GraspScene(o.heightmap, o.arrays[LABELS], np.zeros((0, 5), np.int32), np.zeros(0), 18)
+    adam = torch.optim.Adam(network.parameters(), 0.02)
+    rng = np.random.default_rng(0)
+    losses = [
+        loss
+        for _ in range(40)
+        for loss in train_segmenter(network, adam, [scene] * 2, config, rng)
+    ]
+    assert losses[-1] < 0.5 * losses[0]
+    network.eval()
+    depth = LearnedSegmenter(network).depth(o.heightmap)
+    assert depth[o.arrays[LABELS] > 0].mean() > 2.0 * depth[o.arrays[LABELS] == 0].mean()

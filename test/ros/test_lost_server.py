@@ -36,19 +36,24 @@ BOUND = 6.0  # [s] from the moment when a restarted server is there again; tests
 
 # Offers actions that take for ever, and a service that answers after DELAY [s].
 SERVER = """
-import sys, time, rclpy
+import os, signal, sys, threading, time, rclpy
 from control_msgs.action import GripperCommand
 from equigrasp_interfaces.action import MoveHome
 from rclpy.action import ActionServer
 from rclpy.callback_groups import ReentrantCallbackGroup
 from equigrasp.ros.runtime.fair_executor import FairExecutor
 from std_srvs.srv import Trigger
-rclpy.init()
+from rclpy.signals import SignalHandlerOptions
+rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
 node, group, delay = rclpy.create_node("server"), ReentrantCallbackGroup(), float(sys.argv[1])
 
+# No KeyboardInterrupt: one that comes while a pool starts a thread leaves the thread waiting for ever.
+ended = threading.Event()
+signal.signal(signal.SIGINT, lambda *_: ended.set())
+
 def wait(handle):
-    while rclpy.ok() and not handle.is_cancel_requested:
-        time.sleep(0.05)
+    while True:
+        time.sleep(60.0)
 
 def answer(request, response):
     time.sleep(delay)
@@ -61,11 +66,12 @@ kept.append(node.create_service(Trigger, "ask", answer, callback_group=group))
 executor = FairExecutor(4)
 executor.add_node(node)
 print("ready", flush=True)
-try:
-    executor.spin()
-except KeyboardInterrupt:
-    [each.destroy() for each in kept[:2]]
-    node.destroy_node()
+while not ended.is_set():
+    executor.spin_once(timeout_sec=0.1)
+[each.destroy() for each in kept[:2]]
+node.destroy_node()
+time.sleep(0.5)  # the news is out
+os._exit(0)  # goals that run have no result
 """
 
 

@@ -98,14 +98,13 @@ def collect_all(job: LabelJob, numbers: list[int], num_processes: int) -> Iterat
         yield from pool.imap_unordered(_collect, numbers)
 
 
-_worker: LabelWorker  # of a process of the pool
+_workers: list[LabelWorker] = []  # of a process of the pool: one
 
 
 def _begin(job: LabelJob) -> None:
-    global _worker  # the one thing that a process of a pool keeps
     torch.set_num_threads(1)
-    _worker = LabelWorker(job)
+    _workers.append(LabelWorker(job))
 
 
 def _collect(number: int) -> int:
-    return _worker.collect(number)
+    return _workers[0].collect(number)

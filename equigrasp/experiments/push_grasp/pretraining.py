@@ -1,4 +1,4 @@
-"""`equigrasp pretrain --method push_grasp`: labels in two rounds, then GraspNet, CriticNet and PushNet.
+"""`equigrasp pretrain --method push_grasp`: labels in two rounds, then all networks, one after the other.
 
 Each stage leaves whole files behind and begins where they end, so a run that is stopped anywhere carries
 on, with the same weights at the end.
@@ -16,7 +16,7 @@ from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.experiments.push_grasp.calibration import Reliability, calibrate
 from equigrasp.experiments.push_grasp.grasp_labels import LabelPlan, scene_path
-from equigrasp.experiments.push_grasp.grasp_training import Stage, run_stage
+from equigrasp.experiments.push_grasp.grasp_training import Pass, Stage, run_stage
 from equigrasp.experiments.push_grasp.imagination import GraspImagination
 from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
 from equigrasp.experiments.push_grasp.trials import Trials
@@ -26,12 +26,16 @@ from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.method import Method
 from equigrasp.learning.trained_weights import describe_weights
 from equigrasp.learning.weight_store import read_parameters, write_weights
-from equigrasp.methods.push_grasp.config import PushGraspConfig
+from equigrasp.methods.push_grasp.config import PushGraspConfig, StageConfig
 from equigrasp.methods.push_grasp.decision_step import PUSH_KIND
-from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, THRESHOLD
+from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, SEGMENTER, THRESHOLD
 from equigrasp.methods.push_grasp.policy import make_policy
 from equigrasp.methods.push_grasp.rule import make_rule
-from equigrasp.methods.push_grasp.stages import train_critic, train_grasp_net
+from equigrasp.methods.push_grasp.stages import (
+    train_critic,
+    train_grasp_net,
+    train_segmenter,
+)
 from equigrasp.methods.registry import load_method
 from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.replay.grasp_scenes import GraspScene
@@ -106,6 +110,7 @@ class PushGraspPretraining:
         own = self._collect("own_labels", round(_OWN_SHARE * self._amounts.num_scenes), round_1)
         self._train_grasp_net("grasp", modules, first + own)
         self._train_critic(modules, first + own)
+        self._train_segmenter(modules, first + own)
         stage_1 = self._write("stage_1", modules)
         with make_simulated_cell(
             self._arguments["cell"], object_set=self._arguments["objects"], seed=self._seed
@@ -148,24 +153,38 @@ class PushGraspPretraining:
         """Learn from scenes, from untrained weights on: the second round forgets no first one."""
         fresh = self._method.make_networks(self._config, self._seed)[GRASP]
         modules[GRASP].load_state_dict(fresh.state_dict())
-        run_stage(
-            Stage(name, self._config.grasp_training, self._seed),
+        config = self._config
+        self._run_stage(
+            name,
+            config.grasp_training,
             modules[GRASP],
-            lambda network, optimizer, rng: train_grasp_net(
-                network, optimizer, scenes, self._config, rng
-            ),
-            self.folder,
+            lambda net, adam, rng: train_grasp_net(net, adam, scenes, config, rng),
         )
 
     def _train_critic(self, modules: dict[str, torch.nn.Module], scenes: list[GraspScene]) -> None:
-        run_stage(
-            Stage("critic", self._config.critic_training, self._seed),
+        config, pixel_size = self._config, self._workspace.pixel_size
+        self._run_stage(
+            "critic",
+            config.critic_training,
             modules[CRITIC],
-            lambda network, optimizer, rng: train_critic(
-                network, optimizer, scenes, self._config, self._workspace.pixel_size, rng
-            ),
-            self.folder,
+            lambda net, adam, rng: train_critic(net, adam, scenes, config, pixel_size, rng),
         )
+
+    def _train_segmenter(
+        self, modules: dict[str, torch.nn.Module], scenes: list[GraspScene]
+    ) -> None:
+        config = self._config
+        self._run_stage(
+            "segmenter",
+            config.segmenter_training,
+            modules[SEGMENTER],
+            lambda net, adam, rng: train_segmenter(net, adam, scenes, config, rng),
+        )
+
+    def _run_stage(
+        self, name: str, config: StageConfig, network: torch.nn.Module, one_pass: Pass
+    ) -> None:
+        run_stage(Stage(name, config, self._seed), network, one_pass, self.folder)
 
     def _learn_pushes(self, trials: Trials, stage_1: Path) -> dict[str, torch.nn.Module]:
         """Stage 2: imagine grasps, push where they fail, and learn from both; return the networks."""

@@ -31,6 +31,8 @@ class NetworkConfig:
         attention_heads: Of the graph; 0: no graph.
         attention_threshold: Objects farther from the target are not in its graph [m].
         push_crop_px: Side of the square about the target that PushNet sees.
+        segmenter_fields: Regular fields of D4 of the segmenter, fine to coarse; it is the same for
+            `plain`.
     """
 
     kind: Literal["equivariant", "plain"] = "equivariant"
@@ -48,6 +50,7 @@ class NetworkConfig:
     attention_heads: int = 2
     attention_threshold: float = 0.18
     push_crop_px: int = 96
+    segmenter_fields: tuple[int, ...] = (4, 8, 16, 32)
 
     def __post_init__(self) -> None:
         check_bounds(
@@ -72,7 +75,13 @@ class NetworkConfig:
                     f"{key} must be a multiple of {unit} for C{self.group_order}, "
                     f"found {getattr(self, key)}."
                 )
-        for key in ("grasp_fields", "critic_fields", "push_fields", "fusion_fields"):
+        for key in (
+            "grasp_fields",
+            "critic_fields",
+            "push_fields",
+            "fusion_fields",
+            "segmenter_fields",
+        ):
             if len(getattr(self, key)) < 2 or min(getattr(self, key)) < 1:
                 raise ConfigError(f"{key} needs two numbers or more, found {getattr(self, key)}.")
 
@@ -200,4 +209,5 @@ class PushGraspConfig:
     critic_training: StageConfig = field(
         default_factory=lambda: StageConfig(num_epochs=15, batch_size=32, learning_rate=3e-4)
     )
+    segmenter_training: StageConfig = field(default_factory=lambda: StageConfig(num_epochs=40))
     training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps_per_attempt=2))

@@ -1,4 +1,4 @@
-"""Losses of the three networks (paper, sections III-B and III-C)."""
+"""Losses of the networks (paper, sections III-B and III-C), and of the segmenter."""
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, huber_loss, mse_loss
@@ -35,3 +35,8 @@ def push_loss(values: torch.Tensor, pushes: torch.Tensor, rewards: torch.Tensor)
     rows, cols, bins = pushes.T
     scene = torch.arange(len(pushes), device=pushes.device)
     return huber_loss(values[scene, bins, rows, cols], rewards)
+
+
+def segmenter_loss(logits: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
+    """Return the mean cross-entropy of how far inside an object cells are, shape (B, 1, S, S) both."""
+    return binary_cross_entropy_with_logits(logits, depth)

@@ -1,7 +1,8 @@
-"""GraspNet, CriticNet and PushNet of one configuration."""
+"""GraspNet, CriticNet, PushNet and the segmenter of one configuration."""
 
 import torch
 
+from equigrasp.learning.learned_segmenter import make_segmentation_net
 from equigrasp.methods.push_grasp.config import NetworkConfig, PushGraspConfig
 from equigrasp.networks.equivariant_critic import EquivariantCritic
 from equigrasp.networks.orientation_unet import OrientationUNet, scalars, yaw_type
@@ -10,7 +11,8 @@ from equigrasp.networks.plain_unet import PlainUNet
 from equigrasp.networks.push_unet import PushUNet
 from equigrasp.seeding import Stream, derive_seed
 
-GRASP, CRITIC, PUSH, THRESHOLD = "grasp", "critic", "push", "threshold"
+GRASP, CRITIC, PUSH = "grasp", "critic", "push"
+THRESHOLD, SEGMENTER = "threshold", "segmenter"
 PIXEL_SIZE = 0.003125  # [m] that networks are trained on; others are refused with the weights
 _CRITIC_CHANNELS = 4  # heights, target, all objects, grasp picture
 
@@ -25,6 +27,9 @@ def make_networks(config: PushGraspConfig, seed: int) -> dict[str, torch.nn.Modu
             CRITIC: _make_critic(network),
             PUSH: _make_push_net(network),
             THRESHOLD: ScoreThreshold(config.acting.score_threshold),
+            SEGMENTER: make_segmentation_net(
+                network.segmenter_fields, network.is_stem_pooled, network.input_scale
+            ),
         }
 
 

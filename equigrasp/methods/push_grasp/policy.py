@@ -19,11 +19,12 @@ from equigrasp.learning.interfaces import (
     EmptyWorkspaceError,
     Probe,
 )
+from equigrasp.learning.learned_segmenter import LearnedSegmenter
 from equigrasp.learning.weight_store import fill_parameters
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews
 from equigrasp.methods.push_grasp.decision_step import PUSH_KIND, encode_action
-from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, THRESHOLD
+from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, SEGMENTER, THRESHOLD
 from equigrasp.methods.push_grasp.push_input import push_view
 from equigrasp.methods.push_grasp.rule import make_push_rule, make_rule
 from equigrasp.methods.push_grasp.stages import critic_scores
@@ -69,6 +70,7 @@ class PushGraspPolicy:
         self._modules = modules
         self._lock = threading.Lock()
         self.rule, self.push_rule = make_rule(config), make_push_rule(config)
+        self.segmenter = LearnedSegmenter(modules[SEGMENTER])
         self.version = 0
         self._refresh()
 

@@ -1,18 +1,22 @@
-"""One pass of GraspNet, or of CriticNet, over labelled scenes."""
+"""One pass of GraspNet, CriticNet or the segmenter over labelled scenes."""
 
 from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 import torch
 
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews, critic_input
-from equigrasp.methods.push_grasp.losses import critic_loss, grasp_loss
+from equigrasp.methods.push_grasp.losses import critic_loss, grasp_loss, segmenter_loss
+from equigrasp.perception.deep_watershed import depth_inside
 from equigrasp.replay.grasp_scenes import GraspOutcomeKind, GraspScene
 from equigrasp.replay.scene_augment import augment_scene
 
 _MAX_SHIFT_PX = 6
 _MAX_GRADIENT = 10.0
+_CLEAN_SHARE = 0.25  # of the scenes that the segmenter sees without noise; with at most
+_MAX_NOISE, _NOISE_CELLS = 0.002, 1.0  # [m] of it, the same over about so many cells
 _CHUNK = 64  # grasps that CriticNet judges at once
 _LABEL, _ROW, _COL, _BIN, _OUTCOME = range(5)  # columns of a scene's grasps
 
@@ -73,6 +77,23 @@ def train_critic(
         yield _step(network, optimizer, loss)
 
 
+def train_segmenter(
+    network: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scenes: Sequence[GraspScene],
+    config: PushGraspConfig,
+    rng: np.random.Generator,
+) -> Iterator[float]:
+    """Pass once over scenes, turned, mirrored and as a camera shows them; yield the loss of each step."""
+    network.train()
+    for part in _batches(rng.permutation(len(scenes)), config.segmenter_training.batch_size):
+        drawn = [_augmented(scenes[i], rng) for i in part]
+        heights = np.stack([_as_seen(s.heightmap, rng) for s in drawn])[:, None]
+        depth = np.stack([depth_inside(s.labels) for s in drawn])[:, None]
+        loss = segmenter_loss(network(torch.from_numpy(heights)), torch.from_numpy(depth))
+        yield _step(network, optimizer, loss)
+
+
 def grasp_values(
     network: torch.nn.Module, scene: GraspScene, config: PushGraspConfig
 ) -> np.ndarray:
@@ -121,6 +142,15 @@ def _augmented(scene: GraspScene, rng: np.random.Generator) -> GraspScene:
     row, col = (int(v) for v in rng.integers(-_MAX_SHIFT_PX, _MAX_SHIFT_PX + 1, 2))
     turn = int(rng.integers(2 * scene.num_rotations))
     return augment_scene(scene, turn, bool(rng.random() < 0.5), (row, col))
+
+
+def _as_seen(heightmap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return heights with a stereo camera's noise, or as they are: smooth over some cells, float32."""
+    strength = 0.0 if rng.random() < _CLEAN_SHARE else rng.uniform(0.0, _MAX_NOISE)
+    white = rng.normal(size=heightmap.shape).astype(np.float32)
+    smooth = cv2.GaussianBlur(white, (0, 0), _NOISE_CELLS) * (2.0 * _NOISE_CELLS * np.pi**0.5)
+    noisy = heightmap + strength * smooth + rng.normal(0.0, strength)
+    return np.asarray(np.maximum(noisy, 0.0), dtype=np.float32)
 
 
 def _batches(order: np.ndarray, size: int) -> Iterator[list[int]]:

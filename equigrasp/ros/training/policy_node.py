@@ -34,7 +34,7 @@ from equigrasp.paths import find_weights
 from equigrasp.perception.depth_segmenter import DepthSegmenter
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import LABELS, Observation
-from equigrasp.perception.segmentation import segmented
+from equigrasp.perception.segmentation import Segmenter, segmented
 from equigrasp.ros import names, qos
 from equigrasp.ros.messages.actions import to_action_msg, to_observation_msg
 from equigrasp.ros.messages.heightmaps import to_heightmap_msg
@@ -90,7 +90,7 @@ class PolicyNode(ManagedNode):
         modules = self._method.make_networks(method, self._config.seed)
         self._policy = self._method.make_policy(method, modules)
         spec = self._method.make_spec(method, self._cell.workspaces[0])
-        self._segmenter = DepthSegmenter() if LABELS in spec.observation else None
+        self._segmenter = self._make_segmenter() if LABELS in spec.observation else None
         self._num_bytes = num_parameter_bytes(modules)
         if self._config.weights:
             path, cell = find_weights(self._config.weights), self._cell
@@ -121,6 +121,11 @@ class PolicyNode(ManagedNode):
                 (PlanGrasp, names.PLAN_GRASP, self._plan_grasp),
             )
         ]
+
+    def _make_segmenter(self) -> Segmenter:
+        """Return the policy's own segmenter where it has learned one; else one that needs no learning."""
+        own: Segmenter | None = getattr(self._policy, "segmenter", None)
+        return own if own is not None and self._config.weights else DepthSegmenter()
 
     def _on_update(self, message: PolicyUpdate) -> None:
         self._update = message

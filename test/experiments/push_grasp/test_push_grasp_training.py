@@ -228,6 +228,7 @@ def _arguments(tmp_path: Path, name: str) -> dict[str, str]:
         "extends": "push_grasp:tiny",
         "grasp_training": stage,
         "critic_training": stage,
+        "segmenter_training": stage,
         "acting": {"num_candidates": 2, "max_pushes": 2},
         "training": {"first_training_attempt": 1, "batch_size": 2, "critic_batch_size": 4},
     }
