@@ -1,6 +1,5 @@
 """From a heightmap to a grasp: pixel and yaw by learned values, height and opening by rule."""
 
-import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from equigrasp.learning.interfaces import (
     Probe,
 )
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig
-from equigrasp.learning.weight_store import fill_parameters
+from equigrasp.learning.network_policy import NetworkPolicy
 from equigrasp.perception.grasp_height import HandGeometry
 from equigrasp.perception.grasp_rule import GraspRule
 from equigrasp.perception.observation import Observation
@@ -63,17 +62,14 @@ class Selection:
     rotation_values: np.ndarray
 
 
-class PixelPolicy(ABC):
+class PixelPolicy(NetworkPolicy, ABC):
     """Chooses among pixels near objects and yaws; a method says how (`_select`).
-
-    The networks stay in evaluation mode, so equivariant filters are expanded once for each
-    version.
 
     Args:
         acting: How grasps are chosen.
         training: Tells how many attempts a version has learned from.
         num_rotations: Yaw bins in [0, pi).
-        modules: The networks, all on one device; the policy owns them.
+        modules: See `NetworkPolicy`.
         is_equivariant: Whether turning the scene by a quarter turns all values with it.
     """
 
@@ -85,18 +81,13 @@ class PixelPolicy(ABC):
         modules: dict[str, torch.nn.Module],
         is_equivariant: bool = False,
     ) -> None:
+        super().__init__(modules)
         self.is_equivariant = is_equivariant
         self._config = acting
         self._steps_per_attempt = training.steps_per_attempt
         self._num_rotations = num_rotations
         hand = HandGeometry(acting.finger_depth, acting.edge_depth, acting.wall_depth)
         self._rule = GraspRule(hand, acting.width, acting.min_width, num_rotations)
-        self._modules = modules
-        devices = (p.device for m in modules.values() for p in m.parameters())
-        self._device = next(devices, torch.device("cpu"))
-        self._lock = threading.Lock()
-        self.version = 0
-        self._refresh()
 
     @abstractmethod
     def _select(
@@ -122,13 +113,6 @@ class PixelPolicy(ABC):
     @abstractmethod
     def _rotation_values(self, image: torch.Tensor, pixels: np.ndarray) -> np.ndarray:
         """Return the values of the yaws at heightmap pixels (K, 2), shape (K, n)."""
-
-    def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
-        """Take over weights between two choices; see `Policy.load`."""
-        with self._lock:
-            fill_parameters(self._modules, tensors, source)
-            self.version = version
-            self._refresh()
 
     def choose(
         self, observation: Observation, context: Context, rng: np.random.Generator
@@ -192,11 +176,6 @@ class PixelPolicy(ABC):
         with self._lock, torch.inference_mode():
             chosen = self._select(image, mask, 1.0, np.random.default_rng(0))
         return chosen.q_map, chosen.rotation_values
-
-    def _refresh(self) -> None:
-        for module in self._modules.values():
-            module.train()  # drops the filters of the old weights
-            module.eval()  # expands those of the new ones
 
     def _is_random(self, mode: Mode, rng: np.random.Generator) -> bool:
         if mode != "train" or self._config.exploration != "epsilon_greedy":

@@ -1,6 +1,5 @@
 """Grasp the target where the score is high enough, else push (paper, section III-D)."""
 
-import threading
 import time
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -20,7 +19,7 @@ from equigrasp.learning.interfaces import (
     Probe,
 )
 from equigrasp.learning.learned_segmenter import LearnedSegmenter
-from equigrasp.learning.weight_store import fill_parameters
+from equigrasp.learning.network_policy import NetworkPolicy
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews
 from equigrasp.methods.push_grasp.decision_step import PUSH_KIND, encode_action
@@ -57,34 +56,24 @@ class RatedGrasps:
     yaw_values: np.ndarray
 
 
-class PushGraspPolicy:
+class PushGraspPolicy(NetworkPolicy):
     """Chooses a grasp on the target, or a push that shall free it.
 
     Args:
         config: Networks and how they are used.
-        modules: The networks; the policy owns them.
+        modules: See `NetworkPolicy`.
     """
 
     def __init__(self, config: PushGraspConfig, modules: dict[str, torch.nn.Module]) -> None:
+        super().__init__(modules)
         self._config = config
-        self._modules = modules
-        self._lock = threading.Lock()
         self.rule, self.push_rule = make_rule(config), make_push_rule(config)
         self.segmenter = LearnedSegmenter(modules[SEGMENTER])
-        self.version = 0
-        self._refresh()
 
     @property
     def score_threshold(self) -> float:
         """A grasp with a higher score is carried out."""
         return float(self._modules[THRESHOLD].value)  # type: ignore[arg-type]
-
-    def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
-        """Take over weights between two choices; see `Policy.load`."""
-        with self._lock:
-            fill_parameters(self._modules, tensors, source)
-            self.version = version
-            self._refresh()
 
     def choose(
         self, observation: Observation, context: Context, rng: np.random.Generator
@@ -221,11 +210,6 @@ class PushGraspPolicy:
             decision_time=time.perf_counter() - began,
             goal=observation.goal,
         )
-
-    def _refresh(self) -> None:
-        for module in self._modules.values():
-            module.train()  # drops the filters of the old weights
-            module.eval()  # expands those of the new ones
 
     def target(self, observation: Observation) -> np.ndarray:
         """Return the mask of what to fetch, shape (S, S); errors as those of `choose`."""
