@@ -48,6 +48,23 @@ def add(commands: Any) -> None:
         help="learned, random, heuristic or oracle; the others are references, heuristic by heightmaps, oracle by the true places of the objects; "
         "they write to a subfolder [learned]",
     )
+    targets = evaluate.add_argument_group(
+        "targets", "for methods that fetch a target (push_grasp)"
+    )
+    targets.add_argument(
+        "--task",
+        default="grasps",
+        choices=["grasps", "clutter", "tight"],
+        help="grasps: attempts at anything; clutter, tight: fetch one object after the other, each from "
+        "the restored scene; rows go to the subfolder tasks [grasps]",
+    )
+    targets.add_argument("--targets", type=count, default=100, help="how many [100]")
+    targets.add_argument("--num-objects", type=count, default=10, help="of a clutter [10]")
+    targets.add_argument(
+        "--spread", type=float, default=0.10, help="half side of where it is dropped [0.10 m]"
+    )
+    targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")
+    targets.add_argument("--max-pushes", type=int, help="for a target; 0: none [the method's]")
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -64,6 +81,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     run = RunFolder(options.folder)
     arguments = read_yaml(run.config)["arguments"] if run.config.is_file() else {}
+    if options.task != "grasps":
+        return _fetch_targets(options, run, arguments)
     is_learned = options.policy == "learned"
     given = find_weights(options.weights) if options.weights else None
     weights = (given or run.newest_weights()) if is_learned else None
@@ -84,6 +103,36 @@ def _evaluate(options: argparse.Namespace) -> int:
     print(
         f"{result['successes']} of {result['attempts']} attempts succeeded: "
         f"{100 * result['success_rate']:.0f} % (95 % interval {100 * low:.0f}–{100 * high:.0f} %)"
+    )
+    return 0
+
+
+def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, str]) -> int:
+    from equigrasp.experiments.evaluation.acting_method import acting_method
+    from equigrasp.experiments.push_grasp.target_evaluation import (
+        TargetConditions,
+        evaluate_targets,
+    )
+    from equigrasp.experiments.push_grasp.target_task import TargetTask
+    from equigrasp.paths import find_weights
+
+    weights = find_weights(options.weights) if options.weights else run.newest_weights()
+    is_tight = options.task == "tight"
+    task = TargetTask(
+        num_objects=0 if is_tight else options.num_objects,
+        spread=options.spread,
+        layout=options.layout if is_tight else 0,
+        split=options.split,
+        seed=options.seed,
+    )
+    method = acting_method(options.method, options.size, arguments.get("method", ""), None)
+    cell = options.cell or arguments.get("cell", "gantry")
+    conditions = TargetConditions(method, cell, objects_of(options), task, options.max_pushes)
+    found = evaluate_targets(run.path / "tasks", weights, conditions, options.targets)
+    print(
+        f"{found['taken']} of {found['targets']} targets fetched: GSR {100 * found['gsr']:.1f} % (95 % "
+        f"interval {100 * found['gsr_low']:.1f} to {100 * found['gsr_high']:.1f}), ME {100 * found['me']:.1f} %, "
+        f"{found['pushes_per_target']:.2f} pushes a target; ground-truth masks"
     )
     return 0
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from equigrasp.cli.main import main
+from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.experiments.push_grasp.target_task import (
     TargetEvaluation,
     TargetResult,
@@ -15,7 +17,11 @@ from equigrasp.experiments.push_grasp.target_task import (
 )
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.learning.interfaces import Context, Decision
+from equigrasp.learning.trained_weights import describe_weights
+from equigrasp.learning.weight_store import read_parameters, write_weights
+from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import LABELS, Observation
+from equigrasp.simulation.clutter import open_workspace
 from equigrasp.simulation.make import make_simulated_cell
 
 
@@ -64,3 +70,40 @@ def test_an_evaluation_writes_each_target_down_and_carries_on(tmp_path: Path) ->
     assert again.results == whole.results == read_results(path)
     assert [(r.num_pushes, r.num_grasps) for r in again.results] == [(1, 1)] * 3
     assert [(r.first_score, r.last_score) for r in again.results] == [(0.25, 0.5)] * 3
+
+
+@pytest.mark.slow
+def test_the_command_fetches_targets_and_begins_anew_with_other_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    method, config = load_method("push_grasp:tiny")
+    workspace = open_workspace(load_cell("gantry"))
+    facts = describe_weights("push_grasp:tiny", config, workspace, "robotiq_2f_85", {})
+
+    def weights(seed: int) -> str:
+        modules = method.make_networks(config, seed)
+        path = tmp_path / f"seed_{seed}.safetensors"
+        write_weights(path, read_parameters(modules), facts | {"version": "1"})
+        return str(path)
+
+    def evaluate(seed: int, targets: int) -> list[TargetResult]:
+        options = [
+            "--task",
+            "tight",
+            "--layout",
+            "2",
+            "--targets",
+            str(targets),
+            "--max-pushes",
+            "1",
+        ]
+        named = ["--weights", weights(seed), "--method", "push_grasp:tiny", "--seed", "3"]
+        assert main(["evaluate", str(tmp_path), *options, *named]) == 0
+        return read_results(tmp_path / "tasks" / "tight_2_1_pushes.csv")
+
+    first = evaluate(0, 1)
+    assert len(first) == 1 and first[0].num_pushes <= 1
+    assert "of 1 targets fetched: GSR" in capsys.readouterr().out
+    assert evaluate(0, 2)[:1] == first
+    other = evaluate(1, 1)
+    assert len(other) == 1 and other[0].first_score != first[0].first_score
