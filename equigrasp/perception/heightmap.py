@@ -32,25 +32,47 @@ def heightmap_from_depth(
             or looks elsewhere.
     """
     points = t_base_camera.apply(model.deproject(depth))
-    size = workspace.heightmap_size_px
-    rows, cols = workspace.xy_to_grid(points[:, 0], points[:, 1])
-    is_inside = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
-    is_inside &= points[:, 2] <= workspace.ceiling_z
-    cells = rows[is_inside] * size + cols[is_inside]
-    heights = np.clip(points[is_inside, 2] - workspace.floor_z, 0.0, None).astype(np.float32)
-    flat = np.full(size * size, -1.0, dtype=np.float32)
-    np.maximum.at(flat, cells, heights)
-    heightmap = flat.reshape(size, size)
+    cells, heights, _ = project_to_cells(points, workspace)
+    heightmap = largest_of_cells(cells, heights.astype(np.float32), workspace)
     coverage = float((heightmap >= 0.0).mean())
     if coverage < _MIN_COVERAGE:
         raise PerceptionError(
             f"Only {coverage:.0%} of workspace '{workspace.name}' is seen; at least "
             f"{_MIN_COVERAGE:.0%} are needed. Is the view blocked, or the camera pose wrong?"
         )
-    return _fill_holes(heightmap)
+    return fill_holes(heightmap)
 
 
-def _fill_holes(heightmap: np.ndarray) -> np.ndarray:
+def project_to_cells(
+    points: np.ndarray, workspace: Workspace
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Look at points from straight above.
+
+    Args:
+        points: In base, shape (N, 3) [m].
+        workspace: What they are looked at in.
+
+    Returns:
+        Of the points in the workspace cells, counted row by row, and heights above the floor [m]; and
+        which points these are, shape (N,) bool.
+    """
+    size = workspace.heightmap_size_px
+    rows, cols = workspace.xy_to_grid(points[:, 0], points[:, 1])
+    is_inside = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
+    is_inside &= points[:, 2] <= workspace.ceiling_z
+    heights = np.clip(points[is_inside, 2] - workspace.floor_z, 0.0, None)
+    return rows[is_inside] * size + cols[is_inside], heights, is_inside
+
+
+def largest_of_cells(cells: np.ndarray, values: np.ndarray, workspace: Workspace) -> np.ndarray:
+    """Return the largest value in each cell, shape (S, S), of the values' type; -1 where there is none."""
+    size = workspace.heightmap_size_px
+    flat = np.full(size * size, -1.0, dtype=values.dtype)
+    np.maximum.at(flat, cells, values)
+    return flat.reshape(size, size)
+
+
+def fill_holes(heightmap: np.ndarray) -> np.ndarray:
     """Give each unseen cell (negative) the highest of its seen neighbours, rim by rim."""
     kernel = np.ones((3, 3), np.uint8)
     filled = heightmap

@@ -24,6 +24,11 @@ class GraspOutcomeKind(enum.IntEnum):
     TARGET_AND_OTHERS = 2
     OTHERS = 3
 
+    @property
+    def is_target_held(self) -> bool:
+        """Whether the object aimed at was held, alone or with others."""
+        return self in (GraspOutcomeKind.TARGET, GraspOutcomeKind.TARGET_AND_OTHERS)
+
     @classmethod
     def of(cls, target: int, held: tuple[int, ...]) -> "GraspOutcomeKind":
         """Return the kind for the handles of what is held."""

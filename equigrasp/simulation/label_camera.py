@@ -1,18 +1,20 @@
 """Which object is seen where: the simulator's truth about what the overhead camera sees."""
 
-import cv2
 import numpy as np
 
 from equigrasp.devices.world import World
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.heightmap import heightmap_from_depth
+from equigrasp.perception.heightmap import (
+    fill_holes,
+    heightmap_from_depth,
+    largest_of_cells,
+    project_to_cells,
+)
 from equigrasp.perception.observation import HEIGHTMAP, LABELS, Observation
 from equigrasp.simulation.bullet_camera import BulletCamera
 
 MOST_OBJECTS = 255  # labels are bytes
 _UNIT = 1e-5  # [m] heights are compared in
-_KERNEL = np.ones((3, 3), np.uint8)
-_MAX_FILL_ITERATIONS = 12  # as a heightmap's
 
 
 class LabelCamera:
@@ -37,7 +39,7 @@ class LabelCamera:
         frame, bodies = self._camera.capture_bodies()
         pose, model = self._camera.T_base_camera, self._camera.model
         handles = [thing.handle for thing in self._world.objects()][:MOST_OBJECTS]
-        label_of = np.zeros(max([0, *bodies.ravel(), *handles]) + 2, dtype=np.int64)
+        label_of = np.zeros(max([int(bodies.max()), *handles]) + 2, dtype=np.int64)
         label_of[np.array(handles, dtype=np.int64)] = np.arange(1, len(handles) + 1)
         points = pose.apply(model.deproject(frame.depth))
         seen = label_of[bodies[np.isfinite(frame.depth) & (frame.depth > 0)]]
@@ -49,19 +51,8 @@ class LabelCamera:
 
 def _highest(points: np.ndarray, labels: np.ndarray, workspace: Workspace) -> np.ndarray:
     """Return the label of the highest point of each cell, (S, S) uint8; holes take their rim's."""
-    size = workspace.heightmap_size_px
-    rows, cols = workspace.xy_to_grid(points[:, 0], points[:, 1])
-    is_inside = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
-    is_inside &= points[:, 2] <= workspace.ceiling_z
-    heights = np.clip(points[is_inside, 2] - workspace.floor_z, 0.0, None)
+    cells, heights, is_inside = project_to_cells(points, workspace)
     # Height and label in one number: the largest of a cell is that of its highest point.
-    keys = np.round(heights / _UNIT) * (MOST_OBJECTS + 1) + labels[is_inside]
-    flat = np.full(size * size, -1.0)
-    np.maximum.at(flat, rows[is_inside] * size + cols[is_inside], keys)
-    filled = flat.reshape(size, size)
-    for _ in range(_MAX_FILL_ITERATIONS):
-        is_hole = filled < 0.0
-        if not is_hole.any():
-            break
-        filled = np.where(is_hole, cv2.dilate(filled, _KERNEL), filled)
-    return np.asarray(np.maximum(filled, 0.0) % (MOST_OBJECTS + 1), dtype=np.uint8)
+    keys = np.round(heights / _UNIT) * (MOST_OBJECTS + 1.0) + labels[is_inside]
+    filled = fill_holes(largest_of_cells(cells, keys.astype(np.float64), workspace))
+    return np.asarray(filled % (MOST_OBJECTS + 1), dtype=np.uint8)

@@ -1,6 +1,6 @@
 """The score above which a grasp is worth a try, from scenes that nothing was learned from."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from equigrasp.experiments.push_grasp.grasp_labels import labelled_scene, scene_
 from equigrasp.experiments.push_grasp.trials import Trials
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy
 from equigrasp.methods.push_grasp.stages import grasp_success
-from equigrasp.perception.observation import LABELS, TARGET
+from equigrasp.perception.observation import LABELS
 from equigrasp.replay.grasp_scenes import GraspScene
 from equigrasp.seeding import Stream, derive_seed
 
 WANTED = 0.95  # P(success | score > threshold)
+_NUM_OBJECTS, _SPREAD = (4, 25), (0.05, 0.14)  # of a scene, and half side of where it falls [m]
 _MIN_SHARE = 0.05  # of the grasps must lie above, or the share of successes means nothing
 
 
@@ -116,13 +117,12 @@ def _try_scene(
 ) -> tuple[GraspScene, np.ndarray]:
     """Return a scene with the policy's best grasp on each target, and the scores of these."""
     rng = np.random.default_rng(derive_seed(seed, Stream.VALIDATION_SCENES, number))
-    trials.drop(int(rng.integers(4, 26)), float(rng.uniform(0.05, 0.14)), int(rng.integers(2**31)))
+    trials.drop_drawn(_NUM_OBJECTS, _SPREAD, rng)
     rows, scores = [], []
     with trials.kept() as state:
         observation, handles = trials.look()
         for label in targets_of(observation):
-            target = observation.arrays[LABELS] == label
-            rated = policy.rate(replace(observation, goal={TARGET: target}), target)
+            rated = policy.rate(observation, observation.arrays[LABELS] == label)
             grasp = rated.grasps[0]
             outcome = trials.grasp(state, observation, grasp, handles[label])
             rows.append((label, grasp.row, grasp.col, grasp.rotation_bin, int(outcome)))

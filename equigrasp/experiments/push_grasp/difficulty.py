@@ -11,11 +11,9 @@ from equigrasp.experiments.push_grasp.grasp_labels import (
 )
 from equigrasp.experiments.push_grasp.trials import Trials
 from equigrasp.perception.observation import Observation
-from equigrasp.replay.grasp_scenes import GraspOutcomeKind
 from equigrasp.seeding import Stream, derive_seed
 
 _MANY = LabelPlan(num_best=32, num_near=0, num_random=32)  # of a target, the best first
-_HELD = (GraspOutcomeKind.TARGET, GraspOutcomeKind.TARGET_AND_OTHERS)
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,6 @@ def _tries(
     """Return the number of the first grasp that holds a target, from 1; 0: none."""
     grasps = draw_grasps(observation, target, trials.rule, _MANY, rng)
     for number, grasp in enumerate(grasps, start=1):
-        if trials.grasp(state, observation, grasp, handle) in _HELD:
+        if trials.grasp(state, observation, grasp, handle).is_target_held:
             return number
     return 0

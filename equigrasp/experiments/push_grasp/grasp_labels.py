@@ -138,9 +138,7 @@ def _collect(
     source: str,
 ) -> GraspScene:
     """Drop a scene and try the grasps that are drawn for each of its targets."""
-    low, high = plan.num_objects
-    count, spread = int(rng.integers(low, high + 1)), float(rng.uniform(*plan.spread))
-    trials.drop(count, spread, int(rng.integers(2**31)))
+    trials.drop_drawn(plan.num_objects, plan.spread, rng)
     observation, handles = trials.look()
     rows = []
     with trials.kept() as state:

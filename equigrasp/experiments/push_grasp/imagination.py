@@ -12,11 +12,9 @@ from equigrasp.geometry.actions import PixelGrasp, PixelPush
 from equigrasp.methods.push_grasp.decision_step import encode, encode_action
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy
 from equigrasp.perception.observation import LABELS, TARGET, Observation
-from equigrasp.replay.grasp_scenes import GraspOutcomeKind
 
 LOST = -1.0  # reward of a push after which the target is not to be seen
 _LOST_PX = 20  # of which less is visible
-_HELD = (GraspOutcomeKind.TARGET, GraspOutcomeKind.TARGET_AND_OTHERS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +102,7 @@ class GraspImagination:
         aimed = replace(observation, goal=goal)
         rated = self._policy.rate(aimed, goal[TARGET])
         outcome = self._trials.grasp(state, aimed, rated.grasps[0], handle)
-        return _Look(state, aimed, rated.grasps[0], float(rated.scores[0]), outcome in _HELD)
+        return _Look(state, aimed, rated.grasps[0], float(rated.scores[0]), outcome.is_target_held)
 
     def _choose(
         self, observation: Observation, epsilon: float, rng: np.random.Generator

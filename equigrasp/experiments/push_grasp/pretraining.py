@@ -209,10 +209,8 @@ class PushGraspPretraining:
                     rng = np.random.default_rng(
                         derive_seed(self._seed, Stream.PUSH_SCENES, progress.scene)
                     )
-                    low, high = self._amounts.push_objects
-                    count = int(rng.integers(low, high + 1))
-                    spread = float(rng.uniform(*self._amounts.push_spread))
-                    trials.drop(count, spread, int(rng.integers(2**31)))
+                    amounts = self._amounts
+                    trials.drop_drawn(amounts.push_objects, amounts.push_spread, rng)
                     steps = imagination.run(config.training.epsilon(progress.pushes), rng)
                     extras: Extras = {
                         _SCENE: progress.scene,

@@ -54,6 +54,22 @@ class Trials:
         names = self._world.object_set.draw(self._split, num_objects, rng)
         self.clutter.drop(names, spread, seed)
 
+    def drop_drawn(
+        self,
+        num_objects: tuple[int, int],
+        spread: tuple[float, float],
+        rng: np.random.Generator,
+    ) -> None:
+        """Drop a scene whose number of objects, spread and seed are drawn.
+
+        Args:
+            num_objects: Fewest and most.
+            spread: Smallest and largest half side of the square that they are dropped over [m].
+            rng: Draws them.
+        """
+        count, drawn = int(rng.integers(num_objects[0], num_objects[1] + 1)), rng.uniform(*spread)
+        self.drop(count, float(drawn), int(rng.integers(2**31)))
+
     def look(self) -> tuple[Observation, dict[int, int]]:
         """Return what is seen, with the objects' handles by label."""
         return self._camera.look(self.workspace)

@@ -78,6 +78,7 @@ class PushGraspBatches:
         self._of_push: list[int] = []  # index of the step of each push
         self._of_grasp: list[int] = []
         self._prior = _read_scenes(config.training.prior_scenes, workspace)
+        self._prior_success = [grasp_success(scene) for scene in self._prior]
         self._labels = [(s, k) for s, p in enumerate(self._prior) for k in range(len(p.grasps))]
 
     @property
@@ -180,7 +181,7 @@ class PushGraspBatches:
             success += [reward for *_, reward in own]
         if prior:
             parts.append(self._crops(grasp_views(self._prior, prior, pixel_size), rng))
-            success += [float(grasp_success(self._prior[s])[k]) for s, k in prior]
+            success += [float(self._prior_success[s][k]) for s, k in prior]
         size = network.critic_crop_px
         crops = torch.cat(parts) if parts else torch.zeros((0, 4, size, size))
         return crops, torch.tensor(success, dtype=torch.float32)

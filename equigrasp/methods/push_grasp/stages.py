@@ -23,9 +23,8 @@ _LABEL, _ROW, _COL, _BIN, _OUTCOME = range(5)  # columns of a scene's grasps
 
 def grasp_success(scene: GraspScene) -> np.ndarray:
     """Return whether each grasp held the object that it was aimed at, float32 (K,)."""
-    outcome = scene.grasps[:, _OUTCOME]
-    good = (GraspOutcomeKind.TARGET, GraspOutcomeKind.TARGET_AND_OTHERS)
-    return np.isin(outcome, good).astype(np.float32)
+    held = [kind for kind in GraspOutcomeKind if kind.is_target_held]
+    return np.isin(scene.grasps[:, _OUTCOME], held).astype(np.float32)
 
 
 def train_grasp_net(
@@ -61,11 +60,12 @@ def train_critic(
 ) -> Iterator[float]:
     """Pass once over all grasps of scenes, each seen from another side; yield the loss of each step."""
     network.train()
+    held = [grasp_success(scene) for scene in scenes]
     table = [(s, k) for s, scene in enumerate(scenes) for k in range(len(scene.grasps))]
     for part in _batches(rng.permutation(len(table)), config.critic_training.batch_size):
         chosen = [table[i] for i in part]
         views = grasp_views(scenes, chosen, pixel_size)
-        success = np.array([grasp_success(scenes[s])[k] for s, k in chosen], np.float32)
+        success = np.array([held[s][k] for s, k in chosen], np.float32)
         crops = critic_input(
             views,
             config.network.critic_crop_px,
@@ -92,17 +92,6 @@ def train_segmenter(
         depth = np.stack([depth_inside(s.labels) for s in drawn])[:, None]
         loss = segmenter_loss(network(torch.from_numpy(heights)), torch.from_numpy(depth))
         yield _step(network, optimizer, loss)
-
-
-def grasp_values(
-    network: torch.nn.Module, scene: GraspScene, config: PushGraspConfig
-) -> np.ndarray:
-    """Return GraspNet's P(success) of a scene's grasps, shape (K,); the network is in evaluation mode."""
-    heights = scene.heightmap[None, None] * config.network.input_scale
-    with torch.inference_mode():
-        maps = torch.sigmoid(network(torch.from_numpy(heights.astype(np.float32))))[0].numpy()
-    grasps = scene.grasps
-    return np.asarray(maps[grasps[:, _BIN], grasps[:, _ROW], grasps[:, _COL]])
 
 
 def critic_scores(
