@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
         "--pushes", type=count, default=2000, help="in the run, of push_grasp [2000]"
     )
     parser.add_argument(
-        "--processes", type=count, default=1, help="that label scenes, of push_grasp [1]"
+        "--processes", type=count, default=1, help="at work at once, of push_grasp [1]"
     )
     parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
     add_resume(parser)

@@ -1,13 +1,13 @@
 """Whether convolutions are worked out in bfloat16."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
+Precision = Literal["float32", "bfloat16", "auto"]
 
-def is_half_precision(
-    precision: Literal["float32", "bfloat16", "auto"], device: torch.device
-) -> bool:
+
+def is_half_precision(precision: Precision, device: torch.device) -> bool:
     """Return whether a step is taken in bfloat16; `auto`: where the device multiplies it natively.
 
     Elsewhere bfloat16 is emulated, which is slower than float32.
@@ -18,3 +18,19 @@ def is_half_precision(
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def forward(
+    network: torch.nn.Module, precision: Precision, x: torch.Tensor, *more: Any
+) -> torch.Tensor:
+    """Return what a network makes of its inputs, float32 whatever its convolutions are worked out in.
+
+    Args:
+        network: Its weights stay float32.
+        precision: See `is_half_precision`.
+        x: First input; it says on which device.
+        more: The others.
+    """
+    is_half = is_half_precision(precision, x.device)
+    with torch.autocast(x.device.type, torch.bfloat16, is_half):
+        return torch.as_tensor(network(x, *more)).float()

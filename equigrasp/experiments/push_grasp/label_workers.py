@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,8 +95,13 @@ def collect_all(job: LabelJob, numbers: list[int], num_processes: int) -> Iterat
             yield from map(worker.collect, numbers)
         return
     context = multiprocessing.get_context("spawn")  # a forked simulator, or torch, may hang
-    with context.Pool(num_processes, _begin, (job,)) as pool:
-        yield from pool.imap_unordered(_collect, numbers)
+    with ProcessPoolExecutor(num_processes, context, _begin, (job,)) as pool:
+        tasks = [pool.submit(_collect, number) for number in numbers]
+        try:
+            for task in as_completed(tasks):
+                yield task.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 _workers: list[LabelWorker] = []  # of a process of the pool: one

@@ -5,6 +5,7 @@ from typing import Literal
 
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method_config import ActingConfig, TrainingConfig, check_bounds
+from equigrasp.learning.precision import Precision
 from equigrasp.methods.asr.losses import Loss
 
 
@@ -69,7 +70,7 @@ class AsrTrainingConfig(TrainingConfig):
     q1_target: Literal["best_other_yaw", "reward"] = "best_other_yaw"
     num_off_policy_pixels: int = 10
     off_policy_temperature: float = 1.0
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    precision: Precision = "float32"
     loss: Loss = "smooth_l1"
 
     def __post_init__(self) -> None:

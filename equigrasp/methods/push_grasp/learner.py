@@ -3,6 +3,7 @@
 import torch
 
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.precision import forward
 from equigrasp.methods.push_grasp.batches import PushGraspBatch
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.losses import critic_loss, push_loss
@@ -34,13 +35,15 @@ class PushGraspLearner:
     def train_step(self, batch: PushGraspBatch, seed: int) -> dict[str, float]:
         """Take one SGD step, which draws nothing from `seed`; a part without data costs 0."""
         push, critic = torch.zeros(()), torch.zeros(())
+        precision = self._config.precision
         if len(batch.pushes):
             self.modules[PUSH].train()
-            values = self.modules[PUSH](batch.maps, batch.masks)
+            values = forward(self.modules[PUSH], precision, batch.maps, batch.masks)
             push = push_loss(values, batch.pushes, batch.rewards)
         if len(batch.success):
             self.modules[CRITIC].train()
-            critic = critic_loss(self.modules[CRITIC](batch.crops), batch.success)
+            logits = forward(self.modules[CRITIC], precision, batch.crops)
+            critic = critic_loss(logits, batch.success)
         loss = push + critic
         self.optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:

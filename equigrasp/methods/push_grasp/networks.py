@@ -1,5 +1,6 @@
 """GraspNet, CriticNet, PushNet and the segmenter of one configuration."""
 
+import numpy as np
 import torch
 
 from equigrasp.learning.learned_segmenter import make_segmentation_net
@@ -9,12 +10,14 @@ from equigrasp.networks.orientation_unet import OrientationUNet, scalars, yaw_ty
 from equigrasp.networks.plain_critic import PlainCritic
 from equigrasp.networks.plain_unet import PlainUNet
 from equigrasp.networks.push_unet import PushUNet
+from equigrasp.networks.unit_variance import equalize
 from equigrasp.seeding import Stream, derive_seed
 
 GRASP, CRITIC, PUSH = "grasp", "critic", "push"
 THRESHOLD, SEGMENTER = "threshold", "segmenter"
 PIXEL_SIZE = 0.003125  # [m] that networks are trained on; others are refused with the weights
 _CRITIC_CHANNELS = 4  # heights, target, all objects, grasp picture
+_NUM_BOXES, _BOX_SIDES_PX, _BOX_HEIGHTS = 8, (6, 24), (0.02, 0.06)  # of a made-up scene; [m]
 
 
 def make_networks(config: PushGraspConfig, seed: int) -> dict[str, torch.nn.Module]:
@@ -22,7 +25,7 @@ def make_networks(config: PushGraspConfig, seed: int) -> dict[str, torch.nn.Modu
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, Stream.NETWORKS))
         network = config.network
-        return {
+        modules = {
             GRASP: _make_grasp_net(network),
             CRITIC: _make_critic(network),
             PUSH: _make_push_net(network),
@@ -31,6 +34,27 @@ def make_networks(config: PushGraspConfig, seed: int) -> dict[str, torch.nn.Modu
                 network.segmenter_fields, network.is_stem_pooled, network.input_scale
             ),
         }
+    heights, masks = _boxes(network.push_crop_px)
+    scaled, target = network.input_scale * heights, masks[:1].float()
+    equalize(modules[SEGMENTER], heights[None, None])
+    if network.kind == "equivariant":
+        everything = masks.any(0).float()
+        equalize(modules[GRASP], scaled[None, None])
+        equalize(modules[CRITIC], torch.stack([scaled, target[0], everything, target[0]])[None])
+        equalize(modules[PUSH], torch.cat([scaled[None], target])[None], [masks])
+    return modules
+
+
+def _boxes(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return heights (S, S) [m] and masks (N, S, S) of a made-up scene; always the same."""
+    rng = np.random.default_rng(0)
+    labels, heights = np.zeros((size, size), int), np.zeros(_NUM_BOXES + 1)
+    heights[1:] = rng.uniform(*_BOX_HEIGHTS, _NUM_BOXES)
+    for label in range(_NUM_BOXES, 0, -1):  # the first lies on top
+        (row, col), (rows, cols) = rng.integers(0, size, 2), rng.integers(*_BOX_SIDES_PX, 2)
+        labels[row : row + rows, col : col + cols] = label
+    masks = labels == np.arange(1, _NUM_BOXES + 1)[:, None, None]
+    return torch.from_numpy(heights[labels].astype(np.float32)), torch.from_numpy(masks)
 
 
 class ScoreThreshold(torch.nn.Module):

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 import torch
 
+from equigrasp.learning.precision import forward
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews, critic_input
 from equigrasp.methods.push_grasp.losses import critic_loss, grasp_loss, segmenter_loss
+from equigrasp.methods.push_grasp.networks import PIXEL_SIZE
 from equigrasp.perception.deep_watershed import depth_inside
 from equigrasp.replay.grasp_scenes import GraspOutcomeKind, GraspScene
 from equigrasp.replay.scene_augment import augment_scene
@@ -46,7 +48,7 @@ def train_grasp_net(
         success = torch.from_numpy(np.concatenate([grasp_success(s) for s in drawn]))
         scene = torch.repeat_interleave(torch.arange(len(drawn)), torch.tensor(counts))
         heights = np.stack([s.heightmap for s in drawn])[:, None] * config.network.input_scale
-        logits = network(torch.from_numpy(heights.astype(np.float32)))
+        logits = forward(network, stage.precision, torch.from_numpy(heights.astype(np.float32)))
         yield _step(network, optimizer, grasp_loss(logits, scene, grasps.long(), success))
 
 
@@ -55,16 +57,16 @@ def train_critic(
     optimizer: torch.optim.Optimizer,
     scenes: Sequence[GraspScene],
     config: PushGraspConfig,
-    pixel_size: float,
     rng: np.random.Generator,
 ) -> Iterator[float]:
     """Pass once over all grasps of scenes, each seen from another side; yield the loss of each step."""
+    stage = config.critic_training
     network.train()
     held = [grasp_success(scene) for scene in scenes]
     table = [(s, k) for s, scene in enumerate(scenes) for k in range(len(scene.grasps))]
-    for part in _batches(rng.permutation(len(table)), config.critic_training.batch_size):
+    for part in _batches(rng.permutation(len(table)), stage.batch_size):
         chosen = [table[i] for i in part]
-        views = grasp_views(scenes, chosen, pixel_size)
+        views = grasp_views(scenes, chosen, PIXEL_SIZE)
         success = np.array([held[s][k] for s, k in chosen], np.float32)
         crops = critic_input(
             views,
@@ -73,7 +75,8 @@ def train_critic(
             rng.uniform(0.0, 2.0 * np.pi, len(chosen)),
             rng.random(len(chosen)) < 0.5,
         )
-        loss = critic_loss(network(crops), torch.from_numpy(success))
+        logits = forward(network, stage.precision, crops)
+        loss = critic_loss(logits, torch.from_numpy(success))
         yield _step(network, optimizer, loss)
 
 
@@ -85,12 +88,14 @@ def train_segmenter(
     rng: np.random.Generator,
 ) -> Iterator[float]:
     """Pass once over scenes, turned, mirrored and as a camera shows them; yield the loss of each step."""
+    stage = config.segmenter_training
     network.train()
-    for part in _batches(rng.permutation(len(scenes)), config.segmenter_training.batch_size):
+    for part in _batches(rng.permutation(len(scenes)), stage.batch_size):
         drawn = [_augmented(scenes[i], rng) for i in part]
         heights = np.stack([_as_seen(s.heightmap, rng) for s in drawn])[:, None]
         depth = np.stack([depth_inside(s.labels) for s in drawn])[:, None]
-        loss = segmenter_loss(network(torch.from_numpy(heights)), torch.from_numpy(depth))
+        logits = forward(network, stage.precision, torch.from_numpy(heights))
+        loss = segmenter_loss(logits, torch.from_numpy(depth))
         yield _step(network, optimizer, loss)
 
 
