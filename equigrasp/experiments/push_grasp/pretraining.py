@@ -24,7 +24,7 @@ from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.run_folder import LABELS, RunFolder
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.method import Method
-from equigrasp.learning.trained_weights import describe_weights
+from equigrasp.learning.trained_weights import describe_weights, load_trained_weights
 from equigrasp.learning.weight_store import read_parameters, write_weights
 from equigrasp.methods.push_grasp.config import PushGraspConfig, StageConfig
 from equigrasp.methods.push_grasp.decision_step import PUSH_KIND
@@ -47,7 +47,6 @@ from equigrasp.simulation.make import make_simulated_cell
 
 _LOGGER = logging.getLogger(__name__)
 _SCENE, _SIZE, _SGD = "scene", "scene_steps", "sgd_steps"  # extras of a step in the log
-_OWN_SHARE = 0.5  # of the scenes of round 1 that are dropped for the policy's own choices
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,11 @@ class PushGraspPretraining:
         first = self._collect("labels", self._amounts.num_scenes, None)
         self._train_grasp_net("grasp_round_1", modules, first)
         round_1 = self._write("round_1", modules)
-        own = self._collect("own_labels", round(_OWN_SHARE * self._amounts.num_scenes), round_1)
+        own = self._collect(
+            "own_labels",
+            round(self._config.training.own_share * self._amounts.num_scenes),
+            round_1,
+        )
         self._train_grasp_net("grasp", modules, first + own)
         self._train_critic(modules, first + own)
         self._train_segmenter(modules, first + own)
@@ -193,7 +196,13 @@ class PushGraspPretraining:
             config, self.folder / "pushes", self._seed, self._workspace, weights=stage_1
         )
         policy = make_policy(config, self._method.make_networks(config, self._seed))
-        imagination = GraspImagination(trials, policy, config.acting.max_pushes)
+        judge = None
+        if config.training.judge == "first":
+            judge = make_policy(config, self._method.make_networks(config, self._seed))
+            load_trained_weights(judge, stage_1, config)
+        imagination = GraspImagination(
+            trials, policy, config.acting.max_pushes, config.training, judge
+        )
         log = ExperienceLog(self.folder / "pushes" / "experience.log", is_writing=False)
         progress = _Progress.of(log)
         goal = self._amounts.num_pushes

@@ -18,9 +18,10 @@ from equigrasp.experiments.push_grasp.grasp_labels import (
     targets_of,
 )
 from equigrasp.experiments.push_grasp.grasp_training import Stage, run_stage
-from equigrasp.experiments.push_grasp.imagination import LOST, GraspImagination
+from equigrasp.experiments.push_grasp.imagination import GraspImagination
 from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
 from equigrasp.experiments.push_grasp.pretraining import Amounts, pretrain
+from equigrasp.experiments.push_grasp.push_reward import LOST
 from equigrasp.geometry.actions import PixelGrasp, PixelPush
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.logged_trainer import LoggedTrainer
