@@ -5,7 +5,10 @@ from functools import partial
 
 import numpy as np
 
+from equigrasp.config import read_yaml
 from equigrasp.environments.target_episode import TargetEpisode
+from equigrasp.errors import ConfigError
+from equigrasp.paths import config_dir
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.clutter import Clutter, open_workspace
@@ -31,6 +34,20 @@ class TargetTask:
     layout: int = 0
     split: str = "test"
     seed: int = 0
+
+
+def clutter_spread(num_objects: int) -> float:
+    """Return the half side [m] of the square that so many objects are dropped over in the tables.
+
+    Raises:
+        ConfigError: if `config/benchmarks/push_grasp.yaml` names none for this number.
+    """
+    path = config_dir() / "benchmarks" / "push_grasp.yaml"
+    spreads = read_yaml(path)["spreads"]
+    if num_objects not in spreads:
+        known = ", ".join(map(str, spreads))
+        raise ConfigError(f"{path}: no spread for {num_objects} objects. Numbers: {known}.")
+    return float(spreads[num_objects])
 
 
 class TaskScenes:

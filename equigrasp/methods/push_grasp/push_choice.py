@@ -160,10 +160,9 @@ def _candidates(
         pushes = [PixelPush(int(r), int(c), direction) for r, c in grid]
         touching = [p for p in pushes if rule.touches(labels, p, workspace)]
         # Fingers that come down on the table move what they then meet; on an object they may get stuck.
-        touching.sort(key=lambda p: labels[p.row, p.col] > 0)
         free = [p for p in touching if not labels[p.row, p.col]] or touching
-        kept = np.unique(np.linspace(0, len(free) - 1, _NUM_STARTS).astype(int)) if free else []
-        found += [free[int(k)] for k in kept]
+        kept = np.linspace(0, len(free) - 1, min(len(free), _NUM_STARTS)).astype(int)
+        found += [free[k] for k in kept.tolist()]
     return found
 
 
