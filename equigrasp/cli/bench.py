@@ -11,12 +11,17 @@ from equigrasp.errors import ConfigError
 if TYPE_CHECKING:
     from equigrasp.experiments.benchmarks.protocol import Order
 
-NAMES = ("speed", "table1", "table2", "table3", "table5", "figure3")
+NAMES = (
+    *("speed", "table1", "table2", "table3", "table5", "figure3"),
+    *("push_table1", "push_figure8", "push_table2", "push_table3"),
+)
 DESCRIPTION = """speed             medians of decision, SGD step, simulator, attempt, messages, CPU, memory (default)
 table3, figure3   ours and the baselines in simulation: one tray of 15 objects, episodes of at most
                   30 attempts, frozen weights validated every 150 attempts
 table5            the ablations, under the same protocol and in the same folder
 table1, table2    the on-robot protocol, simulated: two trays, 500 (1000) attempts, then unseen objects
+push_table1, push_figure8, push_table2, push_table3
+                  push-grasp: targets out of clutter, what pushes add, clearing the table, tight layouts
 
 The queue's state is the results folder alone. Stop it whenever you like, even with kill -9, and give the
 same command again: at most the attempt in flight is lost. Several commands, also on several
@@ -29,7 +34,9 @@ attempts may be added later."""
 EPILOG = """examples:
   equigrasp bench table3 table5 --seeds 0 1 2 --dry-run     what there is to do, and for how long
   equigrasp bench table3 --methods asr fcn/rot --seeds 0    these two first
-  equigrasp bench table3 table5 --size paper --device cuda  as published, on a GPU"""
+  equigrasp bench table3 table5 --size paper --device cuda  as published, on a GPU
+  equigrasp bench push_table1 push_figure8 --only validate --seeds 0 1 --weights push_grasp=RUN_0 push_grasp=RUN_1
+                                                            by weights that are there"""
 
 
 def add(commands: Any) -> None:
@@ -47,7 +54,9 @@ def add(commands: Any) -> None:
         "--seeds", nargs="+", type=seed, default=[0], metavar="N", help="a run for each [0]"
     )
     parser.add_argument(
-        "--attempts", type=count, help="of a run [500; paper size in simulation: 1500]"
+        "--attempts",
+        type=count,
+        help="of a run [500; paper size in simulation: 1500; push_*: 2000 pushes of a training]",
     )
     parser.add_argument(
         "--size",
@@ -56,9 +65,12 @@ def add(commands: Any) -> None:
         help="of the networks; tiny is for tests [compact]",
     )
     parser.add_argument(
-        "--cell", help="robot cell [as published: kuka in simulation, ur5 on-robot]"
+        "--cell",
+        help="robot cell [as published: kuka in simulation, ur5 on-robot; push_*: gantry]",
     )
-    parser.add_argument("--objects", default="household", help="object set [household]")
+    parser.add_argument(
+        "--objects", default="", help="object set [household; push_*: household+random_urdfs]"
+    )
     add_units(parser)
     parser.add_argument(
         "--num-objects", type=count, default=15, metavar="N", help="in the trays at first [15]"
@@ -75,6 +87,17 @@ def add(commands: Any) -> None:
         type=count,
         metavar="N",
         help="at each checkpoint [60; paper size: 1000; on-robot: 100]",
+    )
+    parser.add_argument(
+        "--targets", type=count, metavar="N", help="push_*: of a cell of the tables [1200]"
+    )
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=[],
+        metavar="METHOD=WEIGHTS",
+        help="push_*: trained ones, in the place of a training: a name below models, a file or a run "
+        "folder; the k-th of a method is that of the k-th seed",
     )
     _add_queue_options(parser)
     parser.set_defaults(run=_bench)
@@ -151,6 +174,10 @@ def _run_queue(options: argparse.Namespace) -> int:
         print(listing(survey(plan, out, c), workers))
         return 0
     open_results(out, order, options.any_commit)
+    if options.weights:
+        from equigrasp.experiments.benchmarks.target_pieces import take_weights
+
+        take_weights(options.weights, order, out)
     task = Task(str(out), order, only, options.device, max(1, cores // workers))
     num_failed = run_plan(task, workers, print)
     statuses = [s for s in survey(plan, out, c) if s.state != "finished"]
@@ -167,11 +194,15 @@ def _order(options: argparse.Namespace) -> "Order":
     if "speed" in names:
         raise ConfigError("`speed` runs alone.")
     kind = protocol.protocol_of(names)
-    is_robot = kind == "robot"
-    validation = (
-        protocol.ROBOT_TEST_ATTEMPTS if is_robot else protocol.DEFAULT_VALIDATION[options.size]
-    )
-    attempts = 500 if is_robot else protocol.DEFAULT_ATTEMPTS[options.size]
+    is_targets = kind == "targets"
+    if not is_targets and (options.weights or options.targets):
+        raise ConfigError("--weights and --targets are of the benchmarks that begin with push.")
+    if is_targets and set(options.only) - {"train", "validate"}:
+        raise ConfigError(
+            "Trainings of push-grasp have no halves: --only train, validate or both."
+        )
+    options.objects = options.objects or protocol.DEFAULT_OBJECTS[kind]
+    given = options.targets if is_targets else options.validation_attempts
     conditions = protocol.Conditions(
         protocol=kind,
         cell=options.cell or protocol.DEFAULT_CELL[kind],
@@ -179,14 +210,14 @@ def _order(options: argparse.Namespace) -> "Order":
         objects=objects_of(options),
         validate_every=options.validate_every,
         num_objects=options.num_objects,
-        validation_attempts=options.validation_attempts or validation,
+        validation_attempts=given or protocol.default_validation(kind, options.size),
     )
     return protocol.Order(
         names,
         conditions,
         tuple(options.methods),
         tuple(options.seeds),
-        options.attempts or attempts,
+        options.attempts or protocol.default_attempts(kind, options.size),
     )
 
 

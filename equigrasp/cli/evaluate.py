@@ -54,11 +54,16 @@ def add(commands: Any) -> None:
     targets.add_argument(
         "--task",
         default="grasps",
-        choices=["grasps", "clutter", "tight"],
+        choices=["grasps", "clutter", "clearing", "tight"],
         help="grasps: attempts at anything; clutter, tight: fetch one object after the other, each from "
-        "the restored scene; rows go to the subfolder tasks [grasps]",
+        "the restored scene; clearing: empty one table after the other; rows go to the subfolder tasks [grasps]",
     )
-    targets.add_argument("--targets", type=count, default=100, help="how many [100]")
+    targets.add_argument(
+        "--targets",
+        type=count,
+        default=100,
+        help="how many; clearing: rounds with as many objects in all [100]",
+    )
     targets.add_argument("--num-objects", type=count, default=10, help="of a clutter [10]")
     targets.add_argument(
         "--spread", type=float, default=0.10, help="half side of where it is dropped [0.10 m]"
@@ -113,7 +118,7 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
         TargetConditions,
         evaluate_targets,
     )
-    from equigrasp.experiments.push_grasp.target_task import TargetTask
+    from equigrasp.experiments.push_grasp.task_scenes import TargetTask
     from equigrasp.paths import find_weights
 
     weights = find_weights(options.weights) if options.weights else run.newest_weights()
@@ -127,14 +132,24 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
     )
     method = acting_method(options.method, options.size, arguments.get("method", ""), None)
     cell = options.cell or arguments.get("cell", "gantry")
-    conditions = TargetConditions(method, cell, objects_of(options), task, options.max_pushes)
+    conditions = TargetConditions(
+        method, cell, objects_of(options), task, options.max_pushes, options.task == "clearing"
+    )
     found = evaluate_targets(run.path / "tasks", weights, conditions, options.targets)
+    gsr = f"GSR {_share(found, 'gsr')}, ME {100 * found['me']:.1f} %"
+    if conditions.is_clearing:
+        print(f"{found['rounds']} rounds: {gsr}, DR {_share(found, 'dr')}; ground-truth masks")
+        return 0
     print(
-        f"{found['taken']} of {found['targets']} targets fetched: GSR {100 * found['gsr']:.1f} % (95 % "
-        f"interval {100 * found['gsr_low']:.1f} to {100 * found['gsr_high']:.1f}), ME {100 * found['me']:.1f} %, "
+        f"{found['taken']} of {found['targets']} targets fetched: {gsr}, "
         f"{found['pushes_per_target']:.2f} pushes a target; ground-truth masks"
     )
     return 0
+
+
+def _share(found: dict[str, Any], key: str) -> str:
+    low, high = (100 * found[f"{key}_{end}"] for end in ("low", "high"))
+    return f"{100 * found[key]:.1f} % (95 % interval {low:.1f} to {high:.1f})"
 
 
 def _policy(text: str) -> str:

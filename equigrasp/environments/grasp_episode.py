@@ -1,18 +1,16 @@
 """Simulated grasp episodes: objects leave the world as they are grasped."""
 
-import threading
-
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
 from equigrasp.environments.environment import StepResult
 from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
+from equigrasp.environments.put_away import clear_view, take_away
 from equigrasp.errors import ConfigError, PerceptionError
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
-from equigrasp.primitives.motion import Motion
 from equigrasp.primitives.pick import PickPrimitive
 
 _TIME_TO_SETTLE = 0.25  # [s] for objects that were put back where they lay
@@ -89,11 +87,7 @@ class GraspEpisode:
         if self.is_terminal or self.is_truncated:
             raise PerceptionError("The episode has ended; begin another one first.")
         outcome = self._pick.execute(action, self.workspace, None)
-        held = self._world.held_objects()
-        for handle in held:
-            self._world.remove_object(handle)
-        if outcome.is_success and not held:
-            Motion(self.cell, threading.Event()).open_fingers()  # drops what it has where it was
+        held = take_away(self.cell, self._world, outcome.is_success)
         self.go_home()
         self.num_attempts += 1
         self._look()
@@ -108,10 +102,7 @@ class GraspEpisode:
 
     def go_home(self) -> None:
         """Bring the arm out of the camera's view, opening the fingers on the way."""
-        motion = Motion(self.cell, threading.Event())
-        motion.start_fingers(self.cell.gripper_config.limits.stroke)
-        self._pick.go_home()
-        motion.wait_for_fingers()
+        clear_view(self.cell, self._pick)
 
     def _begin(self, num_attempts: int) -> None:
         self.num_attempts = num_attempts

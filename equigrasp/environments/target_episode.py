@@ -8,6 +8,7 @@ import numpy as np
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
 from equigrasp.environments.environment import StepResult
+from equigrasp.environments.put_away import clear_view, take_away
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
@@ -55,7 +56,7 @@ class TargetEpisode:
         look: Look,
     ) -> None:
         self.workspace = workspace
-        self._world, self._look = world, look
+        self._cell, self._world, self._look = cell, world, look
         self._pick, self._push = PickPrimitive(cell, planner), PushPrimitive(cell, planner)
         self._seen: Observation | None = None
         self._label = self._handle = 0
@@ -74,6 +75,24 @@ class TargetEpisode:
         self._label, self._handle = label, handles[label]
         self._aim(observation)
         self.is_over = False
+
+    def survey(self) -> Observation:
+        """Return the scene as it lies, with nothing aimed at; nothing moves."""
+        return self._look()[0]
+
+    def put_away(self, is_gripping: bool) -> list[int]:
+        """Take what hangs in the fingers out of the world, go home, and return its handles.
+
+        Args:
+            is_gripping: See `take_away`.
+
+        Raises:
+            PlanningError: if there is no way home.
+            DeviceError: if a device refused or stopped.
+        """
+        taken = take_away(self._cell, self._world, is_gripping)
+        clear_view(self._cell, self._pick)
+        return taken
 
     def observe(self) -> Observation:
         """Return what was seen last, with the target's mask as the goal."""

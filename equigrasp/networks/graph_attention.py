@@ -26,17 +26,24 @@ class StarAttention(torch.nn.Module):
         num_fields: F, a multiple of `num_heads`.
         num_heads: Of the attention.
         threshold: Objects farther from the target than this are not connected to it; any unit.
+        is_complete: All that are so near to one another are connected, not only to the target.
     """
 
     _frames: torch.Tensor
 
     def __init__(
-        self, space: "gspaces.GSpace", num_fields: int, num_heads: int, threshold: float
+        self,
+        space: "gspaces.GSpace",
+        num_fields: int,
+        num_heads: int,
+        threshold: float,
+        is_complete: bool = False,
     ) -> None:
         super().__init__()
         if num_fields % num_heads:
             raise ValueError(f"{num_fields} fields cannot be shared out to {num_heads} heads.")
         self._num_heads, self._threshold = num_heads, threshold
+        self._is_complete = is_complete
         self._order = int(space.regular_repr.size)
         fields = regular(space, num_fields)
         edges = regular(space, _EDGE_FIELDS)
@@ -58,10 +65,12 @@ class StarAttention(torch.nn.Module):
         """
         count = len(nodes)
         ways = places[None] - places[:, None]  # (N, N, 2): from node i to node j
-        is_near = ways[0].norm(dim=1) <= self._threshold
+        is_near = ways.norm(dim=2) <= self._threshold
         is_joined = torch.eye(count, dtype=torch.bool, device=nodes.device)
-        is_joined[0] |= is_near
-        is_joined[:, 0] |= is_near
+        is_joined[0] |= is_near[0]
+        is_joined[:, 0] |= is_near[0]
+        if self._is_complete:
+            is_joined = is_near
         edges = self._edges(ways)
         query = self._by_head(self._map(self.query, nodes))  # (N, heads, d)
         key = self._by_head(self._map(self.key, nodes))[None] + self._by_head(

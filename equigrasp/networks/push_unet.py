@@ -27,6 +27,7 @@ class PushUNet(torch.nn.Module):
         num_heads: Of the attention; 0: no attention.
         threshold_px: Distance between the middles of target and neighbour [px].
         is_stem_pooled: See `SteerableUNet`, for both.
+        is_complete: See `StarAttention`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class PushUNet(torch.nn.Module):
         num_heads: int,
         threshold_px: float,
         is_stem_pooled: bool = False,
+        is_complete: bool = False,
     ) -> None:
         super().__init__()
         space = cyclic(group_order)
@@ -47,7 +49,9 @@ class PushUNet(torch.nn.Module):
         self.local = SteerableUNet(scalars(group_order, 2), fields, is_stem_pooled)
         self.narrow = convolution(self.local.out_type, nodes, 1, 0)
         self.attention = (
-            StarAttention(space, num_node_fields, num_heads, threshold_px) if num_heads else None
+            StarAttention(space, num_node_fields, num_heads, threshold_px, is_complete)
+            if num_heads
+            else None
         )
         self.fusion = OrientationUNet(
             regular(space, 2 * num_node_fields),

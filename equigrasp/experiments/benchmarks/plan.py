@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from equigrasp.experiments.benchmarks.protocol import RANDOM, Order
+from equigrasp.experiments.benchmarks.protocol import RANDOM, Order, benchmarks
 from equigrasp.experiments.benchmarks.published import row
 from equigrasp.experiments.runs.run_folder import RunFolder
 
@@ -23,7 +23,7 @@ class Piece:
         kind: `train`: from where the run is to `attempts`. `simulate`, `learn`: the halves of that,
             for two processes. `validate`: freeze the weights of after `attempts` and try them.
         attempts: See `kind`.
-        objects: Objects of a validation: `seen`, `easy` or `hard`.
+        objects: Objects of a validation: `seen`, `easy` or `hard`; or a set of scenes of `targets`.
     """
 
     method: str
@@ -51,11 +51,12 @@ class Piece:
 
     def snapshot(self, out: Path) -> Path:
         """Return the weights that are there after its attempts."""
-        return self.run(out).path / "snapshots" / f"attempt_{self.attempts:05d}.safetensors"
+        owner = replace(self, method=row(self.method).weights_of or self.method)
+        return owner.run(out).path / "snapshots" / f"attempt_{self.attempts:05d}.safetensors"
 
     def is_ready(self, out: Path) -> bool:
         """Tell whether it could begin."""
-        is_frozen = self.kind == "validate" and self.method != RANDOM
+        is_frozen = self.kind == "validate" and row(self.method).is_trained
         return not is_frozen or self.snapshot(out).is_file()
 
     def __str__(self) -> str:
@@ -90,12 +91,14 @@ def checkpoints(order: Order, method: str) -> list[int]:
     """Return the attempts after which a run's weights are kept and validated."""
     total = _attempts(order, method)
     every = order.conditions.validate_every
-    if order.conditions.protocol == "robot" or total < every:
+    if order.conditions.protocol != "simulation" or total < every:
         return [total]
     return list(range(every, total + 1, every))
 
 
 def _run_pieces(order: Order, method: str, seed: int) -> list[Piece]:
+    if order.conditions.protocol == "targets":
+        return _target_pieces(order, method, seed)
     is_robot = order.conditions.protocol == "robot"
     sets = ROBOT_SETS if is_robot else (SIMULATION_SET,)
     if method == RANDOM:
@@ -105,6 +108,19 @@ def _run_pieces(order: Order, method: str, seed: int) -> list[Piece]:
         for attempts in checkpoints(order, method)
         for objects in sets
     ]
+
+
+def _target_pieces(order: Order, method: str, seed: int) -> list[Piece]:
+    """Return the training of a row, if it has one of its own, and its cells of the tables."""
+    found = row(method)
+    if not found.is_trained and seed != order.seeds[0]:
+        return []  # nothing in it depends on a training
+    wanted = [benchmarks()[b] for b in order.benchmarks]
+    sets = dict.fromkeys(s for b in wanted if method in b.methods for s in b.sets)
+    attempts = order.attempts if found.is_trained else 0
+    is_own = found.is_trained and not found.weights_of
+    train = [Piece(method, seed, "train", attempts)] if is_own else []
+    return train + [Piece(method, seed, "validate", attempts, s) for s in sets]
 
 
 def _attempts(order: Order, method: str) -> int:

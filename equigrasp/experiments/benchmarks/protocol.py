@@ -6,15 +6,18 @@ from typing import Literal
 
 from equigrasp.config import from_mapping, read_yaml
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.benchmarks.published import row
+from equigrasp.experiments.benchmarks.published import benchmark_files, row
 from equigrasp.experiments.rollouts.protocol import (
     NUM_OBJECTS,
 )
-from equigrasp.paths import config_dir
 
-RANDOM = "random"  # in the place of a method: uniform over pixels near objects and yaws
+# In the place of methods.
+RANDOM = "random"  # uniform over pixels near objects and yaws
+LIMIT = "limit"  # 64 grasps on each target, from the same state
+MOST_LIMIT_TARGETS = 200  # of which so many grasps are tried, of a scene at most:
+LIMIT_TARGETS_OF_SCENE = 5
 
-ProtocolName = Literal["simulation", "robot"]
+ProtocolName = Literal["simulation", "robot", "targets"]
 
 
 @dataclass(frozen=True)
@@ -24,29 +27,56 @@ class Benchmark:
     Args:
         protocol: `simulation`: one tray, episodes, validation on the training shapes at every
             checkpoint. `robot`: two trays, the same objects for ever, then tests on unseen ones.
+            `targets`: push-grasp's tasks, in which frozen weights fetch targets or clear tables.
         title: Of its table.
         methods: Names without the size; the first tell most.
+        sets: Of `targets`: kinds of scenes, such as `clutter_10`, `clearing_10` and `tight_1`.
+        others: Of `targets`: rows that stand as published.
+        is_gain: Of `targets`: shows what pushes add.
     """
 
     protocol: ProtocolName
     title: str
     methods: tuple[str, ...]
+    sets: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    is_gain: bool = False
 
 
 @cache
 def benchmarks() -> dict[str, Benchmark]:
-    """Return the tables and figures of `config/benchmarks/paper.yaml` by name."""
-    path = config_dir() / "benchmarks" / "paper.yaml"
-    found = read_yaml(path)["benchmarks"]
+    """Return the tables and figures of `config/benchmarks` by name."""
     return {
-        name: from_mapping(Benchmark, values, f"{path}: {name}") for name, values in found.items()
+        name: from_mapping(Benchmark, values, f"{path}: {name}")
+        for path in benchmark_files()
+        for name, values in read_yaml(path)["benchmarks"].items()
     }
 
 
-DEFAULT_CELL = {"simulation": "kuka", "robot": "ur5"}  # as published (paper, section 6)
-DEFAULT_ATTEMPTS = {"compact": 500, "paper": 1500, "tiny": 22}  # simulation
-DEFAULT_VALIDATION = {"compact": 60, "paper": 1000, "tiny": 4}
-ROBOT_TEST_ATTEMPTS = 100  # on each unseen set (paper, tables 1 and 2)
+# As published (paper, section 6); targets: without an arm of which the paper's results would depend.
+DEFAULT_CELL = {"simulation": "kuka", "robot": "ur5", "targets": "gantry"}
+DEFAULT_OBJECTS = {
+    "simulation": "household",
+    "robot": "household",
+    "targets": "household+random_urdfs",
+}
+_ATTEMPTS = {"compact": 500, "paper": 1500, "tiny": 22}  # simulation
+_VALIDATION = {"compact": 60, "paper": 1000, "tiny": 4}
+_ROBOT_ATTEMPTS = 500
+_ROBOT_TEST_ATTEMPTS = 100  # on each unseen set (paper, tables 1 and 2)
+_PUSHES = 2000  # of a training (EPG, section III-C)
+_TIGHT_SHARE = 12  # a tight layout has 100 targets where a clutter has 1200
+_TARGETS = 1200  # of a cell: 4 seeds, 300 / N rounds each, N objects (EPG, section IV-A)
+
+
+def default_attempts(protocol: ProtocolName, size: str) -> int:
+    """Return the attempts of a run; of `targets` the pushes of a training."""
+    return {"robot": _ROBOT_ATTEMPTS, "targets": _PUSHES}.get(protocol, _ATTEMPTS[size])
+
+
+def default_validation(protocol: ProtocolName, size: str) -> int:
+    """Return the attempts, or targets, of one validation."""
+    return {"robot": _ROBOT_TEST_ATTEMPTS, "targets": _TARGETS}.get(protocol, _VALIDATION[size])
 
 
 @dataclass(frozen=True)
@@ -59,8 +89,9 @@ class Conditions:
         size: Of the networks.
         objects: Object set.
         validate_every: Attempts between checkpoints.
-        validation_attempts: Attempts on the frozen weights of each.
-        num_objects: Objects in the trays at the start.
+        validation_attempts: Attempts on the frozen weights of each; of `targets`: targets of a cell of
+            the table, clearing has rounds with as many objects in all.
+        num_objects: Objects in the trays at the start; `targets` has its own.
     """
 
     protocol: ProtocolName
@@ -86,7 +117,8 @@ class Order:
         conditions: See there.
         methods: Some of their methods; empty: all.
         seeds: A run of each method for each.
-        attempts: Attempts of a run; of the on-robot protocol's longer runs twice as many.
+        attempts: Attempts of a run; of the on-robot protocol's longer runs twice as many. Of `targets`:
+            pushes of a training.
     """
 
     benchmarks: tuple[str, ...]
@@ -120,12 +152,20 @@ class Order:
         return list(dict.fromkeys(m for b in self.benchmarks for m in benchmarks()[b].methods))
 
 
+def num_targets(method: str, scenes: str, conditions: Conditions) -> int:
+    """Return how many targets a row of `targets` has in a set of scenes, such as `tight_1`."""
+    count = conditions.validation_attempts
+    if scenes.startswith("tight"):
+        count = max(1, round(count / _TIGHT_SHARE))
+    return min(count, MOST_LIMIT_TARGETS) if method == LIMIT else count
+
+
 def protocol_of(names: tuple[str, ...]) -> ProtocolName:
     """Return the protocol that some benchmarks share; raise `ConfigError` where they do not."""
     found = {benchmarks()[name].protocol for name in names if name in benchmarks()}
     if len(found) != 1:
         raise ConfigError(
             f"{', '.join(names)} have different protocols; run table3, figure3 and table5 "
-            "together, and table1 and table2."
+            "together, table1 and table2, and those whose names begin with push."
         )
     return found.pop()

@@ -9,6 +9,7 @@ compares.
 
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 from equigrasp.config import from_mapping, read_yaml
 from equigrasp.errors import ConfigError
@@ -29,7 +30,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """A method in the tables: a row of `config/benchmarks/paper.yaml`.
+    """A method in the tables: a row of a file of `config/benchmarks`.
 
     Section 6.1 of the paper compares the best variation of each baseline. FCN's row cannot be read
     in the copy that we have.
@@ -41,22 +42,49 @@ class Row:
         is_resampled: It trains twice as long, on a pool of objects.
         simulation: Published mean and spread by attempts.
         robot: Published mean and spread by set of unseen objects.
+        targets: Published figures by set of scenes of `targets`: GSR, and ME or DR [%].
+        gain: What pushes add there by set [points].
+        weights_of: The method whose training it acts with; empty: its own.
+        is_trained: Whether it needs weights.
+        without_pushes: The row that is the same without pushes; empty: none.
     """
 
-    folder: str
-    label: str
+    folder: str = ""
+    label: str = ""
     compact_label: str = ""
     is_resampled: bool = False
     simulation: dict[int, tuple[float, float]] = field(default_factory=dict)
     robot: dict[str, tuple[float, float]] = field(default_factory=dict)
+    targets: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    gain: dict[str, float] = field(default_factory=dict)
+    weights_of: str = ""
+    is_trained: bool = True
+    without_pushes: str = ""
+
+
+def benchmark_files() -> list[Path]:
+    """Return the files that hold tables and their rows."""
+    return [config_dir() / "benchmarks" / f"{name}.yaml" for name in ("paper", "push_grasp")]
 
 
 @cache
 def rows() -> dict[str, Row]:
     """Return the rows by method."""
-    path = config_dir() / "benchmarks" / "paper.yaml"
-    methods = read_yaml(path)["methods"]
-    return {name: from_mapping(Row, values, f"{path}: {name}") for name, values in methods.items()}
+    return _rows("methods")
+
+
+@cache
+def others() -> dict[str, Row]:
+    """Return the rows that stand as published, of methods that cannot be run here."""
+    return _rows("others")
+
+
+def _rows(section: str) -> dict[str, Row]:
+    return {
+        name: from_mapping(Row, values, f"{path}: {name}")
+        for path in benchmark_files()
+        for name, values in read_yaml(path).get(section, {}).items()
+    }
 
 
 def row(method: str) -> Row:

@@ -1,11 +1,17 @@
 """How far a plan is, and how long the rest may take."""
 
+import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
 from equigrasp.experiments.benchmarks.plan import Piece
-from equigrasp.experiments.benchmarks.protocol import Conditions
+from equigrasp.experiments.benchmarks.protocol import (
+    LIMIT,
+    LIMIT_TARGETS_OF_SCENE,
+    Conditions,
+    num_targets,
+)
 from equigrasp.experiments.benchmarks.worker import error_path, lock_path
 from equigrasp.experiments.runs.claims import is_claimed, read_json
 from equigrasp.experiments.runs.metrics_file import seconds_per_attempt
@@ -74,11 +80,12 @@ def _status(
     conditions: Conditions,
 ) -> PieceStatus:
     is_training = piece.kind != "validate"
-    total = piece.attempts if is_training else conditions.validation_attempts
+    is_headed = is_training or conditions.protocol == "targets"  # a line that names the columns
+    total = piece.attempts if is_training else _num_rows(piece, conditions)
     if piece.result(out).is_file():
         return PieceStatus(piece, "finished", total, total, 0.0, False)
     progress = piece.run(out).metrics if is_training else piece.result(out).with_suffix(".csv")
-    done = min(total, _num_lines(progress) - int(is_training))
+    done = min(total, _num_lines(progress) - int(is_headed))
     state = "ready" if piece.is_ready(out) else "waiting"
     if error_path(piece, out).is_file():
         state = "failed"
@@ -108,6 +115,18 @@ def _measured_cost(piece: Piece, out: Path) -> float | None:
     if piece.kind != "validate":
         return seconds_per_attempt(piece.run(out).metrics)
     return None
+
+
+def _num_rows(piece: Piece, conditions: Conditions) -> int:
+    """Return how many rows a validation has at the end: attempts, targets, rounds or scenes."""
+    kind, _, number = piece.objects.partition("_")
+    if conditions.protocol != "targets":
+        return conditions.validation_attempts
+    count = num_targets(piece.method, piece.objects, conditions)
+    if kind == "clearing":
+        return max(1, round(count / int(number)))
+    is_by_scene = piece.method == LIMIT and kind == "clutter"
+    return math.ceil(count / LIMIT_TARGETS_OF_SCENE) if is_by_scene else count
 
 
 def _num_lines(path: Path) -> int:

@@ -121,6 +121,14 @@ def _take(piece: Piece, task: Task, stop: "_StopSignal", failures: Counter[Piece
 def _do(piece: Piece, task: Task, stop: "_StopSignal") -> None:
     """Do a piece; what needs the simulator is imported where it is used."""
     out, conditions = Path(task.out), task.order.conditions
+    if conditions.protocol == "targets":
+        from equigrasp.experiments.benchmarks.target_pieces import fetch_piece, train_target_piece
+
+        if piece.kind == "train":
+            train_target_piece(piece, out, conditions, task.num_threads)
+        else:
+            fetch_piece(piece, out, conditions, task.num_threads, stop.check)
+        return
     how = task.device, task.num_threads, stop.check
     marks = checkpoints(task.order, piece.method)
     if piece.kind == "learn":
@@ -142,11 +150,11 @@ def _do(piece: Piece, task: Task, stop: "_StopSignal") -> None:
 
 def _is_worth_waiting(plan: list[Piece], open_pieces: list[Piece], out: Path) -> bool:
     """Tell whether work may turn up: somebody is training what a validation waits for."""
-    waiting = {(p.method, p.seed) for p in open_pieces if not p.is_ready(out)}
+    waiting = {p.snapshot(out).parent for p in open_pieces if not p.is_ready(out)}
     return any(
         is_claimed(lock_path(p, out))
         for p in plan
-        if p.kind == "train" and (p.method, p.seed) in waiting
+        if p.kind == "train" and p.snapshot(out).parent in waiting
     )
 
 

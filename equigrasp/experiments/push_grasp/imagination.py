@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from equigrasp.experiments.push_grasp.grasp_labels import targets_of
+from equigrasp.experiments.push_grasp.push_reward import Outcome, lost_reward, push_reward
 from equigrasp.experiments.push_grasp.trials import Trials
 from equigrasp.geometry.actions import PixelGrasp, PixelPush
+from equigrasp.methods.push_grasp.config import TrainingConfig
 from equigrasp.methods.push_grasp.decision_step import encode, encode_action
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy
 from equigrasp.perception.observation import LABELS, TARGET, Observation
 
-LOST = -1.0  # reward of a push after which the target is not to be seen
-_LOST_PX = 20  # of which less is visible
+_LOST_PX = 20  # of a target of which less is visible it is lost
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +29,18 @@ class ImaginedStep:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """A kept state: its handle, what is seen, the best grasp there, its score, and whether it holds."""
+    """A kept state: its handle, what is seen, the best grasp there, and what came of it."""
 
     state: int
     observation: Observation
     grasp: PixelGrasp
     score: float
     is_held: bool
+
+    @property
+    def outcome(self) -> Outcome:
+        """What rewards compare."""
+        return Outcome(self.observation, self.score, self.is_held)
 
 
 class GraspImagination:
@@ -44,11 +50,21 @@ class GraspImagination:
         trials: Carries out pushes and grasps from kept states.
         policy: Chooses both.
         max_pushes: For a target.
+        training: What pushes are rewarded for.
+        judge: Whose scores rewards compare; None: the policy's.
     """
 
-    def __init__(self, trials: Trials, policy: PushGraspPolicy, max_pushes: int) -> None:
-        self._trials, self._policy = trials, policy
+    def __init__(
+        self,
+        trials: Trials,
+        policy: PushGraspPolicy,
+        max_pushes: int,
+        training: TrainingConfig,
+        judge: PushGraspPolicy | None = None,
+    ) -> None:
+        self._trials, self._policy, self._judge = trials, policy, judge
         self._max_pushes = max_pushes
+        self._reward = training.reward
 
     def run(self, epsilon: float, rng: np.random.Generator) -> list[ImaginedStep]:
         """Take every target of the present scene in turn, each from the scene as it is.
@@ -85,12 +101,12 @@ class GraspImagination:
                     break
                 seen, _ = self._trials.look()
                 if label not in targets_of(seen, _LOST_PX):
-                    steps.append(_step(before, push, LOST))
+                    steps.append(_step(before, push, lost_reward(self._reward)))
                     break
                 state = states.enter_context(self._trials.kept())
                 after = self._imagine(state, seen, label, handle)
                 # Both scores by the same weights, each in its own state.
-                reward = 1.0 if after.is_held else after.score - before.score
+                reward = push_reward(self._reward, before.outcome, after.outcome)
                 steps.append(_step(before, push, reward))
                 steps.append(_step(after, after.grasp, float(after.is_held)))
                 before = after
@@ -101,8 +117,11 @@ class GraspImagination:
         goal = {TARGET: observation.arrays[LABELS] == label}
         aimed = replace(observation, goal=goal)
         rated = self._policy.rate(aimed, goal[TARGET])
-        outcome = self._trials.grasp(state, aimed, rated.grasps[0], handle)
-        return _Look(state, aimed, rated.grasps[0], float(rated.scores[0]), outcome.is_target_held)
+        best, score = rated.grasps[0], float(rated.scores[0])
+        if self._judge is not None:
+            score = self._judge.score(aimed, goal[TARGET], best)
+        outcome = self._trials.grasp(state, aimed, best, handle)
+        return _Look(state, aimed, best, score, outcome.is_target_held)
 
     def _choose(
         self, observation: Observation, epsilon: float, rng: np.random.Generator

@@ -36,7 +36,6 @@ from equigrasp.simulation.clutter import open_workspace
 from equigrasp.simulation.make import make_simulated_cell
 
 _LOGGER = logging.getLogger(__name__)
-_OWN_SHARE = 0.5  # of the scenes of round 1 that are dropped for the policy's own choices
 
 
 @dataclass(frozen=True)
@@ -97,15 +96,14 @@ class PushGraspPretraining:
         modules |= self._learn([("grasp_round_1", GRASP)], [first])
         own = self._collect(
             "own_labels",
-            round(_OWN_SHARE * self._amounts.num_scenes),
+            round(self._config.training.own_share * self._amounts.num_scenes),
             self._write("round_1", modules),
         )
         stages = [("critic", CRITIC), ("grasp", GRASP), ("segmenter", SEGMENTER)]  # longest first
         modules |= self._learn(stages, [first, own])
         parameters = learn_pushes(
-            self._push_job,
+            self._push_job(self._write("stage_1", modules)),
             self.folder / "pushes",
-            self._write("stage_1", modules),
             self._workspace,
             self._amounts.num_pushes,
             self._amounts.num_processes,
@@ -115,8 +113,7 @@ class PushGraspPretraining:
         self._calibrate(policy, modules)
         return self._write("policy_00000001", modules)
 
-    @property
-    def _push_job(self) -> PushJob:
+    def _push_job(self, weights: Path) -> PushJob:
         given, amounts = self._arguments, self._amounts
         return PushJob(
             given["cell"],
@@ -124,6 +121,7 @@ class PushGraspPretraining:
             given["split"],
             given["method"],
             self._seed,
+            weights,
             amounts.push_objects,
             amounts.push_spread,
         )

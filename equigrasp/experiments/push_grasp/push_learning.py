@@ -21,7 +21,6 @@ _SCENES = 4  # of a round: imagined by the same weights, and by several processe
 def learn_pushes(
     job: PushJob,
     folder: Path,
-    weights: Path,
     workspace: Workspace,
     num_pushes: int,
     num_processes: int,
@@ -32,15 +31,14 @@ def learn_pushes(
     from it. A round that was stopped is imagined again by the weights of then, which gives the same steps.
 
     Args:
-        job: Which scenes.
+        job: Which scenes, and the weights of stage 1.
         folder: Of log and checkpoints.
-        weights: Of stage 1.
         workspace: Of the maps.
         num_pushes: How many, to the end of the last round.
         num_processes: That imagine; the result does not depend on it.
     """
     method, config = load_method(job.method)
-    trainer = method.make_trainer(config, folder, job.seed, workspace, weights=weights)
+    trainer = method.make_trainer(config, folder, job.seed, workspace, weights=job.weights)
     progress = _Progress.of(ExperienceLog(folder / "experience.log", is_writing=False))
     try:
         with (

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from equigrasp.experiments.push_grasp.imagination import GraspImagination, ImaginedStep
 from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.push_grasp.policy import make_policy
 from equigrasp.methods.push_grasp.rule import make_rule
 from equigrasp.methods.registry import load_method
@@ -28,6 +30,7 @@ class PushJob:
         split: Part of it.
         method: Configuration.
         seed: Of the run.
+        weights: Of stage 1.
         num_objects: Fewest and most of a scene.
         spread: Smallest and largest half side of the square that they are dropped over [m].
     """
@@ -37,6 +40,7 @@ class PushJob:
     split: str
     method: str
     seed: int
+    weights: Path
     num_objects: tuple[int, int]
     spread: tuple[float, float]
 
@@ -51,7 +55,13 @@ class PushWorker:
         self._simulation.__enter__()
         self._policy = make_policy(config, method.make_networks(config, job.seed))
         self._trials = Trials(self._simulation, make_rule(config), job.split)
-        self._imagination = GraspImagination(self._trials, self._policy, config.acting.max_pushes)
+        judge = None
+        if config.training.judge == "first":
+            judge = make_policy(config, method.make_networks(config, job.seed))
+            load_trained_weights(judge, job.weights, config)
+        self._imagination = GraspImagination(
+            self._trials, self._policy, config.acting.max_pushes, config.training, judge
+        )
 
     def __enter__(self) -> "PushWorker":
         return self

@@ -1,6 +1,7 @@
-"""`equigrasp evaluate --task clutter` and `--task tight`: frozen weights fetch one target after the other."""
+"""`equigrasp evaluate --task clutter`, `tight` and `clearing`: frozen weights fetch one target after the other."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 from tqdm import tqdm
 
 from equigrasp.config import override
-from equigrasp.experiments.push_grasp.target_task import TargetEvaluation, TargetTask, summary
+from equigrasp.experiments.push_grasp.clearing_task import ClearingEvaluation, clearing_summary
+from equigrasp.experiments.push_grasp.target_task import TargetEvaluation, summary
+from equigrasp.experiments.push_grasp.task_scenes import TargetTask
 from equigrasp.experiments.runs.claims import read_json, write_json
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest
@@ -27,6 +30,7 @@ class TargetConditions:
         objects: Object set of clutter; tight layouts have blocks of their own.
         task: Kind of scenes.
         max_pushes: For a target; None: the method's.
+        is_clearing: The table is cleared, in the place of fetching each object from the restored scene.
     """
 
     method: str
@@ -34,53 +38,90 @@ class TargetConditions:
     objects: str
     task: TargetTask
     max_pushes: int | None = None
+    is_clearing: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of its files."""
+        name = f"clutter_{self.task.num_objects}"
+        if self.task.layout:
+            name = f"tight_{self.task.layout}"
+        elif self.is_clearing:
+            name = f"clearing_{self.task.num_objects}"
+        return name + ("" if self.max_pushes is None else f"_{self.max_pushes}_pushes")
+
+    def num_rows(self, num_targets: int) -> int:
+        """Return how many targets, or rounds with as many objects, are evaluated."""
+        return (
+            max(1, round(num_targets / self.task.num_objects)) if self.is_clearing else num_targets
+        )
 
 
 def evaluate_targets(
-    folder: Path, weights: Path, conditions: TargetConditions, num_targets: int
+    folder: Path, weights: Path | None, conditions: TargetConditions, num_targets: int
 ) -> dict[str, Any]:
-    """Fetch targets, in each case from the scene as it was dropped, and return GSR and ME.
+    """Fetch targets, or clear tables, and return GSR, ME and what belongs to them.
 
-    Rows go to `<folder>/<task>.csv`, one a target; an evaluation that was stopped carries on, others weights
-    or conditions begin anew.
+    Rows go to `<folder>/<task>.csv`, one a target or round; an evaluation that was stopped carries on, others
+    weights or conditions begin anew.
 
     Args:
         folder: Where the files go.
-        weights: Weight file.
+        weights: Weight file; None: untrained ones, for a method that asks no network.
         conditions: What is evaluated.
-        num_targets: How many.
+        num_targets: How many; rounds of clearing have as many objects in all.
 
     Raises:
         ConfigError: if cell or objects do not suit the task.
         WeightsError: if the weights do not fit method or cell.
     """
-    task = conditions.task
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, result = (folder / f"{conditions.name}.{kind}" for kind in ("csv", "json"))
+    stated = json.loads(json.dumps(asdict(conditions)))
+    stated["weights"] = "" if weights is None else tensor_digest(load_weights(weights)[0])
+    if (read_json(result) or {}).get("conditions") != stated:
+        rows.unlink(missing_ok=True)
+        write_json(result, {"conditions": stated})
+    found = run_targets(rows, weights, conditions, num_targets)
+    write_json(result, {"conditions": stated, "result": found})
+    return found
+
+
+def run_targets(
+    rows: Path,
+    weights: Path | None,
+    conditions: TargetConditions,
+    num_targets: int,
+    check_stop: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Add rows to a file until it has enough of them, and return what they say.
+
+    Args:
+        rows: CSV, of these weights and conditions.
+        weights: As those of `evaluate_targets`, whose errors are raised here.
+        conditions: See there.
+        num_targets: See there.
+        check_stop: Called after each row; raises to end.
+    """
     method, config = load_method(conditions.method)
     if conditions.max_pushes is not None:
         config = override(config, {"acting.max_pushes": str(conditions.max_pushes)})
     policy = method.make_policy(config, method.make_networks(config, 0))
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"tight_{task.layout}" if task.layout else f"clutter_{task.num_objects}"
-    name += "" if conditions.max_pushes is None else f"_{conditions.max_pushes}_pushes"
-    rows, result = folder / f"{name}.csv", folder / f"{name}.json"
-    stated = json.loads(json.dumps(asdict(conditions)))
-    stated["weights"] = tensor_digest(load_weights(weights)[0])
-    if (read_json(result) or {}).get("conditions") != stated:
-        rows.unlink(missing_ok=True)
-        write_json(result, {"conditions": stated})
-    objects = "blocks" if task.layout else conditions.objects
+    objects = "blocks" if conditions.task.layout else conditions.objects
     with make_simulated_cell(conditions.cell, object_set=objects) as simulation:
         cell = simulation.cell.config
-        load_trained_weights(policy, weights, config, [open_workspace(cell)], cell.gripper)
-        evaluation = TargetEvaluation(simulation, policy, task, rows)
-        done = min(len(evaluation.results), num_targets)
-        with tqdm(total=num_targets, initial=done, unit="target", desc=name) as bar:
-            for _ in evaluation.run(num_targets):
+        if weights is not None:
+            load_trained_weights(policy, weights, config, [open_workspace(cell)], cell.gripper)
+        kind = ClearingEvaluation if conditions.is_clearing else TargetEvaluation
+        evaluation = kind(simulation, policy, conditions.task, rows)
+        count = conditions.num_rows(num_targets)
+        unit = "round" if conditions.is_clearing else "target"
+        done = min(len(evaluation.results), count)
+        with tqdm(total=count, initial=done, unit=unit, desc=conditions.name) as bar:
+            for _ in evaluation.run(count):
                 bar.update()
-                found = summary(evaluation.results)
-                bar.set_postfix_str(
-                    f"GSR {100 * found['gsr']:.1f} %, ME {100 * found['me']:.1f} %"
-                )
-    found = summary(evaluation.results[:num_targets])
-    write_json(result, {"conditions": stated, "result": found})
-    return found
+                bar.set_postfix_str(f"GSR {100 * evaluation.gsr:.1f} %")
+                check_stop()
+    if isinstance(evaluation, ClearingEvaluation):
+        return clearing_summary(evaluation.results[:count])
+    return summary(evaluation.results[:count], policy.score_threshold)

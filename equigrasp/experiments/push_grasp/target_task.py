@@ -1,25 +1,21 @@
 """Goal-conditioned clutter and tight layouts: each target from the restored scene (EPG, tasks 1 and 3)."""
 
-import csv
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from equigrasp.environments.target_episode import TargetEpisode
 from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.push_grasp.grasp_labels import targets_of
-from equigrasp.experiments.statistics import wilson_interval
+from equigrasp.experiments.push_grasp.result_rows import append_row, read_rows
+from equigrasp.experiments.push_grasp.task_scenes import TargetTask, TaskScenes
+from equigrasp.experiments.statistics import Rounds, wider_interval
 from equigrasp.geometry.actions import Push
 from equigrasp.learning.interfaces import Attempt, Context, Policy
-from equigrasp.planning.ompl_planner import OmplPlanner
-from equigrasp.seeding import Stream, derive_seed
-from equigrasp.simulation.clutter import Clutter, open_workspace
-from equigrasp.simulation.label_camera import LabelCamera
+from equigrasp.seeding import derive_seed
 from equigrasp.simulation.make import SimulatedCell
-from equigrasp.simulation.tight_layouts import place_layout
 
 _MOST_ACTIONS = 12  # refused ones included
 
@@ -49,25 +45,6 @@ class TargetResult:
     seconds: float
 
 
-@dataclass(frozen=True)
-class TargetTask:
-    """A kind of scene.
-
-    Args:
-        num_objects: Of a clutter; 0: tight layouts.
-        spread: Half side of the square that a clutter is dropped over [m].
-        layout: Number of the tight layout.
-        split: Part of the object set.
-        seed: Of all scenes.
-    """
-
-    num_objects: int = 0
-    spread: float = 0.12
-    layout: int = 0
-    split: str = "test"
-    seed: int = 0
-
-
 class TargetEvaluation:
     """Runs a policy on the targets of one scene after the other; carries on what a file holds.
 
@@ -81,20 +58,19 @@ class TargetEvaluation:
     def __init__(
         self,
         simulation: SimulatedCell,
-        policy: Policy,
+        policy: Policy[Any],
         task: TargetTask,
-        path: Path,  # type: ignore[type-arg]
+        path: Path,
     ) -> None:
         self._simulation, self._policy, self._task = simulation, policy, task
-        self._path = path
-        self._workspace = open_workspace(simulation.cell.config)
-        camera = LabelCamera(simulation.cell.camera, simulation.world)  # type: ignore[arg-type]
-        self._look = partial(camera.look, self._workspace)
-        planner = OmplPlanner(simulation.cell)
-        self._episode = TargetEpisode(
-            simulation.cell, simulation.world, planner, self._workspace, self._look
-        )
+        self._path, self._scenes = path, TaskScenes(simulation, task)
+        self._episode = self._scenes.make_episode()
         self.results = read_results(path)
+
+    @property
+    def gsr(self) -> float:
+        """Share of the targets so far that were taken."""
+        return sum(r.is_taken for r in self.results) / max(1, len(self.results))
 
     def run(self, num_targets: int) -> Iterator[TargetResult]:
         """Take targets until there are results of so many, and yield each new one."""
@@ -109,22 +85,15 @@ class TargetEvaluation:
                 self._simulation.world.restore(state)
                 result = self._take(scene, target)
                 self.results.append(result)
-                _append(self._path, result)
+                append_row(self._path, result)
                 yield result
             self._simulation.world.forget(state)
             scene += 1
 
     def _lay_out(self, scene: int) -> list[int]:
-        """Make the scene of a number, which depends on the task alone; return its targets."""
-        task = self._task
-        parts = task.seed, Stream.EVALUATION_SCENES, task.num_objects, task.layout, scene
-        rng = np.random.default_rng(derive_seed(*parts))
-        if task.layout:
-            place_layout(self._simulation, self._workspace, task.layout, rng)
-            return [1]
-        names = self._simulation.world.object_set.draw(task.split, task.num_objects, rng)
-        Clutter(self._simulation).drop(names, task.spread, int(rng.integers(2**31)))
-        return targets_of(self._look()[0])
+        """Make the scene of a number; return its targets."""
+        self._scenes.lay_out(scene)
+        return [1] if self._task.layout else targets_of(self._scenes.look()[0])
 
     def _take(self, scene: int, target: int) -> TargetResult:
         rng = np.random.default_rng(derive_seed(self._task.seed, scene, target))
@@ -139,7 +108,7 @@ class TargetEvaluation:
             observation = self._episode.observe()
             decision = self._policy.choose(observation, Context("greedy", history), rng)
             scores.append(decision.value)
-            history = (*history, decision.tried(self._workspace.name))
+            history = (*history, decision.tried(self._scenes.workspace.name))
             is_push = isinstance(decision.action, Push)
             try:
                 step = self._episode.step(decision.action)
@@ -156,52 +125,50 @@ class TargetEvaluation:
         )
 
 
-def summary(results: list[TargetResult]) -> dict[str, float]:
+def summary(results: list[TargetResult], threshold: float | None = None) -> dict[str, Any]:
     """Return GSR and ME with what they are made of.
 
     GSR: targets taken of all targets, whether a grasp was tried or the target was lost before. ME: grasps of
-    all actions (paper, section IV-A).
+    all actions (paper, section IV-A). Targets of a scene are drawn together for the interval.
+
+    Args:
+        results: At least one.
+        threshold: Of the scores; adds the GSR of the targets whose first score lies no higher: a target
+            that can be grasped at once says nothing of pushing.
     """
-    taken = sum(r.is_taken for r in results)
     grasps, pushes = (sum(getattr(r, k) for r in results) for k in ("num_grasps", "num_pushes"))
-    low, high = wilson_interval(taken, len(results))
-    return {
+    found = {
         "targets": len(results),
-        "taken": taken,
-        "gsr": taken / len(results),
-        "gsr_low": low,
-        "gsr_high": high,
+        "scenes": len({r.scene for r in results}),
+        **success_rate(results, "gsr"),
         "me": grasps / max(1, grasps + pushes),
         "pushes_per_target": pushes / len(results),
         "seconds_per_target": sum(r.seconds for r in results) / len(results),
     }
+    hard = [r for r in results if threshold is not None and r.first_score <= threshold]
+    return found | {"hard_targets": len(hard)} | (success_rate(hard, "hard_gsr") if hard else {})
+
+
+def success_rate(results: list[TargetResult], name: str) -> dict[str, Any]:
+    """Return how many of some targets were taken, and GSR with its interval, under a name."""
+    rounds = rounds_of(results)
+    low, high = wider_interval(rounds, np.random.default_rng(0))
+    taken = "taken" if name == "gsr" else f"{name}_taken"
+    return {
+        taken: round(rounds.parts.sum()),
+        name: rounds.rate,
+        f"{name}_low": low,
+        f"{name}_high": high,
+    }
+
+
+def rounds_of(results: list[TargetResult]) -> Rounds:
+    """Return targets taken, and all of them, by scene in ascending order."""
+    scenes, index = np.unique([r.scene for r in results], return_inverse=True)
+    taken = np.bincount(index, [r.is_taken for r in results], len(scenes))
+    return Rounds(taken, np.bincount(index, minlength=len(scenes)))
 
 
 def read_results(path: Path) -> list[TargetResult]:
     """Return the rows of a file; none if there is none."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [_parse(row) for row in csv.DictReader(file)]
-
-
-def _parse(row: dict[str, str]) -> TargetResult:
-    return TargetResult(
-        int(row["scene"]),
-        int(row["target"]),
-        row["is_taken"] == "True",
-        int(row["num_pushes"]),
-        int(row["num_grasps"]),
-        float(row["first_score"]),
-        float(row["last_score"]),
-        float(row["seconds"]),
-    )
-
-
-def _append(path: Path, result: TargetResult) -> None:
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(TargetResult)])
-        if is_new:
-            writer.writeheader()
-        writer.writerow(asdict(result))
+    return read_rows(path, TargetResult)

@@ -31,6 +31,7 @@ class NetworkConfig:
         fusion_fields: Of PushNet's second U-Net.
         attention_heads: Of the graph; 0: no graph.
         attention_threshold: Objects farther from the target are not in its graph [m].
+        graph: `star`: the target and what is near it look at each other; `all`: so do these.
         push_crop_px: Side of the square about the target that PushNet sees.
         segmenter_fields: Regular fields of D4 of the segmenter, fine to coarse; it is the same for
             `plain`.
@@ -50,6 +51,7 @@ class NetworkConfig:
     fusion_fields: tuple[int, ...] = (16, 32, 64)
     attention_heads: int = 2
     attention_threshold: float = 0.18
+    graph: Literal["star", "all"] = "star"
     push_crop_px: int = 96
     segmenter_fields: tuple[int, ...] = (4, 8, 16, 32)
 
@@ -102,6 +104,10 @@ class ActingConfig:
             training begins, until it is calibrated and part of the weights.
         max_pushes: Before a grasp is carried out whatever its score.
         push_length: Of a push [m].
+        grasp_choice: Whose scores grasps are chosen by: those of the networks, or the heuristic's, which
+            needs none.
+        push_choice: PushNet's best push; or one that needs no learning: a random one, one that takes the
+            nearest neighbour away, or the one after which grasps would look best by geometry.
     """
 
     width: float = 0.085
@@ -113,6 +119,8 @@ class ActingConfig:
     score_threshold: float = 0.8
     max_pushes: int = 5
     push_length: float = 0.10
+    grasp_choice: Literal["learned", "heuristic"] = "learned"
+    push_choice: Literal["learned", "random", "nearest", "imagined"] = "learned"
 
     def __post_init__(self) -> None:
         check_bounds(
@@ -163,7 +171,7 @@ class TrainingConfig(TrainerConfig):
 
     Args:
         learning_rate: Of PushNet's Adam.
-        critic_learning_rate: Of CriticNet's.
+        critic_learning_rate: Of CriticNet's; 0: it stays as labels have taught it.
         batch_size: Pushes of a minibatch.
         critic_batch_size: Grasps of a minibatch, half of them labels of before.
         gradient_clip: Bound on the norm of gradients.
@@ -172,8 +180,14 @@ class TrainingConfig(TrainerConfig):
         epsilon_start: Share of pushes that are not PushNet's at first.
         epsilon_end: The same at last.
         epsilon_pushes: Pushes over which the share falls, linearly.
+        reward: Of a push: `imagined`: success of the grasp after it, else the gain in score; `hand`: made
+            by hand of score, change and free room (Xu et al., 2021); `sparse`: success alone.
+        judge: Whose scores rewards compare: those of the present CriticNet, or of the one that labels
+            have taught.
+        own_share: Scenes labelled with GraspNet's own choices, of as many as those labelled before.
     """
 
+    steps_per_attempt: int = 2
     learning_rate: float = 3e-4
     critic_learning_rate: float = 1e-4
     batch_size: int = 16
@@ -184,13 +198,17 @@ class TrainingConfig(TrainerConfig):
     epsilon_start: float = 1.0
     epsilon_end: float = 0.1
     epsilon_pushes: int = 800
+    reward: Literal["imagined", "hand", "sparse"] = "imagined"
+    judge: Literal["present", "first"] = "present"
+    own_share: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_bounds(
             self,
-            positive=("learning_rate", "critic_learning_rate", "gradient_clip"),
+            positive=("learning_rate", "gradient_clip"),
             at_least_1=("batch_size", "critic_batch_size", "epsilon_pushes"),
+            at_least_0=("critic_learning_rate", "own_share"),
         )
         if not 0.0 <= self.epsilon_end <= self.epsilon_start <= 1.0:
             raise ConfigError(
@@ -216,4 +234,4 @@ class PushGraspConfig:
         default_factory=lambda: StageConfig(num_epochs=15, batch_size=32, learning_rate=3e-4)
     )
     segmenter_training: StageConfig = field(default_factory=lambda: StageConfig(num_epochs=40))
-    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(steps_per_attempt=2))
+    training: TrainingConfig = field(default_factory=TrainingConfig)

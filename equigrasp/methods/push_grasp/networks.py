@@ -104,4 +104,5 @@ def _make_push_net(network: NetworkConfig) -> torch.nn.Module:
         network.attention_heads,
         network.attention_threshold / PIXEL_SIZE,
         network.is_stem_pooled,
+        network.graph == "all",
     )

@@ -1,7 +1,7 @@
 """Grasp the target where the score is high enough, else push (paper, section III-D)."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -23,37 +23,29 @@ from equigrasp.learning.network_policy import NetworkPolicy
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews
 from equigrasp.methods.push_grasp.decision_step import PUSH_KIND, encode_action
+from equigrasp.methods.push_grasp.grasp_choice import (
+    RatedGrasps,
+    heuristic_grasps,
+    random_grasp,
+)
 from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, SEGMENTER, THRESHOLD
-from equigrasp.methods.push_grasp.push_input import push_view
+from equigrasp.methods.push_grasp.push_choice import (
+    imagined_push,
+    learned_push,
+    nearest_push,
+    random_push,
+)
+from equigrasp.methods.push_grasp.push_input import PushView
 from equigrasp.methods.push_grasp.rule import make_push_rule, make_rule
 from equigrasp.methods.push_grasp.stages import critic_scores
 from equigrasp.perception.observation import LABELS, TARGET, Observation
 
-_NUM_DRAWS = 50  # of random pushes, until one would touch something
 _SPREAD_PX = 2  # rows and columns between two candidates
 _NUM_YAWS = 2  # of a candidate pixel
+_NUM_GLANCED = 2  # candidate pixels where many scenes, or objects, are compared
 _PROBE_PX = 160
 
 Chosen: TypeAlias = PlanarGrasp | Push
-
-
-@dataclass(frozen=True, eq=False)
-class RatedGrasps:
-    """Candidates on a target, best first by CriticNet.
-
-    Args:
-        grasps: Pixels and yaw bins.
-        scores: CriticNet's, shape (K,).
-        values: GraspNet's, shape (K,).
-        value_map: GraspNet's best yaw of each pixel of the action square, shape (A, A); 0 off the target.
-        yaw_values: GraspNet's values of the yaws at the best candidate, shape (n,).
-    """
-
-    grasps: list[PixelGrasp]
-    scores: np.ndarray
-    values: np.ndarray
-    value_map: np.ndarray
-    yaw_values: np.ndarray
 
 
 class PushGraspPolicy(NetworkPolicy):
@@ -95,75 +87,71 @@ class PushGraspPolicy(NetworkPolicy):
         target = self.target(observation)
         aimed = replace(observation, goal={TARGET: target})
         if context.mode == "random":
-            grasp = self._random_grasp(observation, target, rng)
+            grasp = random_grasp(observation, target, self.rule.num_rotations, rng)
             return self._decision(aimed, grasp, float("nan"), {}, began)
         rated, acting = self.rate(observation, target), self._config.acting
         score, pushes = float(rated.scores[0]), _num_pushes(context)
         views = {Q_MAP: rated.value_map, ROTATION_VALUES: rated.yaw_values}
         chosen: PixelGrasp | PixelPush = rated.grasps[0]
         if score <= self.score_threshold and pushes < acting.max_pushes:
-            chosen = self.choose_push(observation, target) or chosen
+            chosen = self.push_for(observation, target, rng) or chosen
         return self._decision(aimed, chosen, score, views, began)
 
-    def choose_push(self, observation: Observation, target: np.ndarray) -> PixelPush | None:
-        """Return PushNet's best push for a target; None: there is no room for any.
+    def push_for(
+        self, observation: Observation, target: np.ndarray, rng: np.random.Generator
+    ) -> PixelPush | None:
+        """Return the push that `acting.push_choice` stands for; None: there is no room, or no reason.
 
         Args:
             observation: Heightmap and labels.
             target: The target's mask, shape (S, S).
+            rng: Draws random ones.
         """
-        network, workspace = self._config.network, observation.workspace
-        labels = np.where(target, 255, np.minimum(observation.arrays[LABELS], 254))
-        view = push_view(
-            observation.heightmap,
-            labels,
-            255,
-            network.push_crop_px,
-            network.input_scale,
-            network.num_directions,
-        )
-        with self._lock, torch.inference_mode():
-            maps, masks = torch.from_numpy(view.maps[None]), torch.from_numpy(view.masks)
-            values = self._modules[PUSH](maps, [masks])[0].numpy()
-        candidates = np.argwhere(self.push_rule.allowed(target, workspace))  # (K, 3)
-        corner = view.to_crop(PixelPush(0, 0, 0))
-        rows, cols = candidates[:, 1] + corner.row, candidates[:, 2] + corner.col
-        size = network.push_crop_px
-        is_seen = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
-        kept = candidates[is_seen]
-        if not len(kept):
-            return None
-        of_pushes = values[kept[:, 0], rows[is_seen], cols[is_seen]]
-        direction, row, col = (int(v) for v in kept[int(of_pushes.argmax())])
-        return PixelPush(row, col, direction)
+        choice = self._config.acting.push_choice
+        if choice == "random":
+            return random_push(observation, target, self.push_rule, rng)
+        if choice == "nearest":
+            return nearest_push(observation, target, self.push_rule)
+        if choice == "imagined":
+            return imagined_push(observation, target, self.push_rule, self._glance)
+        return self.choose_push(observation, target)
+
+    def choose_push(self, observation: Observation, target: np.ndarray) -> PixelPush | None:
+        """Return PushNet's best push for a target; None: there is no room for any."""
+
+        def values(view: PushView) -> np.ndarray:
+            with self._lock, torch.inference_mode():
+                maps, masks = torch.from_numpy(view.maps[None]), torch.from_numpy(view.masks)
+                return np.asarray(self._modules[PUSH](maps, [masks])[0].numpy())
+
+        return learned_push(observation, target, self.push_rule, self._config.network, values)
 
     def random_push(
         self, observation: Observation, target: np.ndarray, rng: np.random.Generator
     ) -> PixelPush | None:
         """Return a random push near a target that would touch something; None: there is no room."""
-        workspace = observation.workspace
-        candidates = np.argwhere(self.push_rule.allowed(target, workspace))
-        for _ in range(_NUM_DRAWS if len(candidates) else 0):
-            direction, row, col = (int(v) for v in candidates[int(rng.integers(len(candidates)))])
-            push = PixelPush(row, col, direction)
-            if self.push_rule.touches(observation.arrays[LABELS], push, workspace):
-                return push
-        return None
+        return random_push(observation, target, self.push_rule, rng)
 
-    def rate(self, observation: Observation, target: np.ndarray) -> RatedGrasps:
-        """Return the best grasps on a target, those that CriticNet trusts most first.
+    def rate(
+        self, observation: Observation, target: np.ndarray, count: int | None = None
+    ) -> RatedGrasps:
+        """Return the best grasps on a target, those that CriticNet, or the heuristic, trusts most first.
 
         The paper takes GraspNet's one best and asks CriticNet once; `num_candidates` 1 is that.
 
         Args:
             observation: Heightmap and labels.
             target: Its mask, shape (S, S), at least one pixel in the action square.
+            count: Places to choose among; None: `num_candidates`.
         """
         acting = self._config.acting
+        count = count or acting.num_candidates
+        if acting.grasp_choice == "heuristic":
+            return heuristic_grasps(observation, target, self.rule, count)
         num_yaws = 1 if acting.num_candidates == 1 else _NUM_YAWS
         with self._lock:
             best, pixels, yaws, values, of_place = self._candidates(
-                observation, target, acting.num_candidates, num_yaws
+                observation, target, count, num_yaws
             )
             scores = self._scores(observation, target, pixels, yaws)
         order = np.argsort(-scores, kind="stable")
@@ -171,6 +159,12 @@ class PushGraspPolicy(NetworkPolicy):
         return RatedGrasps(
             grasps, scores[order], values[order], best, of_place[order[0] // num_yaws]
         )
+
+    def score(self, observation: Observation, target: np.ndarray, grasp: PixelGrasp) -> float:
+        """Return CriticNet's score of one grasp on a target's mask, shape (S, S)."""
+        pixels, bins = np.array([[grasp.row, grasp.col]]), np.array([grasp.rotation_bin])
+        with self._lock:
+            return float(self._scores(observation, target, pixels, bins)[0])
 
     def best_grasps(
         self, observation: Observation, target: np.ndarray, count: int
@@ -235,10 +229,17 @@ class PushGraspPolicy(NetworkPolicy):
             if not (target & inside).any():
                 raise PerceptionError("The target is not to be seen in the workspace.")
             return target
+        if self._config.acting.grasp_choice == "heuristic":
+            masks = [labels == k for k in np.unique(labels[labels > 0])]
+            return max(masks, key=lambda mask: self._glance(observation, mask))
         with self._lock:
             best = np.where(labels > 0, self._grasp_maps(observation.heightmap).max(axis=0), -1.0)
         row, col = np.unravel_index(int(best.argmax()), best.shape)
         return np.asarray(labels == labels[row, col])
+
+    def _glance(self, observation: Observation, target: np.ndarray) -> float:
+        """Return the score of the best of a few grasps on a target."""
+        return float(self.rate(observation, target, _NUM_GLANCED).scores[0])
 
     def _grasp_maps(self, heightmap: np.ndarray) -> np.ndarray:
         """Return GraspNet's P(success) of all yaws at all pixels, shape (n, S, S)."""
@@ -291,14 +292,6 @@ class PushGraspPolicy(NetworkPolicy):
             observation.workspace.pixel_size,
         )
         return critic_scores(self._modules[CRITIC], views, self._config)
-
-    def _random_grasp(
-        self, observation: Observation, target: np.ndarray, rng: np.random.Generator
-    ) -> PixelGrasp:
-        pixels = [(int(r), int(c)) for r, c in np.argwhere(target)]
-        inside = [p for p in pixels if observation.workspace.contains_pixel(*p)]
-        row, col = inside[int(rng.integers(len(inside)))]
-        return PixelGrasp(row, col, int(rng.integers(self.rule.num_rotations)))
 
 
 def make_policy(config: PushGraspConfig, modules: dict[str, torch.nn.Module]) -> PushGraspPolicy:

@@ -304,7 +304,7 @@ def test_a_dry_run_of_what_has_no_queue_is_refused(
     monkeypatch.setattr(bench, "bench", lambda *_: pytest.fail("the speed benchmark ran"))
     assert main(["bench", *names, "--dry-run", "--no-graph"]) == 2
     message = capsys.readouterr().err
-    assert "Name one or more of table1, table2, table3, table5, figure3." in message
+    assert "Name one or more of table1, table2, table3, table5, figure3, push_table1" in message
 
 
 def test_easy_and_hard_objects_are_unseen_and_apart() -> None:

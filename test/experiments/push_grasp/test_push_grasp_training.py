@@ -19,14 +19,15 @@ from equigrasp.experiments.push_grasp.grasp_labels import (
     targets_of,
 )
 from equigrasp.experiments.push_grasp.grasp_training import Stage, run_stage
-from equigrasp.experiments.push_grasp.imagination import LOST, GraspImagination
+from equigrasp.experiments.push_grasp.imagination import GraspImagination
 from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
 from equigrasp.experiments.push_grasp.pretraining import Amounts, pretrain
+from equigrasp.experiments.push_grasp.push_reward import LOST
 from equigrasp.geometry.actions import PixelGrasp, PixelPush
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.logged_trainer import LoggedTrainer
 from equigrasp.learning.weight_store import load_weights, tensor_digest
-from equigrasp.methods.push_grasp.config import StageConfig
+from equigrasp.methods.push_grasp.config import StageConfig, TrainingConfig
 from equigrasp.methods.push_grasp.decision_step import decode_action
 from equigrasp.methods.push_grasp.rule import make_push_rule, make_rule
 from equigrasp.methods.registry import load_method
@@ -181,7 +182,7 @@ class _ScriptedPolicy:
 
 
 def _imagine(trials: _ScriptedTrials, policy: _ScriptedPolicy, epsilon: float = 0.0) -> list[Any]:
-    imagination = GraspImagination(trials, policy, 5)  # type: ignore[arg-type]
+    imagination = GraspImagination(trials, policy, 5, TrainingConfig())  # type: ignore[arg-type]
     steps = imagination.run(epsilon, np.random.default_rng(0))
     return [(type(decode_action(s.action)).__name__, s.reward) for s in steps]
 

@@ -11,10 +11,10 @@ from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.experiments.push_grasp.target_task import (
     TargetEvaluation,
     TargetResult,
-    TargetTask,
     read_results,
     summary,
 )
+from equigrasp.experiments.push_grasp.task_scenes import TargetTask
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.learning.interfaces import Context, Decision
 from equigrasp.learning.trained_weights import describe_weights
@@ -37,6 +37,18 @@ def test_rates_are_those_of_the_paper() -> None:
     assert found["me"] == pytest.approx(3 / 6)
     assert found["pushes_per_target"] == 0.75 and found["seconds_per_target"] == 5.0
     assert found["gsr_low"] < 0.5 < found["gsr_high"]
+    assert found["scenes"] == 2 and found["hard_targets"] == 0
+
+
+def test_targets_whose_first_score_is_too_low_are_counted_apart() -> None:
+    results = [
+        TargetResult(0, 1, True, 0, 1, 0.9, 0.9, 3.0),
+        TargetResult(0, 2, True, 2, 1, 0.2, 0.8, 9.0),
+        TargetResult(1, 1, False, 1, 1, 0.1, 0.1, 4.0),
+    ]
+    found = summary(results, threshold=0.2)
+    assert found["hard_targets"] == 2 and found["hard_gsr_taken"] == 1
+    assert found["hard_gsr"] == 0.5 and found["gsr"] == pytest.approx(2 / 3)
 
 
 class _PushThenGrasp:
