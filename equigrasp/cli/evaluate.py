@@ -65,6 +65,13 @@ def add(commands: Any) -> None:
     )
     targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")
     targets.add_argument("--max-pushes", type=int, help="for a target; 0: none [the method's]")
+    targets.add_argument(
+        "--masks",
+        default="truth",
+        choices=["truth", "noisy", "depth", "learned"],
+        help="of the objects, for the policy: the simulator's; these with noise; by heights alone; by the "
+        "method's own segmenter. All but truth follow the target by a tracker; success is the truth's [truth]",
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -127,14 +134,26 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
     )
     method = acting_method(options.method, options.size, arguments.get("method", ""), None)
     cell = options.cell or arguments.get("cell", "gantry")
-    conditions = TargetConditions(method, cell, objects_of(options), task, options.max_pushes)
+    conditions = TargetConditions(
+        method, cell, objects_of(options), task, options.max_pushes, options.masks
+    )
     found = evaluate_targets(run.path / "tasks", weights, conditions, options.targets)
     print(
         f"{found['taken']} of {found['targets']} targets fetched: GSR {100 * found['gsr']:.1f} % (95 % "
         f"interval {100 * found['gsr_low']:.1f} to {100 * found['gsr_high']:.1f}), ME {100 * found['me']:.1f} %, "
-        f"{found['pushes_per_target']:.2f} pushes a target; ground-truth masks"
+        f"{found['pushes_per_target']:.2f} pushes a target; {_masks(options.masks, found)}"
     )
     return 0
+
+
+def _masks(masks: str, found: dict[str, Any]) -> str:
+    """Return what the policy saw, in words."""
+    if masks == "truth":
+        return "ground-truth masks"
+    return (
+        f"masks: {masks}, the tracker differs from the truth in {found['differing_looks']} of "
+        f"{found['looks']} looks"
+    )
 
 
 def _policy(text: str) -> str:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from equigrasp.geometry.actions import PixelPush, Push
-from equigrasp.geometry.angles import bin_to_direction, direction_to_bin
+from equigrasp.geometry.angles import bin_to_direction
 from equigrasp.geometry.workspace import Workspace
 
 HALF_FINGER_PX = 4  # half the width of closed fingers, 25 mm
@@ -37,27 +37,13 @@ class PushRule:
 
     def push(self, heightmap: np.ndarray, pixel: PixelPush, workspace: Workspace) -> Push:
         """Return the push that begins at a pixel of a heightmap, shape (S, S) [m]."""
+        half = round(self.patch / 2.0 / workspace.pixel_size)
+        rows, cols = (slice(max(0, c - half), c + half + 1) for c in (pixel.row, pixel.col))
+        top = float(heightmap[rows, cols].max())
         x, y = workspace.pixel_to_xy(pixel.row, pixel.col)
-        z = workspace.floor_z + self.height(heightmap, pixel, workspace.pixel_size)
+        z = workspace.floor_z + max(self.clearance, top - self.depth)
         direction = bin_to_direction(pixel.direction_bin, self.num_directions)
         return Push(x, y, z, math.remainder(direction, 2.0 * math.pi), self.length)
-
-    def pixel(self, push: Push, workspace: Workspace) -> PixelPush:
-        """Return the push on the grid that `push` would have made this of."""
-        row, col = workspace.xy_to_pixel(push.x, push.y)
-        return PixelPush(row, col, direction_to_bin(push.direction, self.num_directions))
-
-    def height(self, heightmap: np.ndarray, pixel: PixelPush, pixel_size: float) -> float:
-        """Return the height of the fingertips over the floor in a push from a pixel [m].
-
-        Args:
-            heightmap: Shape (S, S) [m].
-            pixel: Where it begins.
-            pixel_size: Side of a cell [m].
-        """
-        half = round(self.patch / 2.0 / pixel_size)
-        rows, cols = (slice(max(0, c - half), c + half + 1) for c in (pixel.row, pixel.col))
-        return max(self.clearance, float(heightmap[rows, cols].max()) - self.depth)
 
     def starts(self, target: np.ndarray, workspace: Workspace) -> np.ndarray:
         """Return where a push may begin that shall free a target, on objects or beside them.

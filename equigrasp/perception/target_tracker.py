@@ -6,9 +6,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import PixelPush
-from equigrasp.perception.push_effect import Stroke, push_ways
-from equigrasp.perception.push_rule import PushRule
+from equigrasp.geometry.actions import Push
+from equigrasp.geometry.workspace import Workspace
+from equigrasp.perception.push_ways import push_direction, push_ways
 
 _LOOKS_UNTIL_LOST = 2
 _WAY_STEP_PX = 3.0  # between two of the ways that a mask may have been carried
@@ -38,18 +38,11 @@ class TargetTracker:
     between may have carried it. A mask that fits none well enough has no partner.
 
     Args:
-        pixel_size: Side of a cell [m].
-        rule: How pushes go.
-        border_px: Cells between the maps' rim and the action square, where strokes end.
+        workspace: What the looks show.
     """
 
-    def __init__(
-        self, pixel_size: float, rule: PushRule | None = None, border_px: int = 0
-    ) -> None:
-        if not pixel_size > 0.0:
-            raise PerceptionError(f"Tracker pixel_size must be positive, found {pixel_size}.")
-        self._pixel_size, self._border_px = pixel_size, border_px
-        self._rule = rule or PushRule()
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._heightmap: np.ndarray | None = None
         self._target: _Mask | None = None
         self._others: list[_Mask] = []
@@ -69,9 +62,9 @@ class TargetTracker:
             target_id: Number of the target.
 
         Raises:
-            PerceptionError: if the maps do not fit each other, or hold no such object.
+            PerceptionError: if the maps do not fit the workspace, or hold no such object.
         """
-        _check_maps(labels, heightmap, None)
+        _check_maps(labels, heightmap, self._workspace)
         masks = _masks(labels, heightmap)
         if target_id not in masks:
             known = ", ".join(str(k) for k in masks) or "none"
@@ -80,24 +73,22 @@ class TargetTracker:
         self._others = list(masks.values())
         self._heightmap, self._num_missed = heightmap.copy(), 0
 
-    def follow(
-        self, labels: np.ndarray, heightmap: np.ndarray, push: PixelPush | None
-    ) -> int | None:
+    def follow(self, labels: np.ndarray, heightmap: np.ndarray, push: Push | None) -> int | None:
         """Return the target's number in a new look; None: it is not to be found there.
 
         Args:
             labels: As those of `begin`, of the same shape; numbers need not be the same.
             heightmap: As that of `begin`.
-            push: What was done since the last look; None: nothing.
+            push: What was done since the last look, best with the length carried out; None: nothing.
 
         Raises:
-            PerceptionError: if no target was taken up or it is lost, or maps or push do not fit.
+            PerceptionError: if no target was taken up or it is lost, or maps or push do not fit the workspace.
         """
         if self._target is None or self._heightmap is None:
             raise PerceptionError("The tracker has no target; begin with one first.")
         if self.is_lost:
             raise PerceptionError("The target is lost; begin with one anew.")
-        _check_maps(labels, heightmap, self._heightmap.shape)
+        _check_maps(labels, heightmap, self._workspace)
         old, found = [self._target, *self._others], _masks(labels, heightmap)
         new = list(found.values())
         fits = self._fits(old, new, labels, list(found), push)
@@ -118,16 +109,15 @@ class TargetTracker:
         new: list[_Mask],
         labels: np.ndarray,
         ids: list[int],
-        push: PixelPush | None,
+        push: Push | None,
     ) -> np.ndarray:
         """Return how well old and new masks fit, shape (K, L) in [0, 1]."""
         assert self._heightmap is not None
         ways, ahead = np.zeros(len(old)), np.zeros(2)
         if push is not None:
-            stroke = Stroke.of(
-                push, self._heightmap, self._rule, self._pixel_size, self._border_px
-            )
-            ways, ahead = push_ways(stroke, [m.cells for m in old], self._heightmap), stroke.ahead
+            cells = [mask.cells for mask in old]
+            ways = push_ways(push, cells, self._heightmap, self._workspace)
+            ahead = push_direction(push)
         areas = np.array([len(m.cells) for m in new], float)
         centroids = np.array([m.cells.mean(axis=0) for m in new]).reshape(-1, 2)
         heights = np.array([m.heights for m in new]).reshape(-1, _NUM_HEIGHTS)
@@ -142,7 +132,7 @@ class TargetTracker:
                 moved = np.round(mask.cells + way * ahead).astype(np.int64)
                 away = np.linalg.norm(centroids - mask.cells.mean(axis=0) - way * ahead, axis=1)
                 place = _IOU * _iou(moved, labels, ids, areas)
-                place += _CENTROID * np.exp(-away * self._pixel_size / _NEAR)
+                place += _CENTROID * np.exp(-away * self._workspace.pixel_size / _NEAR)
                 of_place = np.maximum(of_place, place)
             fits[k] = of_shape + of_place
         return fits
@@ -167,16 +157,15 @@ def _iou(cells: np.ndarray, labels: np.ndarray, ids: list[int], areas: np.ndarra
     return both / (len(cells) + areas - both)
 
 
-def _check_maps(labels: np.ndarray, heightmap: np.ndarray, shape: tuple[int, ...] | None) -> None:
-    """Raise `PerceptionError` unless the maps are square, of one shape and of values that mean something."""
-    wanted = shape or heightmap.shape
-    if len(wanted) != 2 or wanted[0] != wanted[1]:
-        raise PerceptionError(f"A heightmap must have shape (S, S), found {wanted}.")
-    if labels.shape != wanted or heightmap.shape != wanted:
+def _check_maps(labels: np.ndarray, heightmap: np.ndarray, workspace: Workspace) -> None:
+    """Raise `PerceptionError` unless the maps are of the workspace's size, and of values that mean something."""
+    size = workspace.heightmap_size_px
+    if labels.shape != (size, size) or heightmap.shape != (size, size):
         raise PerceptionError(
-            f"Labels {labels.shape} and heightmap {heightmap.shape} must both have shape {wanted}."
+            f"Labels {labels.shape} and heightmap {heightmap.shape} must both have shape "
+            f"({size}, {size}), that of workspace '{workspace.name}'."
         )
-    if labels.dtype.kind not in "ui" or (labels.size and int(labels.min()) < 0):
+    if labels.dtype.kind not in "ui" or int(labels.min()) < 0:
         raise PerceptionError(f"Labels must be integers from 0, found type {labels.dtype}.")
     if not np.isfinite(heightmap).all():
         raise PerceptionError("The heightmap holds values that are not finite.")

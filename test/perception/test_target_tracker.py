@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import PixelPush, Push
+from equigrasp.geometry.actions import Push
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.push_effect import Stroke, push_ways
-from equigrasp.perception.push_rule import PushRule
+from equigrasp.perception.push_ways import push_ways
 from equigrasp.perception.target_tracker import TargetTracker
 
 TABLE = Workspace("table", 0.45, -0.1, heightmap_size_px=160, action_size_px=128)
-PIXEL_SIZE = TABLE.pixel_size
 Boxes = dict[
     int, tuple[int, int, int, int, float]
 ]  # first row and column, rows, columns, height [m]
@@ -33,20 +31,26 @@ def _moved(
     return (box[0] + rows, box[1] + cols, *box[2:])
 
 
+def _push(row: int, col: int, degrees: float = 0.0) -> Push:
+    """Return a push of 10 cm from a pixel, 10 mm over the table; at 0 along rows."""
+    x, y = TABLE.pixel_to_xy(row, col)
+    return Push(x, y, TABLE.floor_z + 0.01, float(np.deg2rad(degrees)), 0.10)
+
+
 def _tracker() -> TargetTracker:
-    return TargetTracker(PIXEL_SIZE, border_px=TABLE.border_px)
+    return TargetTracker(TABLE)
 
 
 def test_a_pushed_target_is_known_by_other_numbers() -> None:
     """Pushed 5 cm along columns, onto where nothing of it was before."""
     tracker = _tracker()
     tracker.begin(*_scene({1: A, 2: B, 3: C}), target_id=1)
-    push = PixelPush(67, 44, 0)  # along rows: passes by
+    push = _push(67, 44)  # along rows: passes by
     assert tracker.follow(*_scene({9: A, 7: B, 200: C}), push) == 9
-    push = PixelPush(53, 67, 0)  # meets A after 7 px, carries it 16 px, through where C stands
+    push = _push(53, 67)  # meets A after 7 px, carries it 16 px, through where C stands
     seen = _scene({5: _moved(A, 16, 0), 1: C, 9: B})
     assert tracker.follow(*seen, push) == 5
-    push = PixelPush(83, 44, 4)  # 80 degrees, nearly along columns
+    push = _push(83, 44, 80.0)  # 80 degrees, nearly along columns
     carried = _moved(A, 16 + 3, 16)
     assert tracker.follow(*_scene({2: carried, 5: C, 3: B}), push) == 2
 
@@ -54,14 +58,14 @@ def test_a_pushed_target_is_known_by_other_numbers() -> None:
 def test_a_target_that_stands_still_in_spite_of_a_push_stays() -> None:
     tracker = _tracker()
     tracker.begin(*_scene({1: A, 2: B}), target_id=1)
-    assert tracker.follow(*_scene({4: A, 6: B}), PixelPush(67, 50, 4)) == 4
+    assert tracker.follow(*_scene({4: A, 6: B}), _push(67, 50, 80.0)) == 4
 
 
 def test_a_target_that_vanishes_is_missed_then_lost() -> None:
     tracker = _tracker()
     tracker.begin(*_scene({1: A, 2: B, 3: C}), target_id=1)
     gone = _scene({1: B, 2: C})
-    assert tracker.follow(*gone, PixelPush(53, 67, 0)) is None and not tracker.is_lost
+    assert tracker.follow(*gone, _push(53, 67)) is None and not tracker.is_lost
     assert tracker.follow(*gone, None) is None and tracker.is_lost
     with pytest.raises(PerceptionError, match="lost; begin with one anew"):
         tracker.follow(*gone, None)
@@ -82,7 +86,7 @@ def test_like_boxes_side_by_side_are_not_swapped() -> None:
     tracker = _tracker()
     tracker.begin(*_scene({1: A, 2: beside}), target_id=1)
     assert tracker.follow(*_scene({2: A, 1: beside}), None) == 2
-    push = PixelPush(67, 50, 4)
+    push = _push(67, 50, 80.0)
     both = {1: _moved(A, 1, 7), 2: _moved(beside, 1, 7)}
     assert tracker.follow(*_scene(both), push) == 1
 
@@ -111,31 +115,18 @@ def test_bad_input_is_named() -> None:
         tracker.follow(labels.astype(float), heights, None)
     with pytest.raises(PerceptionError, match="not finite"):
         tracker.follow(labels, heights * np.nan, None)
-    with pytest.raises(PerceptionError, match=r"pixel \(160, 3\) begins outside"):
-        tracker.follow(labels, heights, PixelPush(160, 3, 0))
-    with pytest.raises(PerceptionError, match=r"bin 18 is not in \[0, 18\)"):
-        tracker.follow(labels, heights, PixelPush(10, 3, 18))
+    with pytest.raises(PerceptionError, match=r"\(0.999, 0.000\) m begins outside .* 'table'"):
+        tracker.follow(labels, heights, Push(0.999, 0.0, 0.01, 0.0, 0.1))
     assert tracker.follow(labels, heights, None) == 1  # refused looks changed nothing
-    with pytest.raises(PerceptionError, match="pixel_size must be positive, found 0.0"):
-        TargetTracker(0.0)
 
 
 def test_a_push_carries_what_it_meets_and_what_that_meets() -> None:
     rows = {1: (60, 60, 10, 14, 0.04), 2: (75, 60, 10, 14, 0.04), 3: (60, 90, 10, 14, 0.04)}
     labels, heights = _scene(rows)
     objects = [np.argwhere(labels == k) for k in (1, 2, 3)]
-    stroke = Stroke.of(PixelPush(50, 66, 0), heights, PushRule(), PIXEL_SIZE, 16)
-    assert stroke.length == pytest.approx(32.0) and stroke.height == pytest.approx(0.01)
-    assert push_ways(stroke, objects, heights) == pytest.approx([22.0, 17.0, 0.0])
-    low = Stroke.of(PixelPush(50, 66, 0), heights * 0.2, PushRule(), PIXEL_SIZE)
-    assert not push_ways(low, objects, heights * 0.2).any()  # the fingers pass over them
-    cut = Stroke.of(PixelPush(130, 66, 0), heights, PushRule(), PIXEL_SIZE, 16)
-    assert cut.length == pytest.approx(13.5)  # up to where the action square ends
-
-
-def test_a_push_goes_back_to_its_pixel() -> None:
-    rule, pixel = PushRule(), PixelPush(40, 97, 13)
-    heights = np.zeros((160, 160), np.float32)
-    push = rule.push(heights, pixel, TABLE)
-    assert push.direction < 0.0 and rule.pixel(push, TABLE) == pixel
-    assert rule.pixel(Push(push.x, push.y, 0.1, 0.05, 0.02), TABLE) == PixelPush(40, 97, 0)
+    assert push_ways(_push(50, 66), objects, heights, TABLE) == pytest.approx([22.0, 17.0, 0.0])
+    low = push_ways(_push(50, 66), objects, heights * 0.2, TABLE)
+    assert not low.any()  # the fingers pass over them
+    moved, heights = [cells + [65, 0] for cells in objects], np.roll(heights, 65, axis=0)
+    ways = push_ways(_push(115, 66), moved, heights, TABLE)
+    assert ways == pytest.approx([18.5, 13.5, 0.0])  # 28.5 px to the action square's end

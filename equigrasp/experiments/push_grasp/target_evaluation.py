@@ -8,6 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from equigrasp.config import override
+from equigrasp.experiments.push_grasp.mask_source import Masks
 from equigrasp.experiments.push_grasp.target_task import TargetEvaluation, TargetTask, summary
 from equigrasp.experiments.runs.claims import read_json, write_json
 from equigrasp.learning.trained_weights import load_trained_weights
@@ -27,6 +28,7 @@ class TargetConditions:
         objects: Object set of clutter; tight layouts have blocks of their own.
         task: Kind of scenes.
         max_pushes: For a target; None: the method's.
+        masks: What the policy sees; see `make_follower`.
     """
 
     method: str
@@ -34,6 +36,7 @@ class TargetConditions:
     objects: str
     task: TargetTask
     max_pushes: int | None = None
+    masks: Masks = "truth"
 
 
 def evaluate_targets(
@@ -62,6 +65,7 @@ def evaluate_targets(
     folder.mkdir(parents=True, exist_ok=True)
     name = f"tight_{task.layout}" if task.layout else f"clutter_{task.num_objects}"
     name += "" if conditions.max_pushes is None else f"_{conditions.max_pushes}_pushes"
+    name += "" if conditions.masks == "truth" else f"_{conditions.masks}_masks"
     rows, result = folder / f"{name}.csv", folder / f"{name}.json"
     stated = json.loads(json.dumps(asdict(conditions)))
     stated["weights"] = tensor_digest(load_weights(weights)[0])
@@ -72,7 +76,7 @@ def evaluate_targets(
     with make_simulated_cell(conditions.cell, object_set=objects) as simulation:
         cell = simulation.cell.config
         load_trained_weights(policy, weights, config, [open_workspace(cell)], cell.gripper)
-        evaluation = TargetEvaluation(simulation, policy, task, rows)
+        evaluation = TargetEvaluation(simulation, policy, task, rows, conditions.masks)
         done = min(len(evaluation.results), num_targets)
         with tqdm(total=num_targets, initial=done, unit="target", desc=name) as bar:
             for _ in evaluation.run(num_targets):

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from equigrasp.environments.target_episode import TargetEpisode
 from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.push_grasp.grasp_labels import targets_of
+from equigrasp.experiments.push_grasp.mask_source import Masks, make_follower
 from equigrasp.experiments.statistics import wilson_interval
 from equigrasp.geometry.actions import Push
 from equigrasp.learning.interfaces import Attempt, Context, Policy
@@ -34,9 +35,11 @@ class TargetResult:
         is_taken: Whether it hung in the fingers after the grasp.
         num_pushes: Before that.
         num_grasps: 1, or 0 if the target was lost or nothing could be done.
-        first_score: Of the first decision.
+        first_score: Of the first decision; NaN if the target was not found.
         last_score: Of the last.
         seconds: Of the robot's time.
+        num_looks: In which a tracker followed the target through other masks than the true ones.
+        num_differing: Of these, where it differed from the truth; see `TargetFollower`.
     """
 
     scene: int
@@ -47,6 +50,8 @@ class TargetResult:
     first_score: float
     last_score: float
     seconds: float
+    num_looks: int = 0
+    num_differing: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class TargetEvaluation:
         policy: Chooses grasps and pushes.
         task: What scenes.
         path: CSV with a row a target.
+        masks: What the policy sees; success is the truth's in any case.
     """
 
     def __init__(
@@ -84,9 +90,10 @@ class TargetEvaluation:
         policy: Policy,
         task: TargetTask,
         path: Path,  # type: ignore[type-arg]
+        masks: Masks = "truth",
     ) -> None:
         self._simulation, self._policy, self._task = simulation, policy, task
-        self._path = path
+        self._path, self._masks = path, masks
         self._workspace = open_workspace(simulation.cell.config)
         camera = LabelCamera(simulation.cell.camera, simulation.world)  # type: ignore[arg-type]
         self._look = partial(camera.look, self._workspace)
@@ -134,7 +141,9 @@ class TargetEvaluation:
         scores: list[float] = []
         num_pushes = num_grasps = 0
         is_taken = False
-        self._episode.begin(target)
+        noise = np.random.default_rng(derive_seed(self._task.seed, Stream.MASKS, scene, target))
+        follower = make_follower(self._masks, self._policy, self._workspace, noise)
+        self._episode.begin(target, follower)
         while not self._episode.is_over and len(history) < _MOST_ACTIONS:
             observation = self._episode.observe()
             decision = self._policy.choose(observation, Context("greedy", history), rng)
@@ -151,9 +160,13 @@ class TargetEvaluation:
             num_pushes, num_grasps = num_pushes + is_push, num_grasps + (not is_push)
             is_taken = step.is_taken
         seconds = round(clock.now() - began, 3)
-        return TargetResult(
-            scene, target, is_taken, num_pushes, num_grasps, scores[0], scores[-1], seconds
+        first, last = (scores[0], scores[-1]) if scores else (float("nan"), float("nan"))
+        result = TargetResult(
+            scene, target, is_taken, num_pushes, num_grasps, first, last, seconds
         )
+        if follower is None:
+            return result
+        return replace(result, num_looks=follower.num_looks, num_differing=follower.num_differing)
 
 
 def summary(results: list[TargetResult]) -> dict[str, float]:
@@ -174,6 +187,8 @@ def summary(results: list[TargetResult]) -> dict[str, float]:
         "me": grasps / max(1, grasps + pushes),
         "pushes_per_target": pushes / len(results),
         "seconds_per_target": sum(r.seconds for r in results) / len(results),
+        "looks": sum(r.num_looks for r in results),
+        "differing_looks": sum(r.num_differing for r in results),
     }
 
 
@@ -195,6 +210,8 @@ def _parse(row: dict[str, str]) -> TargetResult:
         float(row["first_score"]),
         float(row["last_score"]),
         float(row["seconds"]),
+        int(row["num_looks"]),
+        int(row["num_differing"]),
     )
 
 
