@@ -26,6 +26,8 @@ class Stream(enum.IntEnum):
     PUSH_SCENES = 33  # scenes that pushes are learned in
     VALIDATION_SCENES = 34  # scenes that thresholds are chosen on
     DIFFICULTY_SCENES = 35  # scenes that are measured, not learned from
+    MASK_SCENES = 38  # scenes that masks are measured in
+    MASKS = 39  # noise of masks
 
 
 @enum.unique

@@ -70,6 +70,13 @@ def add(commands: Any) -> None:
     )
     targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")
     targets.add_argument("--max-pushes", type=int, help="for a target; 0: none [the method's]")
+    targets.add_argument(
+        "--masks",
+        default="truth",
+        choices=["truth", "noisy", "depth", "learned"],
+        help="of the objects, for the policy: the simulator's; these with noise; by heights alone; by the "
+        "method's own segmenter. All but truth follow the target by a tracker; success is the truth's [truth]",
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -133,7 +140,13 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
     method = acting_method(options.method, options.size, arguments.get("method", ""), None)
     cell = options.cell or arguments.get("cell", "gantry")
     conditions = TargetConditions(
-        method, cell, objects_of(options), task, options.max_pushes, options.task == "clearing"
+        method,
+        cell,
+        objects_of(options),
+        task,
+        options.max_pushes,
+        options.task == "clearing",
+        options.masks,
     )
     found = evaluate_targets(run.path / "tasks", weights, conditions, options.targets)
     gsr = f"GSR {_share(found, 'gsr')}, ME {100 * found['me']:.1f} %"
@@ -142,7 +155,7 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
         return 0
     print(
         f"{found['taken']} of {found['targets']} targets fetched: {gsr}, "
-        f"{found['pushes_per_target']:.2f} pushes a target; ground-truth masks"
+        f"{found['pushes_per_target']:.2f} pushes a target; {_masks(options.masks, found)}"
     )
     return 0
 
@@ -150,6 +163,16 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
 def _share(found: dict[str, Any], key: str) -> str:
     low, high = (100 * found[f"{key}_{end}"] for end in ("low", "high"))
     return f"{100 * found[key]:.1f} % (95 % interval {low:.1f} to {high:.1f})"
+
+
+def _masks(masks: str, found: dict[str, Any]) -> str:
+    """Return what the policy saw, in words."""
+    if masks == "truth":
+        return "ground-truth masks"
+    return (
+        f"masks: {masks}, the tracker differs from the truth in {found['differing_looks']} of "
+        f"{found['looks']} looks"
+    )
 
 
 def _policy(text: str) -> str:

@@ -1,24 +1,21 @@
 """Fetch one object out of a clutter: pushes as many as allowed, then one grasp."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
 from equigrasp.environments.environment import StepResult
 from equigrasp.environments.put_away import clear_view, take_away
+from equigrasp.environments.target_follower import LOST_PX, TargetFollower, aimed
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.observation import LABELS, TARGET, Observation
+from equigrasp.perception.observation import TARGET, Observation
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.outcome import GraspOutcome, PushOutcome
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.push import PushPrimitive
-
-_LOST_PX = 20  # of which less is seen, the target is lost
 
 Look = Callable[[], tuple[Observation, Mapping[int, int]]]  # labels, and handles by label
 
@@ -59,11 +56,17 @@ class TargetEpisode:
         self._cell, self._world, self._look = cell, world, look
         self._pick, self._push = PickPrimitive(cell, planner), PushPrimitive(cell, planner)
         self._seen: Observation | None = None
+        self._follower: TargetFollower | None = None
         self._label = self._handle = 0
         self.is_over = True
 
-    def begin(self, label: int) -> None:
+    def begin(self, label: int, follower: TargetFollower | None = None) -> None:
         """Look for the target of a label in the scene as it lies; nothing moves.
+
+        Args:
+            label: Of the target, among the true ones.
+            follower: Sees the target in the place of the true labels; where it sees too little the episode
+                is over at once.
 
         Raises:
             PerceptionError: if there is no object of this label.
@@ -73,8 +76,10 @@ class TargetEpisode:
             known = ", ".join(str(k) for k in handles) or "none"
             raise PerceptionError(f"No object has label {label}. Labels: {known}.")
         self._label, self._handle = label, handles[label]
-        self._aim(observation)
-        self.is_over = False
+        self._follower = follower
+        seen = follower.begin(observation, label) if follower else aimed(observation, label)
+        self._seen = seen or observation
+        self.is_over = follower is not None and not self._shows_target(seen)
 
     def survey(self) -> Observation:
         """Return the scene as it lies, with nothing aimed at; nothing moves."""
@@ -111,7 +116,7 @@ class TargetEpisode:
             raise PerceptionError("The episode has ended; begin another one first.")
         if isinstance(action, Push):
             pushed = self._push.execute(action, self.workspace)
-            is_lost = not self._aim(self._look()[0])
+            is_lost = not self._look_again(action)
             self.is_over = is_lost
             return TargetStep(0.0, _as_grasp(pushed), float(not is_lost), is_lost=is_lost)
         outcome = self._pick.execute(action, self.workspace, None)
@@ -125,13 +130,22 @@ class TargetEpisode:
             is_taken=is_taken,
         )
 
-    def _aim(self, observation: Observation) -> bool:
-        """Keep what is seen; tell whether enough of the target is."""
-        target = np.asarray(observation.arrays[LABELS] == self._label)
-        self._seen = replace(observation, goal={TARGET: target})
+    def _look_again(self, push: Push) -> bool:
+        """Look at what a push did, and keep it; tell whether enough of the target is seen."""
+        observation, follower = self._look()[0], self._follower
+        if follower is None:
+            seen: Observation | None = aimed(observation, self._label)
+        else:
+            seen = follower.follow(observation, push)
+            while seen is None and not follower.is_lost:
+                seen = follower.follow(self._look()[0], None)
+        self._seen = seen or self._seen
+        return self._shows_target(seen)
+
+    def _shows_target(self, seen: Observation | None) -> bool:
         low = self.workspace.border_px
         inner = slice(low, low + self.workspace.action_size_px)
-        return int(target[inner, inner].sum()) >= _LOST_PX
+        return seen is not None and int(seen.goal[TARGET][inner, inner].sum()) >= LOST_PX
 
 
 def _as_grasp(pushed: PushOutcome) -> GraspOutcome:

@@ -9,7 +9,9 @@ from typing import Any
 from tqdm import tqdm
 
 from equigrasp.config import override
+from equigrasp.errors import ConfigError
 from equigrasp.experiments.push_grasp.clearing_task import ClearingEvaluation, clearing_summary
+from equigrasp.experiments.push_grasp.mask_source import Masks
 from equigrasp.experiments.push_grasp.target_task import TargetEvaluation, summary
 from equigrasp.experiments.push_grasp.task_scenes import TargetTask
 from equigrasp.experiments.runs.claims import read_json, write_json
@@ -31,6 +33,7 @@ class TargetConditions:
         task: Kind of scenes.
         max_pushes: For a target; None: the method's.
         is_clearing: The table is cleared, in the place of fetching each object from the restored scene.
+        masks: What the policy sees; see `make_follower`.
     """
 
     method: str
@@ -39,6 +42,13 @@ class TargetConditions:
     task: TargetTask
     max_pushes: int | None = None
     is_clearing: bool = False
+    masks: Masks = "truth"
+
+    def __post_init__(self) -> None:
+        if self.is_clearing and self.masks != "truth":
+            raise ConfigError(
+                f"Tables are cleared with the simulator's masks, not with '{self.masks}'."
+            )
 
     @property
     def name(self) -> str:
@@ -48,7 +58,8 @@ class TargetConditions:
             name = f"tight_{self.task.layout}"
         elif self.is_clearing:
             name = f"clearing_{self.task.num_objects}"
-        return name + ("" if self.max_pushes is None else f"_{self.max_pushes}_pushes")
+        name += "" if self.max_pushes is None else f"_{self.max_pushes}_pushes"
+        return name + ("" if self.masks == "truth" else f"_{self.masks}_masks")
 
     def num_rows(self, num_targets: int) -> int:
         """Return how many targets, or rounds with as many objects, are evaluated."""
@@ -112,8 +123,13 @@ def run_targets(
         cell = simulation.cell.config
         if weights is not None:
             load_trained_weights(policy, weights, config, [open_workspace(cell)], cell.gripper)
-        kind = ClearingEvaluation if conditions.is_clearing else TargetEvaluation
-        evaluation = kind(simulation, policy, conditions.task, rows)
+        evaluation: ClearingEvaluation | TargetEvaluation
+        if conditions.is_clearing:
+            evaluation = ClearingEvaluation(simulation, policy, conditions.task, rows)
+        else:
+            evaluation = TargetEvaluation(
+                simulation, policy, conditions.task, rows, conditions.masks
+            )
         count = conditions.num_rows(num_targets)
         unit = "round" if conditions.is_clearing else "target"
         done = min(len(evaluation.results), count)

@@ -1,7 +1,7 @@
 """Goal-conditioned clutter and tight layouts: each target from the restored scene (EPG, tasks 1 and 3)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ import numpy as np
 
 from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.push_grasp.grasp_labels import targets_of
+from equigrasp.experiments.push_grasp.mask_source import Masks, make_follower
 from equigrasp.experiments.push_grasp.result_rows import append_row, read_rows
 from equigrasp.experiments.push_grasp.task_scenes import TargetTask, TaskScenes
 from equigrasp.experiments.statistics import Rounds, wider_interval
 from equigrasp.geometry.actions import Push
 from equigrasp.learning.interfaces import Attempt, Context, Policy
-from equigrasp.seeding import derive_seed
+from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell
 
 _MOST_ACTIONS = 12  # refused ones included
@@ -30,9 +31,11 @@ class TargetResult:
         is_taken: Whether it hung in the fingers after the grasp.
         num_pushes: Before that.
         num_grasps: 1, or 0 if the target was lost or nothing could be done.
-        first_score: Of the first decision.
+        first_score: Of the first decision; NaN if the target was not found.
         last_score: Of the last.
         seconds: Of the robot's time.
+        num_looks: In which a tracker followed the target through other masks than the true ones.
+        num_differing: Of these, where it differed from the truth; see `TargetFollower`.
     """
 
     scene: int
@@ -43,6 +46,8 @@ class TargetResult:
     first_score: float
     last_score: float
     seconds: float
+    num_looks: int = 0
+    num_differing: int = 0
 
 
 class TargetEvaluation:
@@ -53,6 +58,7 @@ class TargetEvaluation:
         policy: Chooses grasps and pushes.
         task: What scenes.
         path: CSV with a row a target.
+        masks: What the policy sees; success is the truth's in any case.
     """
 
     def __init__(
@@ -61,9 +67,10 @@ class TargetEvaluation:
         policy: Policy[Any],
         task: TargetTask,
         path: Path,
+        masks: Masks = "truth",
     ) -> None:
         self._simulation, self._policy, self._task = simulation, policy, task
-        self._path, self._scenes = path, TaskScenes(simulation, task)
+        self._path, self._scenes, self._masks = path, TaskScenes(simulation, task), masks
         self._episode = self._scenes.make_episode()
         self.results = read_results(path)
 
@@ -103,7 +110,9 @@ class TargetEvaluation:
         scores: list[float] = []
         num_pushes = num_grasps = 0
         is_taken = False
-        self._episode.begin(target)
+        noise = np.random.default_rng(derive_seed(self._task.seed, Stream.MASKS, scene, target))
+        follower = make_follower(self._masks, self._policy, self._scenes.workspace, noise)
+        self._episode.begin(target, follower)
         while not self._episode.is_over and len(history) < _MOST_ACTIONS:
             observation = self._episode.observe()
             decision = self._policy.choose(observation, Context("greedy", history), rng)
@@ -120,9 +129,13 @@ class TargetEvaluation:
             num_pushes, num_grasps = num_pushes + is_push, num_grasps + (not is_push)
             is_taken = step.is_taken
         seconds = round(clock.now() - began, 3)
-        return TargetResult(
-            scene, target, is_taken, num_pushes, num_grasps, scores[0], scores[-1], seconds
+        first, last = (scores[0], scores[-1]) if scores else (float("nan"), float("nan"))
+        result = TargetResult(
+            scene, target, is_taken, num_pushes, num_grasps, first, last, seconds
         )
+        if follower is None:
+            return result
+        return replace(result, num_looks=follower.num_looks, num_differing=follower.num_differing)
 
 
 def summary(results: list[TargetResult], threshold: float | None = None) -> dict[str, Any]:
@@ -144,6 +157,8 @@ def summary(results: list[TargetResult], threshold: float | None = None) -> dict
         "me": grasps / max(1, grasps + pushes),
         "pushes_per_target": pushes / len(results),
         "seconds_per_target": sum(r.seconds for r in results) / len(results),
+        "looks": sum(r.num_looks for r in results),
+        "differing_looks": sum(r.num_differing for r in results),
     }
     hard = [r for r in results if threshold is not None and r.first_score <= threshold]
     return found | {"hard_targets": len(hard)} | (success_rate(hard, "hard_gsr") if hard else {})

@@ -28,7 +28,7 @@ from equigrasp.simulation.make import make_simulated_cell
 def test_rates_are_those_of_the_paper() -> None:
     results = [
         TargetResult(0, 1, True, 0, 1, 0.9, 0.9, 3.0),
-        TargetResult(0, 2, True, 2, 1, 0.2, 0.8, 9.0),
+        TargetResult(0, 2, True, 2, 1, 0.2, 0.8, 9.0, 2, 1),
         TargetResult(0, 3, False, 1, 0, 0.1, 0.1, 4.0),  # lost
         TargetResult(1, 1, False, 0, 1, 0.9, 0.9, 4.0),
     ]
@@ -38,6 +38,7 @@ def test_rates_are_those_of_the_paper() -> None:
     assert found["pushes_per_target"] == 0.75 and found["seconds_per_target"] == 5.0
     assert found["gsr_low"] < 0.5 < found["gsr_high"]
     assert found["scenes"] == 2 and found["hard_targets"] == 0
+    assert found["looks"] == 2 and found["differing_looks"] == 1
 
 
 def test_targets_whose_first_score_is_too_low_are_counted_apart() -> None:
@@ -98,7 +99,7 @@ def test_the_command_fetches_targets_and_begins_anew_with_other_weights(
         write_weights(path, read_parameters(modules), facts | {"version": "1"})
         return str(path)
 
-    def evaluate(seed: int, targets: int) -> list[TargetResult]:
+    def evaluate(seed: int, targets: int, masks: str = "truth") -> list[TargetResult]:
         options = [
             "--task",
             "tight",
@@ -108,14 +109,24 @@ def test_the_command_fetches_targets_and_begins_anew_with_other_weights(
             str(targets),
             "--max-pushes",
             "1",
+            "--masks",
+            masks,
         ]
         named = ["--weights", weights(seed), "--method", "push_grasp:tiny", "--seed", "3"]
         assert main(["evaluate", str(tmp_path), *options, *named]) == 0
-        return read_results(tmp_path / "tasks" / "tight_2_1_pushes.csv")
+        suffix = "" if masks == "truth" else f"_{masks}_masks"
+        return read_results(tmp_path / "tasks" / f"tight_2_1_pushes{suffix}.csv")
 
     first = evaluate(0, 1)
     assert len(first) == 1 and first[0].num_pushes <= 1
-    assert "of 1 targets fetched: GSR" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "of 1 targets fetched: GSR" in printed and printed.endswith("ground-truth masks\n")
+    assert (first[0].num_looks, first[0].num_differing) == (0, 0)
     assert evaluate(0, 2)[:1] == first
+    # Two blocks side by side of one height: by heights they are one object, and a robot sees no other.
+    by_heights = evaluate(0, 1, "depth")
+    assert "masks: depth, the tracker differs from the truth in" in capsys.readouterr().out
+    assert by_heights[0].num_looks >= by_heights[0].num_pushes
+    assert evaluate(0, 2) == evaluate(0, 2)  # kept beside the other masks
     other = evaluate(1, 1)
     assert len(other) == 1 and other[0].first_score != first[0].first_score
