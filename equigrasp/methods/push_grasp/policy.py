@@ -11,12 +11,14 @@ from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PixelGrasp, PixelPush, PlanarGrasp, Push
 from equigrasp.learning.exploration import spread_maxima
 from equigrasp.learning.interfaces import (
+    PUSH_MAP,
     Q_MAP,
     ROTATION_VALUES,
     Context,
     Decision,
     EmptyWorkspaceError,
     Probe,
+    PushLimits,
 )
 from equigrasp.learning.learned_segmenter import LearnedSegmenter
 from equigrasp.learning.network_policy import NetworkPolicy
@@ -56,6 +58,20 @@ class RatedGrasps:
     yaw_values: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class RatedPushes:
+    """PushNet's values for a target.
+
+    Args:
+        best: The best push.
+        value_map: Of the best direction from each pixel of the action square, shape (A, A); NaN where no
+            push may begin.
+    """
+
+    best: PixelPush
+    value_map: np.ndarray
+
+
 class PushGraspPolicy(NetworkPolicy):
     """Chooses a grasp on the target, or a push that shall free it.
 
@@ -83,8 +99,8 @@ class PushGraspPolicy(NetworkPolicy):
         Args:
             observation: Heightmap and labels; its goal holds the target's mask, or nothing: then it is
                 the object that GraspNet likes best.
-            context: In the mode `random` any grasp on the target. Its history tells how many pushes there
-                were for this target.
+            context: In the mode `random` any grasp on the target. Where it sets no limits its history tells
+                how many pushes there were for this target.
             rng: All randomness of the choice.
 
         Raises:
@@ -97,16 +113,30 @@ class PushGraspPolicy(NetworkPolicy):
         if context.mode == "random":
             grasp = self._random_grasp(observation, target, rng)
             return self._decision(aimed, grasp, float("nan"), {}, began)
-        rated, acting = self.rate(observation, target), self._config.acting
-        score, pushes = float(rated.scores[0]), _num_pushes(context)
+        rated, limits = self.rate(observation, target), self._push_limits(context)
+        score, threshold = float(rated.scores[0]), limits.score_threshold
         views = {Q_MAP: rated.value_map, ROTATION_VALUES: rated.yaw_values}
         chosen: PixelGrasp | PixelPush = rated.grasps[0]
-        if score <= self.score_threshold and pushes < acting.max_pushes:
-            chosen = self.choose_push(observation, target) or chosen
+        if threshold is None:
+            threshold = self.score_threshold
+        if score <= threshold and limits.num_pushes < limits.max_pushes:
+            pushes = self.rate_pushes(observation, target)
+            if pushes is not None:
+                chosen, views[PUSH_MAP] = pushes.best, pushes.value_map
         return self._decision(aimed, chosen, score, views, began)
 
+    def _push_limits(self, context: Context) -> PushLimits:
+        if context.push_limits is not None:
+            return context.push_limits
+        return PushLimits(_num_pushes(context), self._config.acting.max_pushes)
+
     def choose_push(self, observation: Observation, target: np.ndarray) -> PixelPush | None:
-        """Return PushNet's best push for a target; None: there is no room for any.
+        """Return PushNet's best push for a target; see `rate_pushes`."""
+        rated = self.rate_pushes(observation, target)
+        return None if rated is None else rated.best
+
+    def rate_pushes(self, observation: Observation, target: np.ndarray) -> RatedPushes | None:
+        """Return PushNet's values of pushes for a target; None: there is no room for any.
 
         Args:
             observation: Heightmap and labels.
@@ -135,7 +165,10 @@ class PushGraspPolicy(NetworkPolicy):
             return None
         of_pushes = values[kept[:, 0], rows[is_seen], cols[is_seen]]
         direction, row, col = (int(v) for v in kept[int(of_pushes.argmax())])
-        return PixelPush(row, col, direction)
+        value_map = np.full((workspace.action_size_px,) * 2, np.nan, np.float32)
+        inner = tuple((kept[:, 1:] - workspace.border_px).T)
+        np.fmax.at(value_map, inner, of_pushes)
+        return RatedPushes(PixelPush(row, col, direction), value_map)
 
     def random_push(
         self, observation: Observation, target: np.ndarray, rng: np.random.Generator
