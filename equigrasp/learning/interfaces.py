@@ -7,7 +7,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 import numpy as np
 import torch
 
-from equigrasp.errors import PerceptionError
+from equigrasp.errors import ConfigError, PerceptionError
 from equigrasp.learning.weight_store import WeightFile
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import Step
@@ -16,6 +16,9 @@ from equigrasp.replay.step_record import Extras
 Mode = Literal["random", "train", "greedy"]
 Q_MAP = "q_map"  # view: values of the pixels of the action square, (A, A)
 ROTATION_VALUES = "rotation_values"  # view: values of the yaws at the chosen pixel, (n,)
+PUSH_MAP = (
+    "push_map"  # view: best push from each pixel of the action square, (A, A); NaN: none may begin
+)
 
 A_co = TypeVar("A_co", covariant=True)  # an action, given out
 B_co = TypeVar("B_co", covariant=True)  # a minibatch, given out
@@ -41,6 +44,32 @@ class Attempt:
     reward: float
 
 
+@dataclass(frozen=True)
+class PushLimits:
+    """How long to push before a grasp.
+
+    Args:
+        num_pushes: For the present target so far.
+        max_pushes: After so many a grasp is chosen whatever its score.
+        score_threshold: A grasp with a higher score is chosen, 0 to 1; None: as the weights say.
+
+    Raises:
+        ConfigError: if a number is out of its range.
+    """
+
+    num_pushes: int
+    max_pushes: int
+    score_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        threshold = self.score_threshold
+        if threshold is not None and not 0.0 <= threshold <= 1.0:
+            raise ConfigError(f"score_threshold must be in [0, 1], found {threshold}.")
+        for key in ("num_pushes", "max_pushes"):
+            if getattr(self, key) < 0:
+                raise ConfigError(f"{key} must not be negative, found {getattr(self, key)}.")
+
+
 @dataclass(frozen=True, eq=False)
 class Context:
     """What a policy is told beside the observation.
@@ -48,10 +77,12 @@ class Context:
     Args:
         mode: `random`, `train` (explores) or `greedy`.
         history: Attempts since the last success, newest last.
+        push_limits: Of methods that push a target free; None: as method and history say.
     """
 
     mode: Mode
     history: tuple[Attempt, ...] = ()
+    push_limits: PushLimits | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ _BEND = 5e-4  # [rad] by which any joint leaves the straight line between two sa
 _MIN_SAMPLES = 30
 _MAX_SAMPLES = 20_000  # of a path, 400 rad of way; what is planned needs some hundreds
 _START_TIME = 0.05  # [s] in which a joint may be brought from its speed to that of the first point
+_ALONG, _ABOUT = slice(0, 3), slice(3, 6)  # of a column of a Jacobian
 _ELBOW = 3  # joints from the third on are held above the table
 
 
@@ -182,10 +183,12 @@ class _Chain:
         self._placements = [
             (np.array(m.rotation), np.array(m.translation)) for m in model.jointPlacements[1:]
         ]
-        self._axes = [
-            pin.computeJointJacobian(model, data, rest, i)[3:, i - 1]
+        # In the joint's own frame: what it moves along if it slides, what it turns about if it turns.
+        of_joints = [
+            pin.computeJointJacobian(model, data, rest, i)[:, i - 1]
             for i in range(1, model.njoints)
         ]
+        self._slides, self._axes = ([j[part] for j in of_joints] for part in (_ALONG, _ABOUT))
         tcp = model.frames[model.getFrameId("tcp")].placement
         self._tcp = np.array(tcp.rotation), np.array(tcp.translation)
 
@@ -193,12 +196,15 @@ class _Chain:
         """Return the TCP's rotations (T, 3, 3) and the origins of joints and TCP (T, n + 1, 3) [m]."""
         rotation, origin = np.eye(3), np.zeros(3)
         origins = []
-        for (turned, moved), axis, angles in zip(
-            self._placements, self._axes, joints.T, strict=True
+        for (turned, moved), slide, axis, ways in zip(
+            self._placements, self._slides, self._axes, joints.T, strict=True
         ):
             origin = origin + rotation @ moved
+            rotation = rotation @ turned
+            if slide.any():
+                origin = origin + (rotation @ (ways[:, None] * slide)[:, :, None])[..., 0]
             origins.append(np.broadcast_to(origin, (len(joints), 3)))
-            rotation = rotation @ turned @ Rotation.from_rotvec(angles[:, None] * axis).as_matrix()
+            rotation = rotation @ Rotation.from_rotvec(ways[:, None] * axis).as_matrix()
         origins.append(origin + rotation @ self._tcp[1])
         return rotation @ self._tcp[0], np.stack(origins, axis=1)
 

@@ -17,6 +17,7 @@ class Phase(enum.IntEnum):
     HOME = 7
     RETURN = 8  # after a miss or a push: as PLACE, with nothing to put down
     PUSH = 9
+    SEGMENT = 10  # looking and choosing, between two actions on a target
 
 
 @dataclass(frozen=True)

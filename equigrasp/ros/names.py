@@ -30,15 +30,19 @@ CLOCK = "/clock"  # the one absolute name: simulated time is shared by every nam
 
 # Learning side
 PLAN_ACTION, PLAN_GRASP = "plan_action", "plan_grasp"
+SEGMENT_SCENE, PLAN_PUSH_GRASP = "segment_scene", "plan_push_grasp"
 EXPERIENCE = "experience"
 POLICY_UPDATE = "policy_update"
 LEARNER_STATUS = "learner_status"
 HEIGHTMAP = "heightmap"
 Q_MAP_IMAGE = "q_map/image"
-PLANNED_GRASP = "planned_grasp"
+PLANNED_GRASP, PLANNED_PUSH = "planned_grasp", "planned_push"
+LABELS = "labels"
+LABELS_IMAGE = "labels/image"
+PUSH_MAP_IMAGE = "push_map/image"
 
 # What the visualizer draws
-GRASP_MARKERS = "grasp_markers"
+GRASP_MARKERS, PUSH_MARKERS = "grasp_markers", "push_markers"
 WORKSPACE_MARKERS = "workspace_markers"
 SCENE_MARKERS = "scene_markers"
 HEIGHTMAP_IMAGE = "heightmap/image"
@@ -47,6 +51,8 @@ PLANNED_PATH = "planned_path"
 # Actions of the executor and the collector
 EXECUTE_ACTION = "execute_action"
 EXECUTE_GRASP = "execute_grasp"
+EXECUTE_PUSH = "execute_push"
+PUSH_GRASP = "push_grasp"
 PICK_OBJECT = "pick_object"
 MOVE_HOME = "move_home"
 COLLECT_EXPERIENCE = "collect_experience"

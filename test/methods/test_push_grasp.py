@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,14 @@ import torch
 from equigrasp.errors import ConfigError, PerceptionError, ReplayError
 from equigrasp.geometry.actions import PixelGrasp, PixelPush, PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.interfaces import Attempt, Context, EmptyWorkspaceError
+from equigrasp.learning.interfaces import (
+    PUSH_MAP,
+    Attempt,
+    Context,
+    Decision,
+    EmptyWorkspaceError,
+    PushLimits,
+)
 from equigrasp.learning.learned_segmenter import LearnedSegmenter
 from equigrasp.methods.push_grasp.batches import PushGraspBatches
 from equigrasp.methods.push_grasp.config import NetworkConfig, PushGraspConfig
@@ -199,6 +207,25 @@ def test_it_pushes_where_the_score_is_low_and_not_too_often(config: PushGraspCon
     assert isinstance(policy.choose(_observation(), last, rng).action, PlanarGrasp)
     modules["threshold"].value.data.fill_(0.0)  # type: ignore[operator,union-attr]
     assert isinstance(policy.choose(_observation(), Context("greedy"), rng).action, PlanarGrasp)
+
+
+def test_limits_of_a_request_outdo_the_weights(config: PushGraspConfig) -> None:
+    policy, rng = make_policy(config, make_networks(config, 0)), np.random.default_rng(0)
+
+    def chosen(*limits: float) -> Decision[Any]:
+        context = Context("greedy", (), PushLimits(*limits))  # type: ignore[arg-type]
+        return policy.choose(_observation(), context, rng)
+
+    assert isinstance(chosen(0, 5, 0.0).action, PlanarGrasp)
+    assert isinstance(chosen(5, 5, 1.0).action, PlanarGrasp)
+    pushed = chosen(4, 5, 1.0)
+    assert isinstance(pushed.action, Push)
+    values, border = pushed.views[PUSH_MAP], TABLE.border_px
+    row, col = (int(pushed.encoded[key]) - border for key in ("row", "col"))
+    assert values.shape == (TABLE.action_size_px,) * 2
+    assert values[row, col] == np.nanmax(values) and np.isnan(values).any()
+    with pytest.raises(ConfigError, match=r"score_threshold must be in \[0, 1\], found 1.5"):
+        PushLimits(0, 5, 1.5)
 
 
 def test_random_pushes_touch_something_near_the_target(policy: PushGraspPolicy) -> None:

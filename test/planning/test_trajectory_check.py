@@ -283,7 +283,7 @@ def test_a_check_takes_little_time(check: TrajectoryCheck, planner: OmplPlanner)
     assert (time.process_time() - began) / 10 < 0.03  # measured: see docs/safety.md
 
 
-@pytest.mark.parametrize("name", ["ur5", "kuka"])
+@pytest.mark.parametrize("name", ["ur5", "kuka", "gantry"])
 def test_the_chain_is_pinocchios(name: str) -> None:
     cell = load_config(CellConfig, "cells", name)
     arm = cell.load_arm()

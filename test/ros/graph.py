@@ -44,16 +44,35 @@ def node_on(domain_id: int) -> Iterator[Node]:
 
 
 class Graph:
-    """All processes of `equigrasp up MODE` that do something, watched over, and a client beside them."""
+    """All processes of `equigrasp up MODE` that do something, watched over, and a client beside them.
 
-    def __init__(self, folder: Path, domain_id: int, mode: str = "sim", **arguments: str) -> None:
+    Args:
+        folder: Of logs and of the run.
+        domain_id: Of DDS.
+        mode: Of `equigrasp up`.
+        without: Kinds of nodes that are not started.
+        params_file: Parameters of the nodes.
+        arguments: Of the mode.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        domain_id: int,
+        mode: str = "sim",
+        *,
+        without: tuple[str, ...] = (),
+        params_file: str = "",
+        **arguments: str,
+    ) -> None:
         self._ending = contextlib.ExitStack()
         self.node = self._ending.enter_context(node_on(domain_id))
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         values = resolve(mode, {"method": "asr:tiny", "out": str(folder / "run"), **arguments})
-        described = describe(mode, values, GraphOptions(description="none"))
-        self.processes = {d.name: ManagedProcess(d, folder) for d in described}
+        options = GraphOptions(description="none", params_file=params_file)
+        described = [d for d in describe(mode, values, options) if d.kind not in without]
+        self.processes = {d.name: ManagedProcess(d, folder, options) for d in described}
         self._is_watching = True
         self.restarts: list[str] = []
         self._watcher = threading.Thread(target=self._watch, daemon=True)

@@ -4,14 +4,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
 
 from domains import free_domain
-from equigrasp_interfaces.msg import Action, Experience, LearnerStatus, PolicyUpdate
-from equigrasp_interfaces.srv import PlanAction, PlanGrasp
+from equigrasp_interfaces.msg import (
+    Action,
+    Experience,
+    LabelMap,
+    LearnerStatus,
+    PolicyUpdate,
+    Target,
+)
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp, PlanPushGrasp, SegmentScene
 from other_driver import REMAPPINGS, OtherDriver
+from sensor_msgs.msg import Image
 from test_nodes import Bench
 
 from equigrasp.geometry.actions import GripperStep
@@ -115,6 +124,37 @@ def test_push_grasp_labels_what_it_sees_and_says_what_it_aims_at(tmp_path: Path)
         assert mask.sum() >= 60 and (seen["heightmap"][mask] > 0).mean() > 0.9
         encoded = from_array_msgs(answer.action.encoded)
         assert int(encoded["kind"]) == answer.action.kind
+        images: dict[str, list[Image]] = {}
+        for name in (names.Q_MAP_IMAGE, names.PUSH_MAP_IMAGE):
+            heard = images.setdefault(name, [])
+            bench.node.create_subscription(Image, name, heard.append, qos.latched())
+        labels = list[LabelMap]()
+        bench.node.create_subscription(LabelMap, names.LABELS, labels.append, qos.latched())
+        scene = bench.call(
+            SegmentScene, names.SEGMENT_SCENE, SegmentScene.Request(workspace="left")
+        )
+        (box,) = scene.objects
+        assert box.height == pytest.approx(0.05, abs=0.005)
+        assert box.box_lower.x < box.centroid.x < box.box_upper.x
+        target = Target(kind=Target.KIND_ID, id=box.id)
+        target.segmented_at = scene.labels.header.stamp
+        for threshold, name in ((0.0, names.Q_MAP_IMAGE), (1.0, names.PUSH_MAP_IMAGE)):
+            request = PlanPushGrasp.Request(workspace="left", score_threshold=threshold)
+            request.target = target
+            bench.spin_until(
+                lambda n=name: bool(bench.node.count_publishers(n)), 20.0, f"publisher of {name}"
+            )
+
+            def is_drawn(wanted: Any = request, shown: str = name) -> bool:
+                plan = bench.call(PlanPushGrasp, names.PLAN_PUSH_GRASP, wanted)
+                assert plan.error_code == 0, plan.error_msg
+                assert plan.kind == int(shown == names.PUSH_MAP_IMAGE)
+                assert np.isfinite(plan.push_value) == (plan.kind == Action.KIND_PUSH)
+                assert plan.labels == scene.labels and plan.target_id == box.id
+                return bool(images[shown])
+
+            bench.spin_until(is_drawn, 30.0, f"a picture on {name}")
+        assert labels[-1] == scene.labels
         assert driver is not None
     finally:
         bench.close()

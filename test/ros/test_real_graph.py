@@ -12,13 +12,14 @@ pytest.importorskip("rclpy")
 from action_msgs.msg import GoalStatus  # noqa: E402
 from canceller import AT_REST, Joints  # noqa: E402
 from domains import free_domain  # noqa: E402
-from equigrasp_interfaces.action import PickObject  # noqa: E402
+from equigrasp_interfaces.action import ExecutePush, PickObject  # noqa: E402
 from equigrasp_interfaces.msg import Experience, MotionResult  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
 from virtual_robot import VirtualRobot, children, own_host, patient_cell  # noqa: E402
 from virtual_ur5 import NEEDS_UR_RTDE  # noqa: E402
 
 from equigrasp.hardware.realsense.library import import_realsense  # noqa: E402
+from equigrasp.primitives.outcome import Phase  # noqa: E402
 
 pytest.importorskip("rtde_control", reason=NEEDS_UR_RTDE)
 try:
@@ -85,6 +86,29 @@ def test_a_cancel_stops_the_arm(graph: Graph, wall_clock: Any) -> None:
     assert joints.stay_at_rest(time.time())
     # The median is a third of it; tests share their cores.
     wall_clock.hold(joints.time_to_rest(asked), 0.6)
+
+
+def test_a_push_is_made_over_the_vendors_protocols(graph: Graph) -> None:
+    goal, phases = ExecutePush.Goal(), list[int]()
+    push = goal.push
+    push.workspace, push.header.frame_id = "left", "base_link"
+    push.start.x, push.start.y, push.start.z = 0.40, 0.21, 0.06
+    push.length = 0.08
+
+    def push_once() -> Any:
+        handle = graph.send(
+            ExecutePush, "execute_push", goal, lambda m: phases.append(m.feedback.phase.phase)
+        )
+        return graph.result(handle, 60.0).result
+
+    result = push_once()
+    if (
+        result.motion.error_code == MotionResult.PUSH_BLOCKED
+    ):  # by what lies there; it is freed by then
+        result = push_once()
+    assert result.motion.error_code == 0, result.motion.error_msg + graph.logs()
+    assert result.has_moved and result.length == pytest.approx(0.08, abs=0.005)
+    assert Phase.PUSH in phases and phases[-1] == Phase.RETURN
 
 
 def test_no_node_died(graph: Graph) -> None:

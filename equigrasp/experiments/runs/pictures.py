@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from equigrasp.experiments.runs.metrics_file import WINDOW
-from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_step import decode_grasp
-from equigrasp.learning.interfaces import Q_MAP, ROTATION_VALUES, Decision
-from equigrasp.perception.observation import Observation
+from equigrasp.learning.interfaces import PUSH_MAP, Q_MAP, ROTATION_VALUES, Decision
+from equigrasp.perception.observation import TARGET, Observation
 
 _SCALE = 4  # picture pixels a cell
 _TOP = 0.12  # [m] height that is drawn brightest
@@ -67,6 +67,43 @@ def draw_grasp(
         band, caption, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 30, 30), 1, cv2.LINE_AA
     )
     return np.vstack([band, panel])
+
+
+def draw_push_map(observation: Observation, decision: Decision[Push]) -> np.ndarray:
+    """Draw heightmap and values of pushes with the chosen push, the target outlined.
+
+    Returns:
+        RGB picture, uint8; see `draw_decision`.
+    """
+    workspace, size = observation.workspace, observation.heightmap.shape[0]
+    low, high = workspace.border_px, workspace.border_px + workspace.action_size_px
+    of_pushes = decision.views[PUSH_MAP]
+    is_push = np.isfinite(of_pushes)
+    least, most = float(np.nanmin(of_pushes)), float(np.nanmax(of_pushes))
+    values = np.zeros((size, size), np.float32)
+    # The best is white; what is worst, still above where no push may begin, dark.
+    values[low:high, low:high][is_push] = 0.15 + 0.85 * (of_pushes[is_push] - least) / max(
+        most - least, 1e-6
+    )
+    heights = _colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS)
+    panels = [_enlarge(p) for p in (heights, _colorize(values, cv2.COLORMAP_INFERNO))]
+    target = _enlarge(np.asarray(decision.aimed(observation).goal[TARGET] > 0).astype(np.uint8))
+    outlines, _ = cv2.findContours(target, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    push = decision.action
+    start = np.array(workspace.xy_to_pixel(push.x, push.y)[::-1]) + 0.5
+    way = np.array([np.sin(push.direction), np.cos(push.direction)]) * push.length
+    end = start + way / workspace.pixel_size
+    for panel in panels:
+        cv2.drawContours(panel, outlines, -1, (255, 255, 255), 1)
+        ends = _point(start * _SCALE), _point(end * _SCALE)
+        cv2.arrowedLine(panel, *ends, (80, 255, 80), 2, cv2.LINE_AA, tipLength=0.25)
+    picture = np.hstack(panels)
+    text = f"score of the best grasp {decision.value:.2f}, values {least:.2f} to {most:.2f}"
+    cv2.putText(
+        picture, text, (8, size * _SCALE - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1,
+        cv2.LINE_AA,
+    )  # fmt: skip
+    return picture
 
 
 def lay_out(pictures: list[np.ndarray], num_cols: int) -> np.ndarray:

@@ -11,12 +11,14 @@ from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PixelGrasp, PixelPush, PlanarGrasp, Push
 from equigrasp.learning.exploration import spread_maxima
 from equigrasp.learning.interfaces import (
+    PUSH_MAP,
     Q_MAP,
     ROTATION_VALUES,
     Context,
     Decision,
     EmptyWorkspaceError,
     Probe,
+    PushLimits,
 )
 from equigrasp.learning.learned_segmenter import LearnedSegmenter
 from equigrasp.learning.network_policy import NetworkPolicy
@@ -30,6 +32,7 @@ from equigrasp.methods.push_grasp.grasp_choice import (
 )
 from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, SEGMENTER, THRESHOLD
 from equigrasp.methods.push_grasp.push_choice import (
+    RatedPushes,
     imagined_push,
     learned_push,
     nearest_push,
@@ -75,8 +78,8 @@ class PushGraspPolicy(NetworkPolicy):
         Args:
             observation: Heightmap and labels; its goal holds the target's mask, or nothing: then it is
                 the object that GraspNet likes best.
-            context: In the mode `random` any grasp on the target. Its history tells how many pushes there
-                were for this target.
+            context: In the mode `random` any grasp on the target. Where it sets no limits its history tells
+                how many pushes there were for this target.
             rng: All randomness of the choice.
 
         Raises:
@@ -89,17 +92,27 @@ class PushGraspPolicy(NetworkPolicy):
         if context.mode == "random":
             grasp = random_grasp(observation, target, self.rule.num_rotations, rng)
             return self._decision(aimed, grasp, float("nan"), {}, began)
-        rated, acting = self.rate(observation, target), self._config.acting
-        score, pushes = float(rated.scores[0]), _num_pushes(context)
+        rated, limits = self.rate(observation, target), self._push_limits(context)
+        score, threshold = float(rated.scores[0]), limits.score_threshold
         views = {Q_MAP: rated.value_map, ROTATION_VALUES: rated.yaw_values}
         chosen: PixelGrasp | PixelPush = rated.grasps[0]
-        if score <= self.score_threshold and pushes < acting.max_pushes:
-            chosen = self.push_for(observation, target, rng) or chosen
+        if threshold is None:
+            threshold = self.score_threshold
+        if score <= threshold and limits.num_pushes < limits.max_pushes:
+            pushes = self.push_for(observation, target, rng)
+            if pushes is not None:
+                chosen = pushes.best
+                views |= {} if pushes.value_map is None else {PUSH_MAP: pushes.value_map}
         return self._decision(aimed, chosen, score, views, began)
+
+    def _push_limits(self, context: Context) -> PushLimits:
+        if context.push_limits is not None:
+            return context.push_limits
+        return PushLimits(_num_pushes(context), self._config.acting.max_pushes)
 
     def push_for(
         self, observation: Observation, target: np.ndarray, rng: np.random.Generator
-    ) -> PixelPush | None:
+    ) -> RatedPushes | None:
         """Return the push that `acting.push_choice` stands for; None: there is no room, or no reason.
 
         Args:
@@ -107,17 +120,27 @@ class PushGraspPolicy(NetworkPolicy):
             target: The target's mask, shape (S, S).
             rng: Draws random ones.
         """
-        choice = self._config.acting.push_choice
+        choice, push = self._config.acting.push_choice, None
+        if choice == "learned":
+            return self.rate_pushes(observation, target)
         if choice == "random":
-            return random_push(observation, target, self.push_rule, rng)
-        if choice == "nearest":
-            return nearest_push(observation, target, self.push_rule)
-        if choice == "imagined":
-            return imagined_push(observation, target, self.push_rule, self._glance)
-        return self.choose_push(observation, target)
+            push = random_push(observation, target, self.push_rule, rng)
+        elif choice == "nearest":
+            push = nearest_push(observation, target, self.push_rule)
+        else:
+            push = imagined_push(observation, target, self.push_rule, self._glance)
+        return None if push is None else RatedPushes(push)
 
     def choose_push(self, observation: Observation, target: np.ndarray) -> PixelPush | None:
-        """Return PushNet's best push for a target; None: there is no room for any."""
+        """Return PushNet's best push for a target; see `rate_pushes`."""
+        rated = self.rate_pushes(observation, target)
+        return None if rated is None else rated.best
+
+    def rate_pushes(self, observation: Observation, target: np.ndarray) -> RatedPushes | None:
+        """Return PushNet's values of pushes for a target; None: there is no room for any.
+
+        Args as those of `push_for`.
+        """
 
         def values(view: PushView) -> np.ndarray:
             with self._lock, torch.inference_mode():

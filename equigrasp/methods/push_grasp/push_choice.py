@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,6 +24,20 @@ _RING_PX = 10  # about the target that must be clear
 _MIN_TARGET_PX = 20  # of the target that must still be seen
 
 Judge = Callable[[Observation, np.ndarray], float]
+
+
+@dataclass(frozen=True, eq=False)
+class RatedPushes:
+    """Pushes for a target.
+
+    Args:
+        best: The best one.
+        value_map: PushNet's values of the best direction from each pixel of the action square, shape (A, A);
+            NaN where no push may begin. None: PushNet was not asked.
+    """
+
+    best: PixelPush
+    value_map: np.ndarray | None = None
 
 
 def random_push(
@@ -52,8 +67,8 @@ def learned_push(
     rule: PushRule,
     network: NetworkConfig,
     values: Callable[[PushView], np.ndarray],
-) -> PixelPush | None:
-    """Return the best push for a target by PushNet's values; None: there is no room for any.
+) -> RatedPushes | None:
+    """Return PushNet's values of pushes for a target; None: there is no room for any.
 
     Args:
         observation: Heightmap and labels.
@@ -81,7 +96,10 @@ def learned_push(
         return None
     of_pushes = values(view)[kept[:, 0], rows[is_seen], cols[is_seen]]
     direction, row, col = (int(v) for v in kept[int(of_pushes.argmax())])
-    return PixelPush(row, col, direction)
+    workspace = observation.workspace
+    value_map = np.full((workspace.action_size_px,) * 2, np.nan, np.float32)
+    np.fmax.at(value_map, tuple((kept[:, 1:] - workspace.border_px).T), of_pushes)
+    return RatedPushes(PixelPush(row, col, direction), value_map)
 
 
 def nearest_push(observation: Observation, target: np.ndarray, rule: PushRule) -> PixelPush | None:

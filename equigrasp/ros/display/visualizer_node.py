@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from equigrasp_interfaces.msg import Grasp as GraspMsg
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
+from equigrasp_interfaces.msg import LabelMap
+from equigrasp_interfaces.msg import Push as PushMsg
 from nav_msgs.msg import Path
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from sensor_msgs.msg import Image
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMsg
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import Marker, MarkerArray
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.planning.fixed_bodies import fixed_bodies
@@ -22,9 +24,12 @@ from equigrasp.ros.messages.images import to_depth_msg
 from equigrasp.ros.messages.markers import (
     to_grasp_markers,
     to_path_msg,
+    to_push_markers,
     to_scene_markers,
     to_workspace_markers,
 )
+from equigrasp.ros.messages.pushes import from_push_msg
+from equigrasp.ros.messages.scenes import to_labels_image_msg
 from equigrasp.ros.messages.times import from_time
 from equigrasp.ros.messages.trajectories import from_trajectory_msg
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
@@ -56,7 +61,9 @@ class VisualizerNode(ManagedNode):
             names.WORKSPACE_MARKERS: MarkerArray,
             names.SCENE_MARKERS: MarkerArray,
             names.GRASP_MARKERS: MarkerArray,
+            names.PUSH_MARKERS: MarkerArray,
             names.HEIGHTMAP_IMAGE: Image,
+            names.LABELS_IMAGE: Image,
             names.PLANNED_PATH: Path,
         }
         self._out = {
@@ -67,7 +74,9 @@ class VisualizerNode(ManagedNode):
         group = MutuallyExclusiveCallbackGroup()
         for kind, name, listener, profile in (
             (HeightmapMsg, names.HEIGHTMAP, self._on_heightmap, qos.reliable(2)),
+            (LabelMap, names.LABELS, self._on_labels, qos.latched()),
             (GraspMsg, names.PLANNED_GRASP, self._on_grasp, qos.latched()),
+            (PushMsg, names.PLANNED_PUSH, self._on_push, qos.latched()),
             (JointTrajectoryMsg, names.PLANNED_TRAJECTORY, self._on_trajectory, qos.latched()),
         ):
             self.create_subscription(kind, name, listener, profile, callback_group=group)
@@ -77,6 +86,9 @@ class VisualizerNode(ManagedNode):
         image = to_depth_msg(seen.heightmap, seen.stamp, names.BASE_FRAME)
         self._out[names.HEIGHTMAP_IMAGE].publish(image)
 
+    def _on_labels(self, message: LabelMap) -> None:
+        self._out[names.LABELS_IMAGE].publish(to_labels_image_msg(message))
+
     def _on_grasp(self, message: GraspMsg) -> None:
         markers = to_grasp_markers(
             from_grasp_msg(message),
@@ -84,7 +96,19 @@ class VisualizerNode(ManagedNode):
             from_time(message.header.stamp),
             self._gripper,
         )
+        self._clear(names.PUSH_MARKERS)
         self._out[names.GRASP_MARKERS].publish(markers)
+
+    def _on_push(self, message: PushMsg) -> None:
+        """Draw a push in the place of the grasp before it."""
+        self._clear(names.GRASP_MARKERS)
+        markers = to_push_markers(
+            from_push_msg(message), from_time(message.header.stamp), self._gripper
+        )
+        self._out[names.PUSH_MARKERS].publish(markers)
+
+    def _clear(self, name: str) -> None:
+        self._out[name].publish(MarkerArray(markers=[Marker(action=Marker.DELETEALL)]))
 
     def _on_trajectory(self, message: JointTrajectoryMsg) -> None:
         positions = from_trajectory_msg(message, self._arm.joint_names).positions

@@ -18,6 +18,7 @@ from equigrasp.devices.clock import Clock
 from equigrasp.devices.gripper import Gripper
 from equigrasp.environments.open_loop_grasp import attend
 from equigrasp.errors import ConfigError, DeviceTimeoutError, NotConnectedError
+from equigrasp.geometry.workspace import Workspace
 from equigrasp.ros import names, qos
 from equigrasp.ros.drivers.arm_node import ArmNode
 from equigrasp.ros.drivers.camera_node import CameraNode
@@ -28,6 +29,7 @@ from equigrasp.ros.runtime.health import Health, Level
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import parameter
 from equigrasp.seeding import SceneStream
+from equigrasp.simulation.layouts import LayoutError, lay_out
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 from equigrasp.simulation.physics import TIME_STEP
 
@@ -180,15 +182,32 @@ class SimBridgeNode(ManagedNode):
         world = self.simulation.world
         try:
             with self.simulation.physics.lock:
+                if request.layout:
+                    response.names = self._lay_out(request, workspace)
+                    return response
                 if request.object_set:
                     world.object_set = make_object_set(request.object_set)
                 rng = np.random.default_rng(request.seed)
                 response.names = world.object_set.draw(request.split, request.num_objects, rng)
                 world.spawn_objects(response.names, workspace)
+        except LayoutError as error:
+            response.error_code = SpawnObjects.Response.UNKNOWN_LAYOUT
+            response.error_msg = str(error)
         except ConfigError as error:
             response.error_code = SpawnObjects.Response.UNKNOWN_OBJECT_SET
             response.error_msg = str(error)
         return response
+
+    def _lay_out(self, request: SpawnObjects.Request, workspace: Workspace) -> list[str]:
+        """Empty the world and lay out what is asked for; return the names of the shapes."""
+        from equigrasp.simulation.object_sets.registry import make_object_set
+
+        wanted = request.object_set
+        objects = make_object_set(wanted) if wanted else None
+        return lay_out(
+            self.simulation, workspace, request.layout, objects, request.split,
+            request.num_objects, request.seed,
+        )  # fmt: skip
 
     def _get_objects(
         self, request: GetObjects.Request, response: GetObjects.Response

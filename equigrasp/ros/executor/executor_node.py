@@ -1,9 +1,17 @@
-"""Carries out grasps: the actions execute_action, execute_grasp, pick_object and move_home."""
+"""Carries out grasps and pushes: the actions of the robot."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from equigrasp_interfaces.action import ExecuteAction, ExecuteGrasp, MoveHome, PickObject
-from equigrasp_interfaces.srv import PlanGrasp
+from equigrasp_interfaces.action import (
+    ExecuteAction,
+    ExecuteGrasp,
+    ExecutePush,
+    MoveHome,
+    PickObject,
+    PushGrasp,
+)
+from equigrasp_interfaces.srv import PlanGrasp, PlanPushGrasp, SegmentScene
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
@@ -14,6 +22,8 @@ from equigrasp.ros import names
 from equigrasp.ros.executor.goal_server import GoalServer
 from equigrasp.ros.executor.grasp_goals import GraspGoals
 from equigrasp.ros.executor.planners import make_planner
+from equigrasp.ros.executor.policy_calls import PolicyCall
+from equigrasp.ros.executor.push_goals import PushGoals
 from equigrasp.ros.remote.joint_state_feed import JointStateFeed
 from equigrasp.ros.remote.remote_arm import RemoteArm
 from equigrasp.ros.remote.remote_camera import RemoteCamera
@@ -30,7 +40,7 @@ class ExecutorNodeConfig:
     cell: str = parameter("ur5", "Cell: a name below config/cells, or a YAML file.")
     planner: str = parameter("ompl", "Motion planner: ompl, or moveit where ROS has MoveIt.")
     policy_timeout: float = parameter(
-        8.0, "Longest wait for plan_grasp [s, wall clock].", 0.1, 120.0
+        8.0, "Longest wait for the policy node's services [s, wall clock].", 0.1, 120.0
     )
     image_timeout: float = parameter(
         2.0, "Longest wait for an image that tells of success [s, wall clock].", 0.1, 60.0
@@ -42,7 +52,7 @@ class ExecutorNodeConfig:
 
 
 class ExecutorNode(ManagedNode):
-    """One goal at a time over all four actions: `GoalServer` ends them, `GraspGoals` does the work."""
+    """One goal at a time over all actions: `GoalServer` ends them, `GraspGoals` and `PushGoals` do the work."""
 
     def __init__(self) -> None:
         super().__init__(names.EXECUTOR)
@@ -65,17 +75,26 @@ class ExecutorNode(ManagedNode):
         cameras = {} if camera is None else {OVERHEAD: camera}
         cell = RobotCell(config, arm_config, gripper_config, arm, gripper, cameras, clock)
         planner = make_planner(wanted.planner, cell)
+        push = PushPrimitive(cell, planner)
         goals = GraspGoals(
             PickPrimitive(cell, planner),
-            PushPrimitive(cell, planner),
+            push,
             clock,
-            self.create_client(PlanGrasp, names.PLAN_GRASP, callback_group=self.callbacks),
-            wanted.policy_timeout,
+            self._policy_call(PlanGrasp, names.PLAN_GRASP),
             self.get_logger().warning,
+        )
+        pushes = PushGoals(
+            goals,
+            push,
+            clock,
+            self._policy_call(SegmentScene, names.SEGMENT_SCENE),
+            self._policy_call(PlanPushGrasp, names.PLAN_PUSH_GRASP),
         )
         server = GoalServer(self, arm, gripper, gripper_config.held_width, clock)
         server.serve(ExecuteAction, names.EXECUTE_ACTION, goals.execute_action)
         server.serve(ExecuteGrasp, names.EXECUTE_GRASP, goals.execute_grasp)
+        server.serve(ExecutePush, names.EXECUTE_PUSH, pushes.execute_push)
+        server.serve(PushGrasp, names.PUSH_GRASP, pushes.push_grasp)
         server.serve(PickObject, names.PICK_OBJECT, goals.pick_object)
         server.serve(MoveHome, names.MOVE_HOME, goals.move_home)
         self._server = server
@@ -90,6 +109,10 @@ class ExecutorNode(ManagedNode):
         if self._feed is not None:
             self._feed.close()
         self._feed = self._server = None
+
+    def _policy_call(self, kind: Any, name: str) -> PolicyCall:
+        client = self.create_client(kind, name, callback_group=self.callbacks)
+        return PolicyCall(client, name, self._settings.values.policy_timeout)
 
     def _camera(self, config: CellConfig, clock: RosClock) -> RemoteCamera | None:
         """Listen to the camera where success is told by picture."""

@@ -1,7 +1,7 @@
 """Error codes of the executor's actions, and what they stand for."""
 
 from equigrasp_interfaces.msg import MotionResult
-from equigrasp_interfaces.srv import PlanGrasp
+from equigrasp_interfaces.srv import PlanGrasp, PlanPushGrasp
 
 from equigrasp.devices.motion import StopReason
 from equigrasp.errors import (
@@ -36,6 +36,15 @@ PLAN_CODES = {
     PlanGrasp.Response.EMPTY_WORKSPACE: MotionResult.EMPTY_WORKSPACE,
     PlanGrasp.Response.NOT_ACTIVE: MotionResult.POLICY_FAILED,
     PlanGrasp.Response.NO_GRASP: MotionResult.POLICY_FAILED,
+    PlanPushGrasp.Response.UNKNOWN_TARGET: MotionResult.UNKNOWN_TARGET,
+    PlanPushGrasp.Response.TARGET_HIDDEN: MotionResult.TARGET_HIDDEN,
+    PlanPushGrasp.Response.NO_MASKS: MotionResult.LABELS_FAILED,
+    PlanPushGrasp.Response.STALE_LABELS: MotionResult.LABELS_FAILED,
+    PlanPushGrasp.Response.BAD_LABELS: MotionResult.LABELS_FAILED,
+    PlanPushGrasp.Response.POINT_OUTSIDE: MotionResult.INVALID_GOAL,
+    PlanPushGrasp.Response.SEGMENTER_FAILED: MotionResult.LABELS_FAILED,
+    PlanPushGrasp.Response.NO_TARGETS: MotionResult.UNSUPPORTED,
+    PlanPushGrasp.Response.BAD_REQUEST: MotionResult.INVALID_GOAL,
 }
 
 

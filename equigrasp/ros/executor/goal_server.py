@@ -35,12 +35,14 @@ class Goal:
         result: Of the action's type, to be filled in.
         cancel: Set from any thread to stop.
         on_phase: Tells the client what the robot does.
+        feedback: Of the action's type: what else it holds goes to the client with each phase.
     """
 
     request: Any
     result: Any
     cancel: threading.Event
     on_phase: Callable[[Phase], None]
+    feedback: Any = None
 
 
 class GoalServer:
@@ -102,12 +104,12 @@ class GoalServer:
             self._node.get_logger().error(refusal, throttle_duration_sec=5.0)
             handle.abort()
             return result
-        began = self._clock.now()
+        began, feedback = self._clock.now(), action.Feedback()
 
         def on_phase(phase: Phase) -> None:
             elapsed = self._clock.now() - began
-            message = PhaseMsg(phase=int(phase), elapsed=elapsed)
-            handle.publish_feedback(action.Feedback(phase=message))
+            feedback.phase = PhaseMsg(phase=int(phase), elapsed=elapsed)
+            handle.publish_feedback(feedback)
 
         with self._slot.occupy(handle) as cancel:
             try:
@@ -116,7 +118,7 @@ class GoalServer:
                 if cancel is None:
                     raise CancelledError("A newer goal overtook this one.")
                 self._await_devices(cancel)
-                work(Goal(handle.request, result, cancel, on_phase))
+                work(Goal(handle.request, result, cancel, on_phase, feedback))
             except CancelledError as error:
                 motion.error_code, motion.error_msg = MotionResult.PREEMPTED, str(error)
             except EquigraspError as error:

@@ -1,6 +1,5 @@
 """What goals of execute_action, execute_grasp, pick_object and move_home have the robot do."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
@@ -9,25 +8,22 @@ from typing import Any
 import numpy as np
 from equigrasp_interfaces.msg import Grasp, MotionResult
 from equigrasp_interfaces.srv import PlanGrasp
-from rclpy.client import Client
 
-from equigrasp.errors import CancelledError
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.perception.observation import Observation
-from equigrasp.primitives.outcome import GraspOutcome, Phase
+from equigrasp.primitives.outcome import GraspOutcome, Phase, PushOutcome
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.place_target import PlaceTarget, sample_place
 from equigrasp.primitives.push import PushPrimitive
-from equigrasp.ros import names
-from equigrasp.ros.executor.goal_codes import PLAN_CODES, GoalError
+from equigrasp.ros.executor.goal_codes import GoalError
 from equigrasp.ros.executor.goal_server import Goal
+from equigrasp.ros.executor.policy_calls import PolicyCall
 from equigrasp.ros.messages.actions import from_action_msg
 from equigrasp.ros.messages.grasps import check_mode, from_grasp_msg
 from equigrasp.ros.messages.heightmaps import from_heightmap_msg
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.ros_clock import RosClock
 
-_DISCOVERY_TIMEOUT = 5.0  # [s, wall clock] for the policy's service to be found
 _CLOSED = 0.001  # [m] by which fingers that grip something have closed at least
 
 
@@ -38,8 +34,7 @@ class GraspGoals:
         primitive: Carries out grasps.
         push: Carries out pushes.
         clock: Time of the robot.
-        policy: Client of `plan_grasp`.
-        policy_timeout: Longest wait for its answer [s, wall clock].
+        policy: The service plan_grasp.
         warn: Told of what a person should know.
     """
 
@@ -48,13 +43,11 @@ class GraspGoals:
         primitive: PickPrimitive,
         push: PushPrimitive,
         clock: RosClock,
-        policy: Client,
-        policy_timeout: float,
+        policy: PolicyCall,
         warn: Callable[[str], object],
     ) -> None:
         self._primitive, self._push, self._clock = primitive, push, clock
-        self._policy, self._policy_timeout = policy, policy_timeout
-        self._warn = warn
+        self._policy, self._warn = policy, warn
         self._num_unclosed = 0  # grasps in a row in which the fingers did not close at all
 
     def execute_action(self, goal: Goal) -> None:
@@ -65,10 +58,11 @@ class GraspGoals:
         message = goal.request.action
         action = from_action_msg(message)
         if isinstance(action, PlanarGrasp):
-            held = self._carry_out(goal, message.grasp, message.grasp.workspace)
+            held = self.carry_out(goal, message.grasp, message.grasp.workspace)
             goal.result.reward = float(held)
         elif isinstance(action, Push):
-            self._push_along(goal, action, message.push.workspace)
+            self.push_along(goal, action, message.push.workspace)
+            goal.result.discount = 1.0
         else:
             raise GoalError(
                 MotionResult.UNSUPPORTED,
@@ -78,7 +72,7 @@ class GraspGoals:
     def execute_grasp(self, goal: Goal) -> None:
         """Carry out the grasp that the request holds."""
         grasp = goal.request.grasp
-        goal.result.is_success = self._carry_out(goal, grasp, grasp.workspace)
+        goal.result.is_success = self.carry_out(goal, grasp, grasp.workspace)
 
     def pick_object(self, goal: Goal) -> None:
         """Have the policy choose a grasp and carry it out."""
@@ -93,23 +87,24 @@ class GraspGoals:
         if goal.request.wants_heightmap:
             goal.result.heightmap = plan.heightmap
         observation = from_heightmap_msg(plan.heightmap)
-        goal.result.is_success = self._carry_out(goal, plan.grasp, pick, observation)
+        goal.result.is_success = self.carry_out(goal, plan.grasp, pick, observation)
 
     def move_home(self, goal: Goal) -> None:
         """Move to where the camera sees every tray."""
         self._primitive.go_home(on_phase=goal.on_phase, cancel=goal.cancel)
 
-    def _push_along(self, goal: Goal, push: Push, workspace: str) -> None:
+    def push_along(self, goal: Goal, push: Push, workspace: str) -> PushOutcome:
+        """Carry out a push that begins in the workspace of a name."""
         outcome = self._push.execute(
             push,
             self._primitive.cell.config.workspace(workspace),
             on_phase=goal.on_phase,
             cancel=goal.cancel,
         )
-        goal.result.discount = 1.0
-        goal.result.motion.idle_time = outcome.idle_time
+        goal.result.motion.idle_time += outcome.idle_time
+        return outcome
 
-    def _carry_out(
+    def carry_out(
         self, goal: Goal, message: Grasp, pick: str, observation: Observation | None = None
     ) -> bool:
         """Carry out a grasp, and return whether an object was held after the lift."""
@@ -129,7 +124,7 @@ class GraspGoals:
         )
         outcome = self._judged_by_fingers(outcome, grasp.width)
         goal.result.motion.finger_width = outcome.finger_width
-        goal.result.motion.idle_time = outcome.idle_time
+        goal.result.motion.idle_time += outcome.idle_time
         return outcome.is_success
 
     def _judged_by_fingers(self, outcome: GraspOutcome, opening: float) -> GraspOutcome:
@@ -150,20 +145,8 @@ class GraspGoals:
         self._warn(message)
         return replace(outcome, is_success=False)
 
-    def _await_policy(self, cancel: Event) -> None:
-        """Give the policy a while to be found: a goal may come before it."""
-        deadline = time.monotonic() + _DISCOVERY_TIMEOUT
-        while not self._policy.service_is_ready():
-            if time.monotonic() > deadline:
-                raise GoalError(
-                    MotionResult.POLICY_FAILED, f"No node offers '{names.PLAN_GRASP}'."
-                )
-            if cancel.wait(0.02):
-                raise CancelledError("The goal was cancelled while the policy was looked for.")
-
     def _plan_grasp(self, goal: Any, cancel: Event) -> PlanGrasp.Response:
         """Ask the policy what a `PickObject` goal says."""
-        self._await_policy(cancel)
         request = PlanGrasp.Request(
             workspace=goal.pick_workspace,
             mode=goal.mode,
@@ -171,19 +154,4 @@ class GraspGoals:
             num_consecutive_failures=goal.num_consecutive_failures,
             not_before=to_time(self._clock.stamp()),
         )
-        answered = Event()
-        future = self._policy.call_async(request)
-        future.add_done_callback(lambda _: answered.set())
-        deadline = time.monotonic() + self._policy_timeout
-        while not answered.wait(0.01):
-            if cancel.is_set():
-                raise CancelledError("The goal was cancelled while a grasp was planned.")
-            if time.monotonic() > deadline:
-                raise GoalError(
-                    MotionResult.POLICY_FAILED,
-                    f"'{names.PLAN_GRASP}' gave no answer within {self._policy_timeout} s.",
-                )
-        response = future.result()
-        if response.error_code:
-            raise GoalError(PLAN_CODES[response.error_code], response.error_msg)
-        return response
+        return self._policy.ask(request, cancel)

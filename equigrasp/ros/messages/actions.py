@@ -5,7 +5,6 @@ from typing import cast
 from equigrasp_interfaces.msg import Action as ActionMsg
 from equigrasp_interfaces.msg import GripperStep as GripperStepMsg
 from equigrasp_interfaces.msg import Observation as ObservationMsg
-from equigrasp_interfaces.msg import Push as PushMsg
 
 from equigrasp.errors import CommandRejectedError
 from equigrasp.geometry.actions import (
@@ -22,6 +21,7 @@ from equigrasp.replay.step import Arrays
 from equigrasp.ros import names
 from equigrasp.ros.messages.arrays import to_array_msgs
 from equigrasp.ros.messages.grasps import from_grasp_msg, to_grasp_msg
+from equigrasp.ros.messages.pushes import from_push_msg, to_push_msg
 from equigrasp.ros.messages.times import to_time
 
 _GRIPPER: dict[int, GripperCommand] = {
@@ -59,13 +59,7 @@ def to_action_msg(decision: Decision[Action], observation: Observation) -> Actio
         )
     elif isinstance(action, Push):
         message.kind = ActionMsg.KIND_PUSH
-        message.push = PushMsg(
-            workspace=observation.workspace.name, direction=action.direction, length=action.length
-        )
-        message.push.header.stamp = to_time(observation.stamp)
-        message.push.header.frame_id = names.BASE_FRAME
-        start = message.push.start
-        start.x, start.y, start.z = action.x, action.y, action.z
+        message.push = to_push_msg(action, observation.workspace.name, observation.stamp)
     else:
         message.kind = ActionMsg.KIND_STEP
         message.step = GripperStepMsg(d_theta=action.d_theta, is_final=action.is_final)
@@ -84,12 +78,7 @@ def from_action_msg(message: ActionMsg) -> Action:
     if message.kind == ActionMsg.KIND_GRASP:
         return from_grasp_msg(message.grasp)
     if message.kind == ActionMsg.KIND_PUSH:
-        push = message.push
-        if push.header.frame_id not in ("", names.BASE_FRAME):
-            raise CommandRejectedError(
-                f"Pushes are given in frame '{names.BASE_FRAME}', found '{push.header.frame_id}'."
-            )
-        return Push(push.start.x, push.start.y, push.start.z, push.direction, push.length)
+        return from_push_msg(message.push)
     if message.kind == ActionMsg.KIND_STEP:
         step, way = message.step, message.step.d_position
         gripper = _GRIPPER.get(step.gripper, cast(GripperCommand, str(step.gripper)))

@@ -11,7 +11,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from equigrasp.devices.cell import GripperConfig
 from equigrasp.devices.obstacle import Obstacle
-from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.ros import names
@@ -22,6 +22,7 @@ _LINE = 0.002  # [m] wide
 _PAD = (0.008, 0.022)  # [m] thickness and width of a finger as it is drawn
 _LETTERS = 0.03  # [m] high
 _ABOVE = 0.06  # [m] of the letters over the palm
+_SHAFT, _HEAD = 0.008, (0.02, 0.03)  # [m] an arrow's thickness; its head's thickness and length
 
 
 def to_workspace_markers(workspaces: Sequence[Workspace]) -> MarkerArray:
@@ -96,6 +97,30 @@ def to_grasp_markers(
     for marker in markers:
         marker.header.stamp = to_time(stamp)
     return MarkerArray(markers=markers)
+
+
+def to_push_markers(push: Push, stamp: float, gripper: GripperConfig) -> MarkerArray:
+    """Return the closed fingers where a push begins, and an arrow along its stroke.
+
+    Args:
+        push: What is wanted.
+        stamp: Of the image that it was chosen on [s].
+        gripper: Tells how far the fingers reach.
+    """
+    color, depth = (1.0, 0.8, 0.1, 0.9), gripper.finger_depth
+    fingers = _marker("push", 0, Marker.CUBE, color)
+    tcp = Transform.top_down(push.x, push.y, push.z, push.direction)
+    middle = Transform(np.array([0.0, 0.0, -depth / 2.0]), np.array([0.0, 0.0, 0.0, 1.0]))
+    fingers.pose = to_pose_msg(tcp * middle)
+    fingers.scale.x, fingers.scale.y, fingers.scale.z = 2.0 * _PAD[0], _PAD[1], depth
+    stroke = _marker("push", 1, Marker.ARROW, color)
+    start = np.array([push.x, push.y, push.z])
+    way = np.array([math.cos(push.direction), math.sin(push.direction), 0.0]) * push.length
+    stroke.points = [_point(start), _point(start + way)]
+    stroke.scale.x, (stroke.scale.y, stroke.scale.z) = _SHAFT, _HEAD
+    for marker in (fingers, stroke):
+        marker.header.stamp = to_time(stamp)
+    return MarkerArray(markers=[fingers, stroke])
 
 
 def to_path_msg(poses: Sequence[Transform], stamp: float) -> Path:

@@ -31,13 +31,19 @@ class Caller:
         self.cancel.wait(duration)
         self.check()
 
-    def call(self, client: Any, request: Any) -> Any:
+    def call(self, client: Any, request: Any, timeout: float = _CALL_TIMEOUT) -> Any:
         """Call a service that does no harm when called twice, and return its response.
+
+        Args:
+            client: Of the service.
+            request: To it.
+            timeout: Longest wait for an answer [s, wall clock]; the server must appear in it, too.
 
         Raises:
             DeviceTimeoutError: if none comes.
         """
-        self._wait_for(client.service_is_ready, f"service '{client.srv_name}'")
+        patience = min(timeout, _SERVER_TIMEOUT)
+        self._wait_for(client.service_is_ready, f"service '{client.srv_name}'", patience)
         futures = [client.call_async(request)]
         asked = time.monotonic()
 
@@ -49,7 +55,7 @@ class Caller:
             return any(future.done() for future in futures)
 
         try:
-            self._wait(is_answered, _CALL_TIMEOUT, f"Service '{client.srv_name}'")
+            self._wait(is_answered, timeout, f"Service '{client.srv_name}'")
             return next(future.result() for future in futures if future.done())
         finally:
             for future in futures:
@@ -72,8 +78,10 @@ class Caller:
             raise DeviceTimeoutError(f"Action '{name}' refused the goal: not active yet?")
         return PendingGoal(client, handle, self)
 
-    def _wait_for(self, is_ready: Callable[[], bool], what: str) -> None:
-        self._wait(is_ready, _SERVER_TIMEOUT, f"No {what}: it")
+    def _wait_for(
+        self, is_ready: Callable[[], bool], what: str, timeout: float = _SERVER_TIMEOUT
+    ) -> None:
+        self._wait(is_ready, timeout, f"No {what}: it")
 
     def _wait(self, is_done: Callable[[], bool], timeout: float, what: str) -> None:
         deadline = time.monotonic() + timeout

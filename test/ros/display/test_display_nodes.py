@@ -12,7 +12,8 @@ pytest.importorskip("rclpy")
 import rclpy  # noqa: E402
 from domains import free_domain  # noqa: E402
 from driver_node import ros, spinning  # noqa: E402
-from equigrasp_interfaces.msg import Grasp, Heightmap  # noqa: E402
+from equigrasp_interfaces.msg import Grasp, Heightmap, LabelMap  # noqa: E402
+from equigrasp_interfaces.msg import Push as PushMsg  # noqa: E402
 from graph import wait_for  # noqa: E402
 from nav_msgs.msg import Path  # noqa: E402
 from rclpy.node import Node  # noqa: E402
@@ -20,11 +21,11 @@ from sensor_msgs.msg import Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
-from visualization_msgs.msg import MarkerArray  # noqa: E402
+from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 from equigrasp.devices.calibrated_cell import load_cell  # noqa: E402
 from equigrasp.devices.motion import JointTrajectory as Trajectory  # noqa: E402
-from equigrasp.geometry.actions import PlanarGrasp  # noqa: E402
+from equigrasp.geometry.actions import PlanarGrasp, Push  # noqa: E402
 from equigrasp.perception.observation import Observation  # noqa: E402
 from equigrasp.planning.cell_description import cell_description  # noqa: E402
 from equigrasp.planning.kinematics import Kinematics  # noqa: E402
@@ -36,7 +37,9 @@ from equigrasp.ros.display.robot_state_node import RobotStateNode  # noqa: E402
 from equigrasp.ros.display.visualizer_node import VisualizerNode  # noqa: E402
 from equigrasp.ros.messages.grasps import to_grasp_msg  # noqa: E402
 from equigrasp.ros.messages.heightmaps import to_heightmap_msg  # noqa: E402
-from equigrasp.ros.messages.images import from_depth_msg  # noqa: E402
+from equigrasp.ros.messages.images import from_color_msg, from_depth_msg  # noqa: E402
+from equigrasp.ros.messages.pushes import to_push_msg  # noqa: E402
+from equigrasp.ros.messages.scenes import to_label_map_msg  # noqa: E402
 from equigrasp.ros.messages.trajectories import to_trajectory_msg  # noqa: E402
 from equigrasp.ros.messages.transforms import from_pose_msg  # noqa: E402
 from equigrasp.ros.runtime.frame_tree import FrameTree  # noqa: E402
@@ -125,6 +128,39 @@ def test_what_is_wanted_and_planned_is_drawn(tester: Node) -> None:
     for pose, joints in ((poses[0], q[0]), (poses[-1], q[-1])):
         expected = kinematics.forward(joints)
         assert np.allclose(from_pose_msg(pose.pose).matrix(), expected.matrix(), atol=1e-9)
+
+
+def test_a_push_is_drawn_in_the_place_of_a_grasp(tester: Node) -> None:
+    workspace, labels = CELL.workspaces[0], np.zeros((128, 128), np.uint8)
+    labels[30:50, 40:60], labels[60:80, 40:60] = 1, 2
+    seen = Observation({"labels": labels}, workspace, 1.0)
+    push = Push(0.4, 0.2, 0.02, 0.3, 0.1)
+    drawn = {
+        name: _hear(tester, kind, name)
+        for kind, name in (
+            (Image, names.LABELS_IMAGE),
+            (MarkerArray, names.PUSH_MARKERS),
+            (MarkerArray, names.GRASP_MARKERS),
+        )
+    }
+    for kind, name, message in (
+        (LabelMap, names.LABELS, to_label_map_msg(seen)),
+        (PushMsg, names.PLANNED_PUSH, to_push_msg(push, "left", 1.0)),
+    ):
+        publisher = tester.create_publisher(kind, name, qos.latched())
+        wait_for(lambda p=publisher: p.get_subscription_count() > 0, 10.0, f"a reader of {name}")
+        publisher.publish(message)
+
+    def is_cleared() -> bool:
+        heard = drawn[names.GRASP_MARKERS]
+        return bool(heard) and heard[-1].markers[0].action == Marker.DELETEALL
+
+    wait_for(lambda: is_cleared() and all(drawn.values()), 10.0, "what is drawn")
+    picture = from_color_msg(drawn[names.LABELS_IMAGE][-1])
+    colors = [tuple(picture[row, 50]) for row in (0, 40, 70)]
+    assert colors[0] == (0, 0, 0) and len(set(colors)) == 3
+    stroke = drawn[names.PUSH_MARKERS][-1].markers[1]
+    assert stroke.points[1].x == pytest.approx(0.4 + 0.1 * np.cos(0.3))
 
 
 def test_namespace_and_parameters_reach_a_process(tester: Node, tmp_path: FilePath) -> None:

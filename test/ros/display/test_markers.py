@@ -10,13 +10,14 @@ pytest.importorskip("rclpy")
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 from equigrasp.devices.calibrated_cell import load_cell  # noqa: E402
-from equigrasp.geometry.actions import PlanarGrasp  # noqa: E402
+from equigrasp.geometry.actions import PlanarGrasp, Push  # noqa: E402
 from equigrasp.geometry.transform import Transform  # noqa: E402
 from equigrasp.planning.fixed_bodies import fixed_bodies  # noqa: E402
 from equigrasp.ros.display.robot_state_node import Throttle  # noqa: E402
 from equigrasp.ros.messages.markers import (  # noqa: E402
     to_grasp_markers,
     to_path_msg,
+    to_push_markers,
     to_scene_markers,
     to_workspace_markers,
 )
@@ -42,6 +43,19 @@ def test_fingers_stand_at_their_opening(theta: float) -> None:
     assert {m.header.stamp.sec for m in array.markers} == {3}
 
 
+@pytest.mark.parametrize("direction", [0.0, 2.0, -1.0])
+def test_an_arrow_shows_the_stroke(direction: float) -> None:
+    push = Push(0.45, 0.2, 0.02, direction, 0.1)
+    fingers, stroke = to_push_markers(push, 3.5, GRIPPER).markers
+    start, end = (np.array([p.x, p.y, p.z]) for p in stroke.points)
+    assert np.allclose(start, [0.45, 0.2, 0.02])
+    assert np.allclose(end - start, 0.1 * np.array([math.cos(direction), math.sin(direction), 0]))
+    pose = from_pose_msg(fingers.pose)
+    assert pose.position[2] - fingers.scale.z / 2 == pytest.approx(0.02)  # tips at the TCP
+    assert abs(pose.matrix()[:2, 0] @ (end - start)[:2]) == pytest.approx(0.1)  # wide side ahead
+    assert {m.header.stamp.sec for m in (fingers, stroke)} == {3}
+
+
 @pytest.mark.parametrize(("value", "text"), [(0.8, "0.80"), (7.0, "7.00"), (math.nan, "random")])
 def test_the_value_is_colour_and_text(value: float, text: str) -> None:
     markers = to_grasp_markers(PlanarGrasp(0.4, 0.2, 0.05, 0.0, 0.06), value, 0.0, GRIPPER).markers
@@ -53,6 +67,7 @@ def test_the_value_is_colour_and_text(value: float, text: str) -> None:
 def test_every_array_has_distinct_visible_markers() -> None:
     for array in (
         to_grasp_markers(PlanarGrasp(0.4, 0.2, 0.05, 0.0, 0.0), 0.1, 0.0, GRIPPER),
+        to_push_markers(Push(0.4, 0.2, 0.02, 1.0, 0.1), 0.0, GRIPPER),
         to_workspace_markers(CELL.workspaces),
         to_scene_markers(fixed_bodies(CELL)),
     ):

@@ -54,7 +54,7 @@ def test_a_wrong_pick_is_refused_before_moving(change: dict[str, Any], message: 
 def _goals(**parts: Any) -> GraspGoals:
     parts = {"primitive": SimpleNamespace(), "push": SimpleNamespace()} | parts
     return GraspGoals(
-        parts["primitive"], parts["push"], SimpleNamespace(), SimpleNamespace(), 1.0, print
+        parts["primitive"], parts["push"], SimpleNamespace(), SimpleNamespace(), print
     )
 
 

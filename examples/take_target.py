@@ -1,0 +1,47 @@
+"""Ask a running graph for one object out of the clutter, from a node of your own.
+
+Start the graph (`equigrasp up sim --method push_grasp --cell ur5_table`), then in a second terminal:
+
+    .venv/bin/python examples/take_target.py --point 0.45 -0.10   # what lies there, in base_link [m]
+    .venv/bin/python examples/take_target.py --id 3               # of the last `segment_scene`
+"""
+
+import argparse
+
+import rclpy
+from equigrasp_interfaces.action import PushGrasp
+from equigrasp_interfaces.msg import Target
+from rclpy.action import ActionClient
+
+
+def main() -> None:
+    """Send one goal, and say what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--point", type=float, nargs=2, metavar=("X", "Y"), help="where it lies")
+    parser.add_argument("--id", type=int, help="its number; neither: what the policy likes best")
+    options = parser.parse_args()
+    rclpy.init()
+    node = rclpy.create_node("my_node")
+    client = ActionClient(node, PushGrasp, "push_grasp")
+    if not client.wait_for_server(timeout_sec=60.0):
+        raise SystemExit("No server of 'push_grasp': is the graph running?")
+    goal = PushGrasp.Goal(workspace="table", place_workspace="bin")
+    if options.point:
+        goal.target.kind = Target.KIND_POINT
+        goal.target.point.point.x, goal.target.point.point.y = options.point
+    elif options.id:
+        goal.target.kind, goal.target.id = Target.KIND_ID, options.id
+    sent = client.send_goal_async(goal)
+    rclpy.spin_until_future_complete(node, sent)
+    answer = sent.result().get_result_async()
+    rclpy.spin_until_future_complete(node, answer)
+    result = answer.result().result
+    if result.motion.error_code:
+        print(f"error {result.motion.error_code}: {result.motion.error_msg}")
+    else:
+        print("taken" if result.is_target_taken else "missed", f"after {result.num_pushes} pushes")
+    rclpy.shutdown()
+
+
+if __name__ == "__main__":
+    main()
