@@ -7,11 +7,12 @@ from equigrasp.environments.open_loop_grasp import observe
 from equigrasp.environments.oracle import is_empty
 from equigrasp.environments.put_away import clear_view, take_away
 from equigrasp.errors import ConfigError, PerceptionError
-from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.push import PushPrimitive
 
 _TIME_TO_SETTLE = 0.25  # [s] for objects that were put back where they lay
 
@@ -49,7 +50,7 @@ class GraspEpisode:
         self.num_attempts = 0
         self.is_terminal = self.is_truncated = False
         self._world = world
-        self._pick = PickPrimitive(cell, planner)
+        self._pick, self._push = PickPrimitive(cell, planner), PushPrimitive(cell, planner)
 
     @property
     def is_over(self) -> bool:
@@ -78,14 +79,18 @@ class GraspEpisode:
         """Return what was seen last: nothing moves between two attempts."""
         return self._seen
 
-    def step(self, action: PlanarGrasp) -> StepResult:
-        """Try a grasp, take away what is held, go home and look.
+    def step(self, action: PlanarGrasp | Push) -> StepResult:
+        """Try a grasp, take away what is held, go home and look; or push and look.
 
         Raises:
             PerceptionError: if the episode has ended.
         """
         if self.is_terminal or self.is_truncated:
             raise PerceptionError("The episode has ended; begin another one first.")
+        if isinstance(action, Push):
+            pushed = self._push.execute(action, self.workspace)
+            self.recover()
+            return StepResult(0.0, pushed.as_grasp(), discount=1.0)
         outcome = self._pick.execute(action, self.workspace, None)
         held = take_away(self.cell, self._world, outcome.is_success)
         self.go_home()

@@ -11,13 +11,14 @@ from equigrasp.devices.world import World
 from equigrasp.environments.environment import StepResult
 from equigrasp.environments.oracle import is_empty
 from equigrasp.errors import PerceptionError
-from equigrasp.geometry.actions import PlanarGrasp
+from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.heightmap import heightmap_from_depth
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.place_target import sample_place
+from equigrasp.primitives.push import PushPrimitive
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class OpenLoopGraspEnv:
     def __init__(self, cell: RobotCell, planner: MotionPlanner, rng: np.random.Generator) -> None:
         self.cell = cell
         self.pick = PickPrimitive(cell, planner)
+        self._push = PushPrimitive(cell, planner)
         self.trays = Trays(*cell.config.workspaces[:2])
         self._rng = rng
         self._seen: Observation | None = None
@@ -95,8 +97,14 @@ class OpenLoopGraspEnv:
         """Clear the view."""
         self.pick.go_home()
 
-    def step(self, action: PlanarGrasp) -> StepResult:
-        """Carry out one attempt, round the objects seen last; errors as `PickPrimitive.execute`."""
+    def step(self, action: PlanarGrasp | Push) -> StepResult:
+        """Carry out one attempt, round the objects seen last, or a push.
+
+        Errors as those of `PickPrimitive.execute` and `PushPrimitive.execute`.
+        """
+        if isinstance(action, Push):
+            pushed = self._push.execute(action, self.trays.pick)
+            return StepResult(0.0, pushed.as_grasp(), discount=1.0)
         spread = self.cell.config.motion.place_spread
         place = sample_place(self.trays.place, spread, self._rng)
         seen, self._seen = self._seen, None

@@ -13,7 +13,6 @@ from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import TARGET, Observation
 from equigrasp.planning.motion_planner import MotionPlanner
-from equigrasp.primitives.outcome import GraspOutcome, PushOutcome
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.push import PushPrimitive
 
@@ -118,7 +117,7 @@ class TargetEpisode:
             pushed = self._push.execute(action, self.workspace)
             is_lost = not self._look_again(action)
             self.is_over = is_lost
-            return TargetStep(0.0, _as_grasp(pushed), float(not is_lost), is_lost=is_lost)
+            return TargetStep(0.0, pushed.as_grasp(), float(not is_lost), is_lost=is_lost)
         outcome = self._pick.execute(action, self.workspace, None)
         held = self._world.held_objects()
         is_taken = self._handle in held
@@ -146,10 +145,3 @@ class TargetEpisode:
         low = self.workspace.border_px
         inner = slice(low, low + self.workspace.action_size_px)
         return seen is not None and int(seen.goal[TARGET][inner, inner].sum()) >= LOST_PX
-
-
-def _as_grasp(pushed: PushOutcome) -> GraspOutcome:
-    """Return the outcome of a push in the terms of a step: nothing is held after it."""
-    return GraspOutcome(
-        False, False, 0.0, pushed.duration, pushed.idle_time, pushed.is_contact, pushed.phase_times
-    )

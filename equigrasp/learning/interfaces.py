@@ -37,11 +37,13 @@ class Attempt:
         workspace: Name of the workspace that it was chosen for; empty: not known.
         action: Named arrays; empty: not known.
         reward: Of it; 0 for an action that was refused.
+        is_by_rule: Whether a rule chose it, see `Decision`.
     """
 
     workspace: str
     action: Mapping[str, np.ndarray]
     reward: float
+    is_by_rule: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Decision(Generic[A_co]):
         policy_version: Version of the weights that chose.
         decision_time: From observation to action [s, wall clock].
         goal: What it aims at, as `Observation.goal`, where the observation named nothing.
+        is_by_rule: Whether a rule beside the method chose it, such as a push that frees an object: it is
+            carried out, but is no attempt, and nothing is learned from it.
     """
 
     action: A_co
@@ -106,6 +110,7 @@ class Decision(Generic[A_co]):
     policy_version: int = 0
     decision_time: float = 0.0
     goal: Mapping[str, np.ndarray] = field(default_factory=dict)
+    is_by_rule: bool = False
 
     def aimed(self, observation: Observation) -> Observation:
         """Return the observation that it was chosen on, with what it aims at as the goal."""
@@ -113,7 +118,7 @@ class Decision(Generic[A_co]):
 
     def tried(self, workspace: str, reward: float = 0.0) -> Attempt:
         """Return the attempt that this was, in the workspace of a name; refused or failed: reward 0."""
-        return Attempt(workspace, self.encoded, reward)
+        return Attempt(workspace, self.encoded, reward, self.is_by_rule)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What all planners share: straight where that is free, else a search; timed within limits."""
 
+import functools
 import itertools
 from abc import abstractmethod
 
@@ -12,7 +13,7 @@ from equigrasp.errors import CollisionError, PlanningError, UnreachableError
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.camera_view import CameraView
-from equigrasp.planning.collision_scene import Contact
+from equigrasp.planning.collision_scene import CollisionScene, Contact
 from equigrasp.planning.kinematics import Kinematics
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.planning.time_parameterization import TcpLimit, parameterize
@@ -33,10 +34,18 @@ class JointSpacePlanner(MotionPlanner):
     """
 
     def __init__(self, cell: RobotCell) -> None:
+        self._cell = cell
         self._limits = cell.arm_config.limits
         self._speed_scale = cell.config.motion.speed_scale
         self.kinematics = Kinematics(cell.arm_config, cell.gripper_config)
         self._view = CameraView(self.kinematics, load_camera(cell.config))
+
+    @functools.cached_property
+    def _closed(self) -> CollisionScene:
+        """Robot with closed fingers in the cell, without objects: what a push may touch."""
+        cell = self._cell
+        kinematics = Kinematics(cell.arm_config, cell.gripper_config, width=0.0)
+        return CollisionScene(kinematics, cell.config)
 
     @abstractmethod
     def find_collision(self, joint_positions: np.ndarray) -> Contact | None:
@@ -67,8 +76,11 @@ class JointSpacePlanner(MotionPlanner):
             f"TCP position ({x:.3f}, {y:.3f}, {z:.3f}) m would bring {contact} into contact."
         )
 
-    def check(self, joint_positions: np.ndarray, what: str) -> None:
-        contact = self.find_collision(joint_positions)
+    def check(
+        self, joint_positions: np.ndarray, what: str, *, has_closed_fingers: bool = False
+    ) -> None:
+        find = self._closed.find_collision if has_closed_fingers else self.find_collision
+        contact = find(joint_positions)
         if contact is not None:
             raise CollisionError(f"{what} would bring {contact} into contact.")
 

@@ -34,17 +34,24 @@ class Kinematics:
     """Kinematic and dynamic model; the gripper's joints are locked.
 
     `gripper_links` are the gripper's links that have a shape; `foot_links` stand or turn on the table.
+
+    Args:
+        arm: Of the cell.
+        gripper: Of the cell.
+        width: Opening of the fingers [m]; None: all open.
     """
 
-    def __init__(self, arm: ArmConfig, gripper: GripperConfig) -> None:
+    def __init__(self, arm: ArmConfig, gripper: GripperConfig, width: float | None = None) -> None:
         self.arm = arm
         urdf = str(assemble(arm, gripper))
         model = pin.buildModelFromUrdf(urdf)
         geometry = pin.buildGeomFromUrdf(model, urdf, pin.GeometryType.COLLISION)
         locked = [model.getJointId(n) for n in model.names[1:] if n not in arm.joint_names]
-        self.model, self.geometry = pin.buildReducedModel(
-            model, geometry, locked, pin.neutral(model)
-        )
+        posture = pin.neutral(model)
+        if width is not None:
+            for name, position in _finger_joints(urdf, gripper, width).items():
+                posture[model.joints[model.getJointId(name)].idx_q] = position
+        self.model, self.geometry = pin.buildReducedModel(model, geometry, locked, posture)
         links = [self.model.frames[o.parentFrame].name for o in self.geometry.geometryObjects]
         parents = [o.parentJoint for o in self.geometry.geometryObjects]
         self.foot_links = tuple(n for n, p in zip(links, parents, strict=True) if p <= 1)
@@ -140,3 +147,15 @@ class Kinematics:
     def _placement(self, positions: np.ndarray) -> "pin.SE3":
         pin.forwardKinematics(self.model, self.data, np.asarray(positions, dtype=float))
         return pin.updateFramePlacement(self.model, self.data, self._tcp)
+
+
+def _finger_joints(urdf: str, gripper: GripperConfig, width: float) -> dict[str, float]:
+    """Return the positions of the driven joint and of those that follow it, at an opening [m], by name."""
+    driver = gripper.joint_position(width)
+    positions = {gripper.joint_name: driver}
+    for joint in ET.parse(urdf).getroot().findall("joint"):
+        mimic = joint.find("mimic")
+        if mimic is not None and mimic.get("joint") == gripper.joint_name:
+            share, offset = (float(mimic.get(k, d)) for k, d in (("multiplier", 1), ("offset", 0)))
+            positions[joint.get("name", "")] = share * driver + offset
+    return positions

@@ -36,8 +36,13 @@ class MotionPlanner(ABC):
         """
 
     @abstractmethod
-    def check(self, joint_positions: np.ndarray, what: str) -> None:
-        """Raise `CollisionError` that names `what` if the arm touches something there."""
+    def check(
+        self, joint_positions: np.ndarray, what: str, *, has_closed_fingers: bool = False
+    ) -> None:
+        """Raise `CollisionError` that names `what` if the arm touches something there.
+
+        Closed fingers are slimmer than open ones, and reach lower.
+        """
 
     @abstractmethod
     def plan_joints(self, start: np.ndarray, goal: np.ndarray) -> JointTrajectory:

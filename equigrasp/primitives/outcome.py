@@ -62,3 +62,9 @@ class PushOutcome:
     duration: float
     idle_time: float
     phase_times: dict[str, float] = field(default_factory=dict)
+
+    def as_grasp(self) -> GraspOutcome:
+        """Return it in the terms of a grasp: nothing is held after a push."""
+        return GraspOutcome(
+            False, False, 0.0, self.duration, self.idle_time, self.is_contact, self.phase_times
+        )

@@ -114,4 +114,4 @@ class PushPlanner:
         num = 1 + int(stroke.duration * self._cell.config.motion.push_speed / _CHECK_STEP)
         chosen = np.unique(np.linspace(0, len(stroke.positions) - 1, num + 1).round().astype(int))
         for positions in stroke.positions[chosen]:
-            self._planner.check(positions, "The push")
+            self._planner.check(positions, "The push", has_closed_fingers=True)

@@ -9,6 +9,7 @@ import pytest
 
 from equigrasp.errors import CancelledError, CollisionError, CommandRejectedError
 from equigrasp.geometry.actions import Push
+from equigrasp.geometry.transform import Transform
 from equigrasp.primitives.outcome import Phase
 from equigrasp.primitives.push import PushPrimitive
 from equigrasp.primitives.push_planner import clipped
@@ -205,3 +206,31 @@ def test_a_stroke_begins_where_the_descent_was_stopped(
     assert heights[0] > push.z + 0.01
     assert np.abs(np.array(ends) - heights[0]).max() < 1e-3
     assert outcome.length == pytest.approx(0.10, abs=1e-3)
+
+
+def test_a_push_may_begin_where_open_fingers_touch_a_wall(
+    bench: Bench, primitive: PushPrimitive, push: Push
+) -> None:
+    """Closed fingers are slimmer: what counts for a push is their shape, not that of open ones."""
+    half = bench.workspace.action_size_px * bench.workspace.pixel_size / 2.0
+    off_wall = replace(push, x=bench.workspace.center_x - half + 0.008, z=0.014, direction=0.0)
+    bottom = bench.planner.inverse_kinematics(
+        Transform.top_down(off_wall.x, off_wall.y, 0.1, 0.0), bench.arm.joint_state().positions
+    )
+    down = Transform.top_down(off_wall.x, off_wall.y, off_wall.z, 0.0)
+    posture = bench.planner.plan_line(bottom, down, 0.1).positions[-1]
+    with pytest.raises(CollisionError):
+        bench.planner.check(posture, "Open fingers")
+    bench.planner.check(posture, "Closed fingers", has_closed_fingers=True)
+    assert primitive.execute(off_wall, bench.workspace).length == pytest.approx(0.10, abs=1e-3)
+
+
+def test_closed_fingers_reach_lower_than_open_ones(bench: Bench) -> None:
+    middle = bench.workspace.center_x, bench.workspace.center_y
+    start = bench.arm.joint_state().positions
+    over = bench.planner.inverse_kinematics(Transform.top_down(*middle, 0.1, 0.0), start)
+    down = Transform.top_down(*middle, bench.workspace.floor_z + 0.001, 0.0)
+    posture = bench.planner.plan_line(over, down, 0.1).positions[-1]
+    bench.planner.check(posture, "Open fingers")
+    with pytest.raises(CollisionError, match="Closed fingers"):
+        bench.planner.check(posture, "Closed fingers", has_closed_fingers=True)

@@ -68,6 +68,7 @@ class Loop(Generic[A]):
 
     Attributes:
         num_refused: Actions that were refused so far; they are not attempts.
+        num_by_rule: Actions by rule that were carried out so far (`Decision.is_by_rule`); they are none either.
         failures: Episodes in a row that ended without reward; a single grasp is one.
     """
 
@@ -82,10 +83,10 @@ class Loop(Generic[A]):
         self._environment, self._policy = environment, policy
         self._rules, self._seed = rules, seed
         self._choices: tuple[Attempt, ...] = ()
-        self.num_refused, self.failures = 0, failures
+        self.num_refused, self.num_by_rule, self.failures = 0, 0, failures
 
     def attempt(self, number: int, mode: Mode) -> LoopStep[A]:
-        """Observe, choose and act, until an action is carried out.
+        """Observe, choose and act, until an action of the policy's method is carried out.
 
         Raises:
             EmptyWorkspaceError: if there is nothing to act on, after a reset too.
@@ -103,9 +104,11 @@ class Loop(Generic[A]):
             told = self.failures if mode in rules.told_modes else 0
             history = last_failures(self._choices, refusals + told)
             context = Context("random" if is_random else mode, history)
+            is_by_rule = False
             try:
                 observation = self._environment.observe()
                 decision = self._policy.choose(observation, context, rng)
+                is_by_rule = decision.is_by_rule
                 self._choices = (*history, decision.tried(observation.workspace.name))
                 result = self._environment.step(decision.action)
             except EmptyWorkspaceError:
@@ -116,13 +119,16 @@ class Loop(Generic[A]):
                 continue
             except (PlanningError, DeviceError) as error:
                 self.num_refused += 1
-                refusals += 1
+                refusals += not is_by_rule
                 if refusals == rules.max_refusals and not rules.goes_random:
                     raise PlanningError(
                         f"{refusals} actions in a row were refused, the last one because: {error} "
                         "Can the arm reach into its trays?"
                     ) from error
                 self._recover()
+                continue
+            if is_by_rule:
+                self.num_by_rule += 1
                 continue
             if result.is_last:
                 self.failures = 0 if result.reward > 0.0 else self.failures + 1

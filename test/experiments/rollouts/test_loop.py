@@ -59,6 +59,7 @@ class Chooser:
         self._room = room
         self.told: list[tuple[str, int]] = []
         self.drawn: list[float] = []
+        self.by_rule: set[int] = set()  # choices, from 0, that are
 
     def choose(
         self, observation: Observation, context: Context, rng: np.random.Generator
@@ -68,7 +69,8 @@ class Chooser:
             raise EmptyWorkspaceError("Nothing lies there.")
         self.told.append((context.mode, len(context.history)))
         self.drawn.append(rng.random())
-        return Decision("go", {"n": np.array(len(self.told))}, 0.5)
+        is_by_rule = len(self.told) - 1 in self.by_rule
+        return Decision("go", {"n": np.array(len(self.told))}, 0.5, is_by_rule=is_by_rule)
 
     def load(self, *arguments: Any) -> None: ...
 
@@ -95,6 +97,23 @@ def test_a_published_validation_is_told_of_refusals_only() -> None:
     for number in (1, 2):
         loop.attempt(number, "greedy")
     assert chooser.told == [("train", 3), ("greedy", 0), ("greedy", 0), ("greedy", 1)]
+
+
+def test_actions_by_rule_are_no_attempts() -> None:
+    loop, room, chooser = loop_of("fffxfs", TWO_TRAYS)
+    chooser.by_rule = {2, 3}
+    made = [loop.attempt(number, "greedy") for number in range(4)]
+    assert [step.result.reward for step in made] == [0.0, 0.0, 0.0, 1.0]
+    assert not any(step.decision.is_by_rule for step in made)
+    assert (loop.num_by_rule, loop.num_refused, loop.failures) == (1, 1, 0)
+    assert [n for _, n in chooser.told] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]  # pushes stay, and count as no failure
 
 
 def test_after_many_refusals_an_episode_goes_on_at_random() -> None:
