@@ -13,7 +13,8 @@ DESCRIPTION = """Writes three things into models/ (or --out):
 
 Everything on the card comes from files of the run and of its evaluations. --evaluate makes the
 evaluations that are missing, on easy, hard and all unseen objects; stop it whenever you like,
-the same command carries on. They stay in the run folder."""
+the same command carries on. They stay in the run folder. The card of push_grasp tells what
+equigrasp evaluate --task has found before."""
 EPILOG = """examples:
   equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
   equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
@@ -53,6 +54,8 @@ def add(commands: Any) -> None:
 
 def _publish(options: argparse.Namespace) -> int:
     from equigrasp.experiments.publishing.publication import Order, publish
+    from equigrasp.experiments.runs.run_folder import RunFolder
+    from equigrasp.methods.registry import load_method
     from equigrasp.paths import find_weights, models_dir
 
     order = Order(
@@ -67,5 +70,14 @@ def _publish(options: argparse.Namespace) -> int:
         method=options.method,
         size=options.size,
     )
-    print(f"model card: {publish(order, print)}")
+    run = RunFolder(order.run)
+    name = run.read_config()["arguments"]["method"] if run.config.is_file() else ""
+    if name and load_method(name)[0].name == "push_grasp":
+        from equigrasp.experiments.push_grasp.publication import publish_push_grasp
+
+        weights = order.weights or run.newest_weights()
+        card = publish_push_grasp(run, order.name, weights, order.folder, order.note, print)
+    else:
+        card = publish(order, print)
+    print(f"model card: {card}")
     return 0

@@ -1,6 +1,5 @@
 """`equigrasp publish`: from a run folder to weights, card and pictures in `models/`."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from equigrasp.experiments.evaluation.evaluation import (
 )
 from equigrasp.experiments.evaluation.evaluation_folder import read_attempts
 from equigrasp.experiments.pretraining.pretraining import logged_labels
+from equigrasp.experiments.publishing.checked_weights import write_checked
 from equigrasp.experiments.publishing.model_card import Evaluation, Model, card_text, draw_failures
 from equigrasp.experiments.runs.claims import read_json, write_whole
 from equigrasp.experiments.runs.metrics_file import read_metrics
@@ -27,12 +27,7 @@ from equigrasp.experiments.runs.pictures import draw_learning_curve
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.learning.grasping.labels import write_labels
 from equigrasp.learning.method_names import full_name, name_from_file
-from equigrasp.learning.trained_weights import (
-    PROBE,
-    describe_weights,
-    load_trained_weights,
-)
-from equigrasp.learning.weight_store import load_weights, tensor_digest, write_weights
+from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import LABELS_SUFFIX, config_dir
 
@@ -209,20 +204,11 @@ def _write(order: Order, model: Model, run_config: Path, cell: CellConfig) -> Pa
         "seed": model.arguments["seed"],
         "commit": model.commit,
     }
-    workspace, name = cell.workspaces[0], model.arguments["method"]
-    described = describe_weights(name, model.config, workspace, cell.gripper, facts)
     path = order.folder / f"{order.name}.safetensors"
-    trial = path.with_suffix(".unchecked.safetensors")
-    try:  # what nobody could load is not published
-        package = load_method(name)[0]
-        policy = package.make_policy(model.config, package.make_networks(model.config, 0))
-        policy.load(model.tensors, model.version, order.name)
-        described[PROBE] = json.dumps(policy.probe().answers)
-        sha256 = write_weights(trial, model.tensors, described)
-        load_trained_weights(policy, trial, model.config, cell.workspaces, cell.gripper)
-        trial.replace(path)
-    finally:
-        trial.unlink(missing_ok=True)
+    workspace, name = cell.workspaces[0], model.arguments["method"]
+    sha256 = write_checked(
+        path, model.tensors, name, model.config, cell.workspaces, cell.gripper, facts
+    )
     if model.labels:
         labels = order.folder / f"{order.name}{LABELS_SUFFIX}"
         write_labels(labels, model.labels, model.config.network.num_rotations)
