@@ -139,7 +139,7 @@ class PolicyNode(ManagedNode):
             takes_targets=TARGET in self._sees,
         )  # fmt: skip
         group = MutuallyExclusiveCallbackGroup()
-        self._services = [
+        self._plan_services = [
             self.create_service(kind, name, self._answering(work), callback_group=group)
             for kind, name, work in (
                 (PlanAction, names.PLAN_ACTION, self._plan_action),
