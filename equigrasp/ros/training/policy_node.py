@@ -150,9 +150,7 @@ class PolicyNode(ManagedNode):
         ]
 
     def _make_segmenter(self) -> Segmenter:
-        """Return another node's segmenter, or the policy's where it has learned one, or one that needs no
-        learning.
-        """
+        """Return another node's segmenter, else the policy's own where it has learned one, else by heights."""
         if wanted := self._config.segmenter:
             client = self.create_client(SegmentScene, wanted, callback_group=self.callbacks)
             if client.srv_name == self.resolve_service_name(names.SEGMENT_SCENE):
