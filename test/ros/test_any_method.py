@@ -138,6 +138,8 @@ def test_push_grasp_labels_what_it_sees_and_says_what_it_aims_at(tmp_path: Path)
         assert box.box_lower.x < box.centroid.x < box.box_upper.x
         target = Target(kind=Target.KIND_ID, id=box.id)
         target.segmented_at = scene.labels.header.stamp
+        client = bench.node.create_client(PlanPushGrasp, names.PLAN_PUSH_GRASP)
+        bench.spin_until(client.service_is_ready, 60.0, names.PLAN_PUSH_GRASP)
         for threshold, name in ((0.0, names.Q_MAP_IMAGE), (1.0, names.PUSH_MAP_IMAGE)):
             request = PlanPushGrasp.Request(workspace="left", score_threshold=threshold)
             request.target = target
@@ -146,7 +148,9 @@ def test_push_grasp_labels_what_it_sees_and_says_what_it_aims_at(tmp_path: Path)
             )
 
             def is_drawn(wanted: Any = request, shown: str = name) -> bool:
-                plan = bench.call(PlanPushGrasp, names.PLAN_PUSH_GRASP, wanted)
+                future = client.call_async(wanted)
+                bench.spin_until(future.done, 30.0, f"an answer of {names.PLAN_PUSH_GRASP}")
+                plan = future.result()
                 assert plan.error_code == 0, plan.error_msg
                 assert plan.kind == int(shown == names.PUSH_MAP_IMAGE)
                 assert np.isfinite(plan.push_value) == (plan.kind == Action.KIND_PUSH)

@@ -7,8 +7,8 @@ import numpy as np
 
 from equigrasp.experiments.runs.metrics_file import WINDOW
 from equigrasp.geometry.actions import PlanarGrasp, Push
+from equigrasp.geometry.angles import angle_to_bin
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.learning.grasping.grasp_step import decode_grasp
 from equigrasp.learning.interfaces import PUSH_MAP, Q_MAP, ROTATION_VALUES, Decision
 from equigrasp.perception.observation import TARGET, Observation
 
@@ -192,7 +192,8 @@ def _draw_gripper(
 def _draw_yaws(decision: Decision[PlanarGrasp], side: int) -> np.ndarray:
     panel = np.full((side, side // 2, 3), 245, np.uint8)
     centre = np.array([side / 4, side / 2])
-    values, chosen = decision.views[ROTATION_VALUES], decode_grasp(decision.encoded).rotation_bin
+    values = decision.views[ROTATION_VALUES]
+    chosen = angle_to_bin(decision.action.theta, len(values))
     for k, value in enumerate(values):
         theta = k * np.pi / len(values)
         arm = np.array([np.sin(theta), np.cos(theta)]) * float(value) * side / 4.4

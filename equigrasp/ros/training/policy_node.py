@@ -139,7 +139,7 @@ class PolicyNode(ManagedNode):
             takes_targets=TARGET in self._sees,
         )  # fmt: skip
         group = MutuallyExclusiveCallbackGroup()
-        self._services = [
+        self._plan_services = [
             self.create_service(kind, name, self._answering(work), callback_group=group)
             for kind, name, work in (
                 (PlanAction, names.PLAN_ACTION, self._plan_action),
@@ -150,9 +150,7 @@ class PolicyNode(ManagedNode):
         ]
 
     def _make_segmenter(self) -> Segmenter:
-        """Return another node's segmenter, or the policy's where it has learned one, or one that needs no
-        learning.
-        """
+        """Return another node's segmenter, else the policy's own where it has learned one, else by heights."""
         if wanted := self._config.segmenter:
             client = self.create_client(SegmentScene, wanted, callback_group=self.callbacks)
             if client.srv_name == self.resolve_service_name(names.SEGMENT_SCENE):
