@@ -48,6 +48,12 @@ def add(commands: Any) -> None:
         help="learned, random, heuristic or oracle; the others are references, heuristic by heightmaps, oracle by the true places of the objects; "
         "they write to a subfolder [learned]",
     )
+    _add_target_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
+    """Add those of methods that fetch a target."""
     targets = evaluate.add_argument_group(
         "targets", "for methods that fetch a target (push_grasp)"
     )
@@ -72,7 +78,6 @@ def add(commands: Any) -> None:
     )
     targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")
     targets.add_argument("--max-pushes", type=int, help="for a target; 0: none [the method's]")
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
