@@ -88,6 +88,13 @@ def add(commands: Any) -> None:
         metavar="N",
         help="at each checkpoint [60; paper size: 1000; on-robot: 100]",
     )
+    _add_target_options(parser)
+    _add_queue_options(parser)
+    parser.set_defaults(run=_bench)
+
+
+def _add_target_options(parser: argparse.ArgumentParser) -> None:
+    """Add those of push-grasp's tables."""
     parser.add_argument(
         "--targets", type=count, metavar="N", help="push_*: of a cell of the tables [1200]"
     )
@@ -99,8 +106,6 @@ def add(commands: Any) -> None:
         help="push_*: trained ones, in the place of a training: a name below models, a file or a run "
         "folder; the k-th of a method is that of the k-th seed",
     )
-    _add_queue_options(parser)
-    parser.set_defaults(run=_bench)
 
 
 def _add_queue_options(parser: argparse.ArgumentParser) -> None:

@@ -48,6 +48,12 @@ def add(commands: Any) -> None:
         help="learned, random, heuristic or oracle; the others are references, heuristic by heightmaps, oracle by the true places of the objects; "
         "they write to a subfolder [learned]",
     )
+    _add_target_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
+    """Add those of methods that fetch a target."""
     targets = evaluate.add_argument_group(
         "targets", "for methods that fetch a target (push_grasp)"
     )
@@ -66,7 +72,9 @@ def add(commands: Any) -> None:
     )
     targets.add_argument("--num-objects", type=count, default=10, help="of a clutter [10]")
     targets.add_argument(
-        "--spread", type=float, default=0.10, help="half side of where it is dropped [0.10 m]"
+        "--spread",
+        type=float,
+        help="half side of where it is dropped [m; as config/benchmarks/push_grasp.yaml has it]",
     )
     targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")
     targets.add_argument("--max-pushes", type=int, help="for a target; 0: none [the method's]")
@@ -77,7 +85,6 @@ def add(commands: Any) -> None:
         help="of the objects, for the policy: the simulator's; these with noise; by heights alone; by the "
         "method's own segmenter. All but truth follow the target by a tracker; success is the truth's [truth]",
     )
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -125,14 +132,15 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
         TargetConditions,
         evaluate_targets,
     )
-    from equigrasp.experiments.push_grasp.task_scenes import TargetTask
+    from equigrasp.experiments.push_grasp.task_scenes import TargetTask, clutter_spread
     from equigrasp.paths import find_weights
 
     weights = find_weights(options.weights) if options.weights else run.newest_weights()
     is_tight = options.task == "tight"
+    num_objects = 0 if is_tight else options.num_objects
     task = TargetTask(
-        num_objects=0 if is_tight else options.num_objects,
-        spread=options.spread,
+        num_objects=num_objects,
+        spread=options.spread or (0.0 if is_tight else clutter_spread(num_objects)),
         layout=options.layout if is_tight else 0,
         split=options.split,
         seed=options.seed,

@@ -25,7 +25,11 @@ from equigrasp.perception.observation import HEIGHTMAP, LABELS, TARGET, Observat
 from equigrasp.perception.push_imagination import imagine_push
 
 TABLE = Workspace("table", 0.45, -0.1, ceiling_z=0.35, heightmap_size_px=160, action_size_px=128)
-_SCRIPT = {"acting.grasp_choice": "heuristic", "acting.push_choice": "imagined"}
+_SCRIPT = {
+    "acting.grasp_choice": "heuristic",
+    "acting.push_choice": "imagined",
+    "acting.score_threshold": 0.94,
+}
 CHANGES: dict[str, dict[str, Any]] = {  # but for the sizes of networks
     "plain": {"network.kind": "plain"},
     "plain_no_push": {"network.kind": "plain", "acting.max_pushes": 0},

@@ -157,7 +157,7 @@ class ClearingEvaluation:
         world, clock = self._simulation.world, self._simulation.cell.clock
         self._scenes.lay_out(scene)
         count, began = len(world.objects()), clock.now()
-        rng = np.random.default_rng(derive_seed(self._task.seed, scene, 0))
+        rng = np.random.default_rng(derive_seed(self._task.seed, scene))
         found = ClearingRound(self._episode, self._policy, rng)
         end = found.run()
         workspace = self._scenes.workspace

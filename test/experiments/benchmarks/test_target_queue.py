@@ -1,13 +1,16 @@
 """Push-grasp's tables: the plan, weights that are given, and tables of results that were made up."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from equigrasp.cli.main import main
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks import worker
 from equigrasp.experiments.benchmarks.plan import Piece, make_plan
 from equigrasp.experiments.benchmarks.protocol import (
     Conditions,
@@ -19,7 +22,9 @@ from equigrasp.experiments.benchmarks.protocol import (
 from equigrasp.experiments.benchmarks.published import others, rows
 from equigrasp.experiments.benchmarks.results_folder import open_results
 from equigrasp.experiments.benchmarks.runner import redraw
+from equigrasp.experiments.benchmarks.status import listing, survey
 from equigrasp.experiments.benchmarks.target_pieces import take_weights, target_conditions
+from equigrasp.experiments.benchmarks.worker import Task
 from equigrasp.experiments.push_grasp.clearing_task import ClearingResult
 from equigrasp.experiments.push_grasp.difficulty import Difficulty
 from equigrasp.experiments.push_grasp.result_rows import append_row, read_rows
@@ -213,37 +218,22 @@ def test_options_of_other_benchmarks_are_refused(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.slow
-def test_the_queue_fills_the_tables_and_carries_on(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    names = [
-        "bench",
-        "push_table2",
-        "push_table3",
-        "--size",
-        "tiny",
-        "--workers",
-        "1",
-        "--out",
-        str(out),
-    ]
-    options = ["--methods", OURS, "limit", "--only", "validate", "--targets", "10"]
-    options += [
-        "--objects",
-        "household",
-        "--weights",
-        f"{OURS}={_weights(tmp_path / 'w.safetensors', 0)}",
-    ]
-    assert main([*names, *options]) == 0
-    cell = out / "runs" / "push_grasp" / "seed_0"
-    (round_,) = read_rows(cell / "validation_02000_clearing_10.csv", ClearingResult)
-    assert round_.num_objects == 10 and round_.num_grasps >= 2
-    assert len(read_rows(cell / "validation_02000_tight_8.csv", TargetResult)) == 1
-    limit = json.loads((out / "runs/limit/seed_0/validation_00000_tight_1.json").read_text())
-    assert limit["targets"] == 1 and limit["share_not_held"] in (0.0, 1.0)
-    table = (out / "push_table3.md").read_text(encoding="utf-8")
-    assert "to come" not in next(
-        line for line in table.splitlines() if line.startswith("| push-grasp |")
-    )
-    written = (cell / "validation_02000_tight_8.json").stat().st_mtime_ns
-    assert main([*names, *options]) == 0
-    assert (cell / "validation_02000_tight_8.json").stat().st_mtime_ns == written
+def test_a_worker_fetches_targets_once_and_the_table_tells(tmp_path: Path) -> None:
+    conditions = replace(CONDITIONS, validation_attempts=12)
+    order = Order(("push_table3",), conditions, (OURS, "limit"), (0,), 2000)
+    open_results(tmp_path, order, is_any_commit=True)
+    take_weights([f"{OURS}={_weights(tmp_path / 'w.safetensors', 0)}"], order, tmp_path)
+    task, stop = Task(str(tmp_path), order), SimpleNamespace(check=lambda: None)
+    pieces = {p.method: p for p in make_plan(order) if p.objects == "tight_1"}
+    for piece in pieces.values():
+        assert str(piece) in listing(survey([piece], tmp_path, conditions), 1)
+        worker._do(piece, task, stop)  # type: ignore[arg-type]
+    (row,) = read_rows(pieces[OURS].result(tmp_path).with_suffix(".csv"), TargetResult)
+    limit = json.loads(pieces["limit"].result(tmp_path).read_text(encoding="utf-8"))
+    assert limit["targets"] == 1 and limit["share_not_held"] == 1 - limit["taken"]
+    worker._do(pieces[OURS], task, stop)  # type: ignore[arg-type]
+    assert read_rows(pieces[OURS].result(tmp_path).with_suffix(".csv"), TargetResult) == [row]
+    redraw(order, tmp_path)
+    table = (tmp_path / "push_table3.md").read_text(encoding="utf-8")
+    line = next(text for text in table.splitlines() if text.startswith("| push-grasp |"))
+    assert line.startswith(f"| push-grasp | 100.0 | {100.0 * row.is_taken} [")
