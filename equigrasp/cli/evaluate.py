@@ -48,6 +48,11 @@ def add(commands: Any) -> None:
         help="learned, random, heuristic or oracle; the others are references, heuristic by heightmaps, oracle by the true places of the objects; "
         "they write to a subfolder [learned]",
     )
+    _add_targets(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_targets(evaluate: argparse.ArgumentParser) -> None:
     targets = evaluate.add_argument_group(
         "targets", "for methods that fetch a target (push_grasp)"
     )
@@ -72,7 +77,6 @@ def add(commands: Any) -> None:
         help="of the objects, for the policy: the simulator's; these with noise; by heights alone; by the "
         "method's own segmenter. All but truth follow the target by a tracker; success is the truth's [truth]",
     )
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
