@@ -64,7 +64,7 @@ class MaskScenes:
     def make(
         self, num_objects: int, spread: float, num_pushes: int, seed: int, number: int
     ) -> MaskScene:
-        """Return the scene of a number, which depends on these arguments alone.
+        """Return the scene of a number, drawn by it and the seed.
 
         Args:
             num_objects: Dropped.
