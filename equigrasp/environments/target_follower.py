@@ -55,8 +55,8 @@ class TargetFollower:
     def follow(self, truth: Observation, push: Push | None) -> Observation | None:
         """Return what the next look shows, with the target as the goal; None: it was not found.
 
-        The tracker differs from the truth if most of its mask is not the target's, if it finds one
-        although the target is not to be seen, or none although it is.
+        The tracker differs from the truth if its mask shows more of another object than of the target, if
+        it finds one although the target is not to be seen, or none although it is.
 
         Args:
             truth: With true labels.
@@ -67,8 +67,9 @@ class TargetFollower:
         is_there = int((labels == self._label).sum()) >= LOST_PX
         is_right = is_there is (found is not None)
         if found is not None:
-            most = np.bincount(labels[seen.arrays[LABELS] == found]).argmax()
-            is_right &= int(most) == self._label
+            counts = np.bincount(labels[seen.arrays[LABELS] == found])
+            counts[0] = 0  # a mask may well be wider than its object
+            is_right &= int(counts.argmax()) == self._label
         self.num_looks += 1
         self.num_differing += not is_right
         return None if found is None else aimed(seen, found)

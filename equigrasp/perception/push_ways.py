@@ -49,6 +49,8 @@ def push_ways(
         is_met &= heightmap[cells[:, 0], cells[:, 1]] >= tip
         if is_met.sum() >= _LEAST_CELLS:
             ways[k] = length - along[is_met].min()
+    if not ways.any():
+        return ways
     return _passed_on(ways, [_Outline.of(cells, ahead, aside) for cells in objects])
 
 

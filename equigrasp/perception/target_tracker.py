@@ -140,12 +140,18 @@ class TargetTracker:
 
 def _masks(labels: np.ndarray, heightmap: np.ndarray) -> dict[int, _Mask]:
     """Return the objects of a label map by their numbers."""
+    cells = np.argwhere(labels > 0)
+    numbers = labels[cells[:, 0], cells[:, 1]].astype(np.int64)
+    order = np.argsort(numbers, kind="stable")
+    cells, (ids, begins) = cells[order], np.unique(numbers[order], return_index=True)
+    share = heightmap[cells[:, 0], cells[:, 1]] / _TOP
+    bins = (share * _NUM_HEIGHTS).clip(0, _NUM_HEIGHTS - 1).astype(np.int64)
     masks = {}
-    for label in np.unique(labels[labels > 0]):
-        cells = np.argwhere(labels == label)
-        heights = heightmap[cells[:, 0], cells[:, 1]].clip(0.0, _TOP)
-        counts, _ = np.histogram(heights, _NUM_HEIGHTS, (0.0, _TOP))
-        masks[int(label)] = _Mask(cells, counts / len(cells))
+    for label, of_mask, heights in zip(
+        ids.tolist(), np.split(cells, begins[1:]), np.split(bins, begins[1:]), strict=False
+    ):
+        counts = np.bincount(heights, minlength=_NUM_HEIGHTS)
+        masks[label] = _Mask(of_mask, counts / len(of_mask))
     return masks
 
 

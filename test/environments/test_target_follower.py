@@ -13,18 +13,16 @@ FIRST, SECOND = slice(40, 60), slice(100, 120)  # rows and columns of two boxes
 
 
 class _Renamed:
-    """Tells the truth with other numbers in each look; hides or joins objects when told to."""
+    """Tells the truth with other numbers in each look; hides an object when told to."""
 
     def __init__(self) -> None:
         self.hidden: int | None = None
-        self.is_joined, self._looks = False, 0
+        self._looks = 0
 
     def segment(self, observation: Observation) -> np.ndarray:
         self._looks += 1
         labels = observation.arrays[LABELS].astype(int)
         seen = np.where((labels > 0) & (labels != self.hidden), labels + 10 * self._looks, 0)
-        if self.is_joined:
-            seen[labels > 0] = 7
         return seen.astype(np.uint8)
 
 
@@ -80,3 +78,16 @@ def test_a_mask_of_something_else_differs() -> None:
     moved.arrays[HEIGHTMAP][FIRST, FIRST] = 0.0
     assert follower.follow(moved, None) is not None
     assert (follower.num_looks, follower.num_differing) == (1, 1)
+
+
+def test_a_mask_wider_than_its_target_is_the_target_all_the_same() -> None:
+    class Wide(_Renamed):
+        def segment(self, observation: Observation) -> np.ndarray:
+            labels = super().segment(observation)
+            labels[80:120, 100:160] = labels[110, 110]  # most of it is table
+            return labels
+
+    follower = TargetFollower(Wide(), TargetTracker(TABLE))
+    follower.begin(_scene(), 2)
+    assert follower.follow(_scene(), None) is not None
+    assert (follower.num_looks, follower.num_differing) == (1, 0)
