@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from equigrasp_interfaces.action import ExecuteAction, ExecuteGrasp, MoveHome, PickObject
-from equigrasp_interfaces.srv import PlanGrasp
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
@@ -72,6 +72,7 @@ class ExecutorNode(ManagedNode):
             self.create_client(PlanGrasp, names.PLAN_GRASP, callback_group=self.callbacks),
             wanted.policy_timeout,
             self.get_logger().warning,
+            self.create_client(PlanAction, names.PLAN_ACTION, callback_group=self.callbacks),
         )
         server = GoalServer(self, arm, gripper, gripper_config.held_width, clock)
         server.serve(ExecuteAction, names.EXECUTE_ACTION, goals.execute_action)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 from equigrasp_interfaces.msg import Grasp, MotionResult
-from equigrasp_interfaces.srv import PlanGrasp
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp
 from rclpy.client import Client
 
 from equigrasp.errors import CancelledError
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.perception.observation import Observation
-from equigrasp.primitives.outcome import GraspOutcome, Phase
+from equigrasp.primitives.outcome import GraspOutcome, Phase, PushOutcome
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.place_target import PlaceTarget, sample_place
 from equigrasp.primitives.push import PushPrimitive
@@ -28,6 +28,7 @@ from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.ros_clock import RosClock
 
 _DISCOVERY_TIMEOUT = 5.0  # [s, wall clock] for the policy's service to be found
+_MOST_PUSHES = 4  # before a grasp
 _CLOSED = 0.001  # [m] by which fingers that grip something have closed at least
 
 
@@ -41,6 +42,7 @@ class GraspGoals:
         policy: Client of `plan_grasp`.
         policy_timeout: Longest wait for its answer [s, wall clock].
         warn: Told of what a person should know.
+        actions: Client of `plan_action`, for pushes that free an object; None: a goal without a grasp fails.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class GraspGoals:
         policy: Client,
         policy_timeout: float,
         warn: Callable[[str], object],
+        actions: Client | None = None,
     ) -> None:
         self._primitive, self._push, self._clock = primitive, push, clock
         self._policy, self._policy_timeout = policy, policy_timeout
-        self._warn = warn
+        self._warn, self._actions = warn, actions
         self._num_unclosed = 0  # grasps in a row in which the fingers did not close at all
 
     def execute_action(self, goal: Goal) -> None:
@@ -68,7 +71,9 @@ class GraspGoals:
             held = self._carry_out(goal, message.grasp, message.grasp.workspace)
             goal.result.reward = float(held)
         elif isinstance(action, Push):
-            self._push_along(goal, action, message.push.workspace)
+            outcome = self._push_along(goal, action, message.push.workspace)
+            goal.result.discount = 1.0
+            goal.result.motion.idle_time = outcome.idle_time
         else:
             raise GoalError(
                 MotionResult.UNSUPPORTED,
@@ -81,14 +86,14 @@ class GraspGoals:
         goal.result.is_success = self._carry_out(goal, grasp, grasp.workspace)
 
     def pick_object(self, goal: Goal) -> None:
-        """Have the policy choose a grasp and carry it out."""
+        """Have the policy choose a grasp and carry it out, after pushes where it wants them first."""
         pick, place = goal.request.pick_workspace, goal.request.place_workspace
         goal.on_phase(Phase.PLANNING)
         for name in (pick, place) if place else (pick,):  # what is wrong is refused before moving
             self._primitive.cell.config.workspace(name)
         check_mode(goal.request.mode)
         self.move_home(goal)  # the camera sees every tray
-        plan = self._plan_grasp(goal.request, goal.cancel)
+        plan = self._plan_grasp_or_push(goal)
         goal.result.grasp, goal.result.decision_time = plan.grasp, plan.decision_time
         if goal.request.wants_heightmap:
             goal.result.heightmap = plan.heightmap
@@ -99,15 +104,28 @@ class GraspGoals:
         """Move to where the camera sees every tray."""
         self._primitive.go_home(on_phase=goal.on_phase, cancel=goal.cancel)
 
-    def _push_along(self, goal: Goal, push: Push, workspace: str) -> None:
-        outcome = self._push.execute(
+    def _plan_grasp_or_push(self, goal: Goal) -> PlanGrasp.Response:
+        """Return the policy's grasp; carry out what it wants to push before that."""
+        plan = self._ask(self._policy, PlanGrasp, goal)
+        for _ in range(_MOST_PUSHES):
+            if plan.error_code != PlanGrasp.Response.NO_GRASP or self._actions is None:
+                break
+            message = _checked(self._ask(self._actions, PlanAction, goal)).action
+            push = from_action_msg(message)
+            if not isinstance(push, Push):
+                break
+            self._push_along(goal, push, message.push.workspace)
+            self.move_home(goal)
+            plan = self._ask(self._policy, PlanGrasp, goal)
+        return _checked(plan)
+
+    def _push_along(self, goal: Goal, push: Push, workspace: str) -> PushOutcome:
+        return self._push.execute(
             push,
             self._primitive.cell.config.workspace(workspace),
             on_phase=goal.on_phase,
             cancel=goal.cancel,
         )
-        goal.result.discount = 1.0
-        goal.result.motion.idle_time = outcome.idle_time
 
     def _carry_out(
         self, goal: Goal, message: Grasp, pick: str, observation: Observation | None = None
@@ -161,29 +179,34 @@ class GraspGoals:
             if cancel.wait(0.02):
                 raise CancelledError("The goal was cancelled while the policy was looked for.")
 
-    def _plan_grasp(self, goal: Any, cancel: Event) -> PlanGrasp.Response:
-        """Ask the policy what a `PickObject` goal says."""
-        self._await_policy(cancel)
-        request = PlanGrasp.Request(
-            workspace=goal.pick_workspace,
-            mode=goal.mode,
-            seed=goal.seed,
-            num_consecutive_failures=goal.num_consecutive_failures,
+    def _ask(self, policy: Client, service: Any, goal: Goal) -> Any:
+        """Ask the policy, by one of its services, what a `PickObject` goal says."""
+        self._await_policy(goal.cancel)
+        wanted = goal.request
+        request = service.Request(
+            workspace=wanted.pick_workspace,
+            mode=wanted.mode,
+            seed=wanted.seed,
+            num_consecutive_failures=wanted.num_consecutive_failures,
             not_before=to_time(self._clock.stamp()),
         )
         answered = Event()
-        future = self._policy.call_async(request)
+        future = policy.call_async(request)
         future.add_done_callback(lambda _: answered.set())
         deadline = time.monotonic() + self._policy_timeout
         while not answered.wait(0.01):
-            if cancel.is_set():
+            if goal.cancel.is_set():
                 raise CancelledError("The goal was cancelled while a grasp was planned.")
             if time.monotonic() > deadline:
                 raise GoalError(
                     MotionResult.POLICY_FAILED,
-                    f"'{names.PLAN_GRASP}' gave no answer within {self._policy_timeout} s.",
+                    f"'{policy.srv_name}' gave no answer within {self._policy_timeout} s.",
                 )
-        response = future.result()
-        if response.error_code:
-            raise GoalError(PLAN_CODES[response.error_code], response.error_msg)
-        return response
+        return future.result()
+
+
+def _checked(response: Any) -> Any:
+    """Return an answer of the policy; raise `GoalError` if it is a refusal."""
+    if response.error_code:
+        raise GoalError(PLAN_CODES[response.error_code], response.error_msg)
+    return response

@@ -18,6 +18,7 @@ from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsE
 from equigrasp.experiments.runs.pictures import draw_decision
 from equigrasp.geometry.actions import Action, PlanarGrasp
 from equigrasp.learning.announced_weights import load_announced, num_parameter_bytes
+from equigrasp.learning.freeing_policy import FreeingPolicy
 from equigrasp.learning.history import last_failures
 from equigrasp.learning.interfaces import (
     Q_MAP,
@@ -28,6 +29,7 @@ from equigrasp.learning.interfaces import (
     Mode,
 )
 from equigrasp.learning.method_names import DEFAULT_METHOD
+from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights
@@ -69,6 +71,9 @@ class PolicyNodeConfig:
     image_timeout: float = parameter(3.0, "Longest wait for an image [s, wall clock].", 0.1, 60.0)
     camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")
     num_threads: int = parameter(1, "CPU threads of a decision.", 1, 64)
+    has_freeing_pushes: bool = parameter(
+        False, "Whether what cannot be grasped is pushed free (docs/freeing_pushes.md)."
+    )
 
 
 class PolicyNode(ManagedNode):
@@ -95,6 +100,8 @@ class PolicyNode(ManagedNode):
         if self._config.weights:
             path, cell = find_weights(self._config.weights), self._cell
             load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
+        if self._config.has_freeing_pushes and isinstance(self._policy, PixelPolicy):
+            self._policy = FreeingPolicy(self._policy)
         self._camera = RemoteCamera(
             self,
             RosClock(self),
@@ -137,7 +144,8 @@ class PolicyNode(ManagedNode):
         if chosen is not None:
             observation, decision = chosen
             response.action = to_action_msg(decision, observation)
-            encoded = self._method.encode(decision.aimed(observation))
+            encode = self._method.encode  # nothing is learned from what a rule chose
+            encoded = {} if decision.is_by_rule else encode(decision.aimed(observation))
             response.observation = to_observation_msg(encoded, observation)
             response.decision_time = decision.decision_time
         return response
@@ -145,11 +153,13 @@ class PolicyNode(ManagedNode):
     def _plan_grasp(
         self, request: PlanGrasp.Request, response: PlanGrasp.Response
     ) -> PlanGrasp.Response:
+        before = self._choices
         chosen = self._choose(request, response)
         if chosen is None:
             return response
         observation, decision = chosen
         if not isinstance(decision.action, PlanarGrasp):
+            self._choices = before  # nobody will carry it out
             return _refuse(
                 response,
                 response.NO_GRASP,
