@@ -53,6 +53,11 @@ def add(commands: Any) -> None:
         help="learned, random, heuristic or oracle; the others are references, heuristic by heightmaps, oracle by the true places of the objects; "
         "they write to a subfolder [learned]",
     )
+    _add_targets(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_targets(evaluate: argparse.ArgumentParser) -> None:
     targets = evaluate.add_argument_group(
         "targets", "for methods that fetch a target (push_grasp)"
     )
@@ -70,7 +75,6 @@ def add(commands: Any) -> None:
     )
     targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")
     targets.add_argument("--max-pushes", type=int, help="for a target; 0: none [the method's]")
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
