@@ -36,6 +36,11 @@ def add(commands: Any) -> None:
     evaluate.add_argument(
         "--weights", help="name below models, or a safetensors file [the run's newest]"
     )
+    evaluate.add_argument(
+        "--freeing-pushes",
+        action="store_true",
+        help="push free what cannot be grasped (docs/freeing_pushes.md); writes to a subfolder",
+    )
     add_acting_method(
         evaluate,
         "the run's; of weights alone what `up` runs, if they fit, or what is stored with them",
@@ -92,6 +97,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from equigrasp.experiments.evaluation.acting_method import acting_method
     from equigrasp.experiments.evaluation.evaluation import (
         DEPTH_NOISE,
+        FREEING_PUSHES,
         evaluate,
         evaluation_folder,
     )
@@ -114,7 +120,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     }
     if options.depth_noise:
         values[DEPTH_NOISE] = options.depth_noise
+    if options.freeing_pushes:
+        values[FREEING_PUSHES] = "true"
     out = evaluation_folder(run.path, options.split, options.policy, options.depth_noise)
+    out = out / FREEING_PUSHES if options.freeing_pushes else out
     acts = values["method"] if is_learned else options.policy
     print(f"{acts} acts" + (f" with {weights}" if weights else ""))
     result = evaluate(values, options.policy, weights, options.attempts, out)

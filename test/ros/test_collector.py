@@ -12,7 +12,7 @@ pytest.importorskip("rclpy")
 from domains import free_domain  # noqa: E402
 from driver_node import active, ros  # noqa: E402
 from equigrasp_interfaces.action import CollectExperience, ExecuteAction, MoveHome  # noqa: E402
-from equigrasp_interfaces.msg import Experience, LearnerStatus, MotionResult  # noqa: E402
+from equigrasp_interfaces.msg import Action, Experience, LearnerStatus, MotionResult  # noqa: E402
 from equigrasp_interfaces.msg import Phase as PhaseMsg  # noqa: E402
 from equigrasp_interfaces.srv import PlanAction, PlanGrasp  # noqa: E402
 from graph import wait_for  # noqa: E402
@@ -44,6 +44,7 @@ class Partners:
         failures: In a row, as the policy was told.
         discounts: Of the next actions; 0 once they are used up: each is an episode of its own.
         shows_tray: Whether a grasp tells when the camera sees the tray, and waits for a look.
+        pushes: Looks, counted from 0, after which a rule beside the method pushes.
     """
 
     def __init__(self, node: Node) -> None:
@@ -55,6 +56,7 @@ class Partners:
         self.failures: list[int] = []
         self.discounts: list[float] = []
         self.shows_tray = False
+        self.pushes: set[int] = set()
         group = ReentrantCallbackGroup()
         self._kept = [
             ActionServer(node, kind, name, work, callback_group=group)
@@ -108,12 +110,20 @@ class Partners:
         self.did.append(f"look {request.workspace}")
         self.failures.append(request.num_consecutive_failures)
         response.action.grasp.workspace = request.workspace
+        if len(self.failures) - 1 in self.pushes:
+            response.action.kind = Action.KIND_PUSH
         if request.workspace in self.is_empty:
             response.error_code = PlanGrasp.Response.EMPTY_WORKSPACE
         return response
 
     def _act(self, handle: object) -> ExecuteAction.Result:
         number, goal = len(self.grasps()), handle.request
+        if goal.action.kind == Action.KIND_PUSH:
+            self.did.append("push")
+            if self.shows_tray:
+                self._show_tray(handle, Phase.RETURN)
+            handle.succeed()
+            return ExecuteAction.Result(discount=1.0)
         workspace = goal.action.grasp.workspace
         assert goal.place_workspace != workspace
         self.did.append(f"grasp {workspace}")
@@ -208,6 +218,19 @@ def test_a_streak_ends_in_the_same_tray_when_the_other_is_empty() -> None:
         collect(6)
         assert partners.grasps() == 6 * ["left"]
         assert partners.did.count("look right") == 2
+
+
+@pytest.mark.parametrize("shows_tray", [False, True])
+def test_a_push_by_rule_is_no_attempt(shows_tray: bool) -> None:
+    with collecting(max_failures_in_a_row=9) as (partners, collect):
+        partners.shows_tray = shows_tray
+        partners.pushes, partners.hits = {2}, {3}
+        result = collect(4)
+        assert (result.num_attempts, result.num_successes, result.num_faults) == (4, 1, 0)
+        assert [what for what in partners.did if what[0] in "gp"] == [
+            *2 * ["grasp left"], "push", *2 * ["grasp left"]
+        ]  # fmt: skip
+        assert partners.failures[:5] == [0, 1, 2, 2, 3]
 
 
 def test_refused_grasps_count_as_failures_of_a_streak() -> None:

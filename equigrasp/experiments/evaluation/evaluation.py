@@ -21,7 +21,9 @@ from equigrasp.experiments.runs.claims import claim
 from equigrasp.experiments.runs.run_folder import commit
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.freeing_policy import FreeingPolicy
 from equigrasp.learning.interfaces import Context, Decision, Mode, Policy, Probe
+from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import load_method
@@ -33,6 +35,7 @@ from equigrasp.simulation.worlds.cell_world import CellWorld
 
 Chooser = Literal["learned", "random", "heuristic", "oracle"]
 DEPTH_NOISE = "depth_noise"
+FREEING_PUSHES = "freeing_pushes"
 DIFFICULTIES = ("easy", "hard")  # of the test split, as measured (config/benchmarks)
 _NUM_RAYS = 9  # between the open fingers
 
@@ -46,7 +49,8 @@ def evaluate(
 
     Args:
         arguments: `cell`, `method`, `objects`, `split` (also `easy` or `hard`) and `seed`; perhaps
-            `depth_noise`, in the place of the camera's own.
+            `depth_noise`, in the place of the camera's own, and `freeing_pushes`: what a `learned` policy
+            cannot grasp is pushed free.
         chooser: `learned` (greedy), or a reference: `random`, `heuristic` (heightmaps only) or `oracle` (knows
             where the objects are).
         weights: Weight file of a `learned` policy; None: untrained.
@@ -66,6 +70,7 @@ def evaluate(
     } | {key: arguments[key] for key in ("cell", "method", "objects", "split", "seed")}
     noise = arguments.get(DEPTH_NOISE, "")
     conditions |= {DEPTH_NOISE: noise} if noise else {}
+    conditions |= {key: arguments[key] for key in (FREEING_PUSHES,) if arguments.get(key)}
     mode: Mode = "random" if chooser == "random" else "greedy"
     with claim(out / "evaluation.lock") as is_mine:
         if not is_mine:
@@ -125,7 +130,8 @@ class _Witness:
     ) -> Decision[PlanarGrasp]:
         """Choose a grasp; see `Policy.choose`."""
         decision = self._policy.choose(observation, context, rng)
-        self.target = aimed_at(self._world, decision.action, observation.workspace)
+        if isinstance(decision.action, PlanarGrasp):
+            self.target = aimed_at(self._world, decision.action, observation.workspace)
         return decision
 
     def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
@@ -174,7 +180,8 @@ def _policy(
     if weights is not None:
         cell = simulation.cell.config
         load_trained_weights(policy, weights, method, cell.workspaces, cell.gripper)
-    return policy  # type: ignore[no-any-return]
+    is_freeing = bool(arguments.get(FREEING_PUSHES)) and isinstance(policy, PixelPolicy)
+    return FreeingPolicy(policy) if is_freeing else policy  # type: ignore[return-value]
 
 
 def _scenes(seed: int) -> int:

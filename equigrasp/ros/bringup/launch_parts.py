@@ -198,10 +198,11 @@ def describe(
     planning: Parameters = {"planner": values["planner"]}
     if MODES[mode].is_real:
         planning["descent_speed"] = _number(values, "descent_speed", float)
+    pushes: Parameters = {"has_freeing_pushes": not MODES[mode].is_real}
     nodes = [
         *_robot(mode, values, joint_states),
         *_display(cell | time, joint_states, options),
-        _node(names.POLICY, cell | seed | time | method | {"out": values["out"]}),
+        _node(names.POLICY, cell | seed | time | method | {"out": values["out"]} | pushes),
         _node(names.EXECUTOR, cell | time | planning, joint_states | arm),
         _node(names.COLLECTOR, cell | seed | time | num_random),
         _node(names.LEARNER, cell | seed | time | method | {"out": values["out"]}),

@@ -11,7 +11,7 @@ from equigrasp_interfaces.action import (
     PickObject,
     PushGrasp,
 )
-from equigrasp_interfaces.srv import PlanGrasp, PlanPushGrasp, SegmentScene
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp, PlanPushGrasp, SegmentScene
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import OVERHEAD, CellConfig, RobotCell
@@ -82,6 +82,7 @@ class ExecutorNode(ManagedNode):
             clock,
             self._policy_call(PlanGrasp, names.PLAN_GRASP),
             self.get_logger().warning,
+            self._policy_call(PlanAction, names.PLAN_ACTION),
         )
         pushes = PushGoals(
             goals,

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from threading import Event
 from typing import Any
 
 import numpy as np
 from equigrasp_interfaces.msg import Grasp, MotionResult
-from equigrasp_interfaces.srv import PlanGrasp
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp
 
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.perception.observation import Observation
@@ -24,6 +23,7 @@ from equigrasp.ros.messages.heightmaps import from_heightmap_msg
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.ros_clock import RosClock
 
+_MOST_PUSHES = 4  # before a grasp
 _CLOSED = 0.001  # [m] by which fingers that grip something have closed at least
 
 
@@ -36,6 +36,7 @@ class GraspGoals:
         clock: Time of the robot.
         policy: The service plan_grasp.
         warn: Told of what a person should know.
+        actions: The service plan_action, for pushes that free an object.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class GraspGoals:
         clock: RosClock,
         policy: PolicyCall,
         warn: Callable[[str], object],
+        actions: PolicyCall,
     ) -> None:
         self._primitive, self._push, self._clock = primitive, push, clock
-        self._policy, self._warn = policy, warn
+        self._policy, self._warn, self._actions = policy, warn, actions
         self._num_unclosed = 0  # grasps in a row in which the fingers did not close at all
 
     def execute_action(self, goal: Goal) -> None:
@@ -75,14 +77,14 @@ class GraspGoals:
         goal.result.is_success = self.carry_out(goal, grasp, grasp.workspace)
 
     def pick_object(self, goal: Goal) -> None:
-        """Have the policy choose a grasp and carry it out."""
+        """Have the policy choose a grasp and carry it out, after pushes where it wants them first."""
         pick, place = goal.request.pick_workspace, goal.request.place_workspace
         goal.on_phase(Phase.PLANNING)
         for name in (pick, place) if place else (pick,):  # what is wrong is refused before moving
             self._primitive.cell.config.workspace(name)
         check_mode(goal.request.mode)
         self.move_home(goal)  # the camera sees every tray
-        plan = self._plan_grasp(goal.request, goal.cancel)
+        plan = self._plan_grasp_or_push(goal)
         goal.result.grasp, goal.result.decision_time = plan.grasp, plan.decision_time
         if goal.request.wants_heightmap:
             goal.result.heightmap = plan.heightmap
@@ -92,6 +94,20 @@ class GraspGoals:
     def move_home(self, goal: Goal) -> None:
         """Move to where the camera sees every tray."""
         self._primitive.go_home(on_phase=goal.on_phase, cancel=goal.cancel)
+
+    def _plan_grasp_or_push(self, goal: Goal) -> PlanGrasp.Response:
+        """Return the policy's grasp; carry out what it wants to push before that."""
+        for _ in range(_MOST_PUSHES):
+            plan = self._ask(self._policy, PlanGrasp, goal, PlanGrasp.Response.NO_GRASP)
+            if plan.error_code != PlanGrasp.Response.NO_GRASP:
+                return plan
+            message = self._ask(self._actions, PlanAction, goal).action
+            push = from_action_msg(message)
+            if not isinstance(push, Push):
+                break
+            self.push_along(goal, push, message.push.workspace)
+            self.move_home(goal)
+        return self._ask(self._policy, PlanGrasp, goal)
 
     def push_along(self, goal: Goal, push: Push, workspace: str) -> PushOutcome:
         """Carry out a push that begins in the workspace of a name."""
@@ -145,13 +161,14 @@ class GraspGoals:
         self._warn(message)
         return replace(outcome, is_success=False)
 
-    def _plan_grasp(self, goal: Any, cancel: Event) -> PlanGrasp.Response:
-        """Ask the policy what a `PickObject` goal says."""
-        request = PlanGrasp.Request(
-            workspace=goal.pick_workspace,
-            mode=goal.mode,
-            seed=goal.seed,
-            num_consecutive_failures=goal.num_consecutive_failures,
+    def _ask(self, policy: PolicyCall, service: Any, goal: Goal, *expected: int) -> Any:
+        """Ask the policy, by one of its services, what a `PickObject` goal says."""
+        wanted = goal.request
+        request = service.Request(
+            workspace=wanted.pick_workspace,
+            mode=wanted.mode,
+            seed=wanted.seed,
+            num_consecutive_failures=wanted.num_consecutive_failures,
             not_before=to_time(self._clock.stamp()),
         )
-        return self._policy.ask(request, cancel)
+        return policy.ask(request, goal.cancel, *expected)

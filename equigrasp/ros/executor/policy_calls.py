@@ -25,8 +25,13 @@ class PolicyCall:
     def __init__(self, client: Client, name: str, timeout: float) -> None:
         self._client, self._name, self._timeout = client, name, timeout
 
-    def ask(self, request: Any, cancel: Event) -> Any:
+    def ask(self, request: Any, cancel: Event, *expected: int) -> Any:
         """Return the answer to a request.
+
+        Args:
+            request: Of the service.
+            cancel: Ends the wait.
+            expected: Error codes that are answers as good as others.
 
         Raises:
             GoalError: if none comes, or it is an error.
@@ -46,7 +51,7 @@ class PolicyCall:
                     f"'{self._name}' gave no answer within {self._timeout} s.",
                 )
         response = future.result()
-        if response.error_code:
+        if response.error_code and response.error_code not in expected:
             code = PLAN_CODES.get(response.error_code, MotionResult.POLICY_FAILED)
             raise GoalError(code, response.error_msg)
         return response

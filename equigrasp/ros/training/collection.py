@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from equigrasp_interfaces.action import CollectExperience, ExecuteAction, MoveHome
-from equigrasp_interfaces.msg import Experience, LearnerStatus, MotionResult
+from equigrasp_interfaces.msg import Action, Experience, LearnerStatus, MotionResult
 from equigrasp_interfaces.srv import PlanAction, PlanGrasp
 from rclpy.action.server import ServerGoalHandle
 from rclpy.client import Client
@@ -192,7 +192,8 @@ class Collection:
         outcome = self._execute(plan)
         self._hides_view = False
         now = self._now()
-        self._record(plan, outcome, now - self._attempt_began)
+        if not _is_by_rule(plan):
+            self._record(plan, outcome, now - self._attempt_began)
         self._attempt_began = now
 
     def _swap_trays(self) -> PlanAction.Response:
@@ -224,8 +225,9 @@ class Collection:
         next_plan = None
         while not pending.is_done():
             if next_plan is None and has_view.wait(0.01):
-                failures = self._failures + 1 if is_miss else 0
-                request = self._plan_request(view_stamp, 1, failures)
+                is_attempt = not _is_by_rule(plan)
+                failures = self._failures + is_attempt if is_miss else 0
+                request = self._plan_request(view_stamp, int(is_attempt), failures)
                 next_plan = self._caller.call(self._partners.policy, request)
             elif next_plan is not None:
                 self._caller.pause(0.005)
@@ -234,7 +236,7 @@ class Collection:
         motion = outcome.motion
         if motion.error_code:
             self._hides_view = motion.error_code not in _NOTHING_MOVED
-            self._failures += not self._hides_view
+            self._failures += not self._hides_view and not _is_by_rule(plan)
             if motion.error_code == MotionResult.UNSUPPORTED:
                 self._result.error_code = CollectExperience.Result.INVALID_GOAL
                 raise EquigraspError(motion.error_msg)
@@ -334,3 +336,8 @@ class Collection:
 
     def _now(self) -> float:
         return self._partners.clock.now()
+
+
+def _is_by_rule(plan: PlanAction.Response) -> bool:
+    """Tell whether an action is no attempt: a push that comes with nothing to learn from."""
+    return plan.action.kind == Action.KIND_PUSH and not plan.observation.arrays

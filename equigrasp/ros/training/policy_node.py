@@ -20,6 +20,7 @@ from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsE
 from equigrasp.experiments.runs.pictures import draw_decision, draw_push_map
 from equigrasp.geometry.actions import Action, PlanarGrasp, Push
 from equigrasp.learning.announced_weights import load_announced, num_parameter_bytes
+from equigrasp.learning.freeing_policy import FreeingPolicy
 from equigrasp.learning.history import last_failures
 from equigrasp.learning.interfaces import (
     PUSH_MAP,
@@ -30,6 +31,7 @@ from equigrasp.learning.interfaces import (
     Mode,
 )
 from equigrasp.learning.method_names import DEFAULT_METHOD
+from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights
@@ -81,6 +83,9 @@ class PolicyNodeConfig:
     segmenter_timeout: float = parameter(
         3.0, "Longest wait for that node's labels [s, wall clock].", 0.1, 60.0
     )
+    has_freeing_pushes: bool = parameter(
+        False, "Whether what cannot be grasped is pushed free (docs/freeing_pushes.md)."
+    )
 
 
 class PolicyNode(ManagedNode):
@@ -107,6 +112,8 @@ class PolicyNode(ManagedNode):
         if self._config.weights:
             path, cell = find_weights(self._config.weights), self._cell
             load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
+        if self._config.has_freeing_pushes and isinstance(self._policy, PixelPolicy):
+            self._policy = FreeingPolicy(self._policy)
         clock = RosClock(self)
         self._camera = RemoteCamera(
             self,
@@ -182,13 +189,16 @@ class PolicyNode(ManagedNode):
     def _plan_action(self, request: PlanAction.Request, response: PlanAction.Response) -> None:
         observation, decision = self._look_and_choose(request)
         response.action = to_action_msg(decision, observation)
-        encoded = self._method.encode(decision.aimed(observation))
+        encode = self._method.encode  # nothing is learned from what a rule chose
+        encoded = {} if decision.is_by_rule else encode(decision.aimed(observation))
         response.observation = to_observation_msg(encoded, observation)
         response.decision_time = decision.decision_time
 
     def _plan_grasp(self, request: PlanGrasp.Request, response: PlanGrasp.Response) -> None:
+        before = self._choices
         observation, decision = self._look_and_choose(request)
         if not isinstance(decision.action, PlanarGrasp):
+            self._choices = before  # nobody will carry it out
             text = f"Method '{self._method.name}' chose no grasp; call '{names.PLAN_ACTION}'."
             raise PlanError(response.NO_GRASP, text)
         response.grasp = to_action_msg(decision, observation).grasp

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
@@ -13,16 +14,20 @@ pytest.importorskip("rclpy")
 from equigrasp_interfaces.action import ExecuteAction, PickObject  # noqa: E402
 from equigrasp_interfaces.msg import Action, MotionResult  # noqa: E402
 from equigrasp_interfaces.msg import Phase as PhaseMsg  # noqa: E402
+from equigrasp_interfaces.srv import PlanAction, PlanGrasp  # noqa: E402
 
 from equigrasp.config import load_config  # noqa: E402
 from equigrasp.devices.cell import CellConfig  # noqa: E402
 from equigrasp.errors import ConfigError  # noqa: E402
 from equigrasp.geometry.actions import Push  # noqa: E402
-from equigrasp.primitives.outcome import Phase, PushOutcome  # noqa: E402
+from equigrasp.perception.observation import Observation  # noqa: E402
+from equigrasp.primitives.outcome import GraspOutcome, Phase, PushOutcome  # noqa: E402
 from equigrasp.ros.executor import goal_server  # noqa: E402
 from equigrasp.ros.executor.goal_codes import GoalError  # noqa: E402
 from equigrasp.ros.executor.goal_server import Goal, GoalServer  # noqa: E402
 from equigrasp.ros.executor.grasp_goals import GraspGoals  # noqa: E402
+from equigrasp.ros.executor.policy_calls import PolicyCall  # noqa: E402
+from equigrasp.ros.messages.heightmaps import to_heightmap_msg  # noqa: E402
 
 CODES = MotionResult
 
@@ -53,9 +58,8 @@ def test_a_wrong_pick_is_refused_before_moving(change: dict[str, Any], message: 
 
 def _goals(**parts: Any) -> GraspGoals:
     parts = {"primitive": SimpleNamespace(), "push": SimpleNamespace()} | parts
-    return GraspGoals(
-        parts["primitive"], parts["push"], SimpleNamespace(), SimpleNamespace(), print
-    )
+    none = SimpleNamespace()
+    return GraspGoals(parts["primitive"], parts["push"], none, none, print, none)
 
 
 def _action_goal(action: Action) -> Goal:
@@ -86,6 +90,78 @@ def test_an_episode_goes_on_after_a_push() -> None:
     assert pushes == [(Push(0.0, 0.0, 0.0, 0.0, 0.05), "left")]
     assert (goal.result.reward, goal.result.discount) == (0.0, 1.0)
     assert goal.result.motion.idle_time == 0.25
+
+
+class _Policy:
+    """A client of the policy that gives these answers, one after the other."""
+
+    srv_name = "policy"
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+
+    def service_is_ready(self) -> bool:
+        return True
+
+    def call_async(self, request: Any) -> Any:
+        future = SimpleNamespace(result=lambda: self.answers.pop(0))
+        future.add_done_callback = lambda told: told(future)
+        return future
+
+
+def _picking(plans: _Policy, actions: _Policy, did: list[str]) -> GraspGoals:
+    def push(push: Push, workspace: Any, **options: Any) -> PushOutcome:
+        did.append(f"push {workspace.name} {push.length:.2f}")
+        return PushOutcome(push.length, False, False, 3.0, 0.25)
+
+    def grasp(*arguments: Any, **options: Any) -> GraspOutcome:
+        did.append("grasp")
+        return GraspOutcome(True, True, 0.03, 4.0, 0.1)
+
+    primitive = SimpleNamespace(
+        cell=SimpleNamespace(config=load_config(CellConfig, "cells", "ur5")),
+        detector=SimpleNamespace(needs_view=False),
+        go_home=lambda **options: did.append("home"),
+        execute=grasp,
+    )
+    clock = SimpleNamespace(stamp=lambda: 1.0)
+    calls = [PolicyCall(client, client.srv_name, 1.0) for client in (plans, actions)]
+    return GraspGoals(primitive, SimpleNamespace(execute=push), clock, calls[0], print, calls[1])
+
+
+def _pick_goal() -> Goal:
+    request = PickObject.Goal(pick_workspace="left", mode=2)
+    return Goal(request, PickObject.Result(), threading.Event(), lambda phase: None)
+
+
+def _plans() -> tuple[PlanGrasp.Response, PlanAction.Response, PlanGrasp.Response]:
+    none = PlanGrasp.Response(error_code=PlanGrasp.Response.NO_GRASP, error_msg="A push.")
+    wanted = PlanAction.Response()
+    wanted.action.kind = Action.KIND_PUSH
+    wanted.action.push.workspace, wanted.action.push.length = "left", 0.05
+    workspace = load_config(CellConfig, "cells", "ur5").workspace("left")
+    heights = np.zeros((workspace.heightmap_size_px,) * 2, np.float32)
+    planned = PlanGrasp.Response()
+    planned.heightmap = to_heightmap_msg(Observation.of_heightmap(heights, workspace))
+    planned.grasp.workspace, planned.grasp.width = "left", 0.08
+    return none, wanted, planned
+
+
+def test_a_pick_pushes_first_where_the_policy_wants_it() -> None:
+    did: list[str] = []
+    none, wanted, planned = _plans()
+    goal = _pick_goal()
+    _picking(_Policy(none, planned), _Policy(wanted), did).pick_object(goal)
+    assert did == ["home", "push left 0.05", "home", "grasp"] and goal.result.is_success
+
+
+def test_a_pick_does_not_push_for_ever() -> None:
+    did: list[str] = []
+    none, wanted, _ = _plans()
+    with pytest.raises(GoalError, match="A push") as refused:
+        _picking(_Policy(*[none] * 9), _Policy(*[wanted] * 9), did).pick_object(_pick_goal())
+    assert refused.value.code == CODES.POLICY_FAILED
+    assert did.count("push left 0.05") == 4 and "grasp" not in did
 
 
 def test_phases_are_those_of_the_message() -> None:
