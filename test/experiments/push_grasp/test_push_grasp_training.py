@@ -202,6 +202,25 @@ def test_a_push_earns_the_gain_in_score_and_at_last_the_success() -> None:
     ]
 
 
+def test_a_judge_scores_in_the_place_of_the_policy() -> None:
+    class Judge:
+        scores = iter([0.6, 0.7])
+
+        def score(self, observation: Observation, target: np.ndarray, grasp: PixelGrasp) -> float:
+            assert target.sum() == 150 and grasp == PixelGrasp(80, 80, 9)
+            return next(self.scores)
+
+    trials, policy = _ScriptedTrials(9), _ScriptedPolicy([0.2, 0.9])
+    imagination = GraspImagination(trials, policy, 1, None, Judge())  # type: ignore[arg-type]
+    rewards = [s.reward for s in imagination.run(0.0, np.random.default_rng(0))]
+    assert rewards == [0.0, pytest.approx(0.1), 0.0]
+    training = TrainingConfig(reward="sparse")
+    trials, policy = _ScriptedTrials(2), _ScriptedPolicy([0.2, 0.9, 0.9])
+    sparse = GraspImagination(trials, policy, 5, training)  # type: ignore[arg-type]
+    rewards = [s.reward for s in sparse.run(0.0, np.random.default_rng(0))]
+    assert rewards == [0.0, 0.0, 0.0, 1.0, 1.0]
+
+
 def test_a_lost_target_ends_the_episode_at_once() -> None:
     found = _imagine(_ScriptedTrials(9, lost_after=2), _ScriptedPolicy([0.2, 0.1, 0.9]))
     assert [r for k, r in found if k == "PixelPush"] == [pytest.approx(-0.1), LOST]
