@@ -5,12 +5,13 @@ is met beside its middle goes less far, as it would turn. How far all that is fr
 `campaigns/push_imagination.py` measures.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from equigrasp.geometry.actions import PixelPush
-from equigrasp.geometry.angles import bin_to_direction
+from equigrasp.errors import PerceptionError
+from equigrasp.geometry.actions import PixelPush, Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.push_rule import HALF_FINGER_PX, PushRule
 
@@ -50,15 +51,43 @@ def imagine_push(
         rule: Its height and length.
         workspace: Of the maps; the stroke ends where its action square does.
     """
-    direction = bin_to_direction(pixel.direction_bin, rule.num_directions)
-    ahead = np.array([np.cos(direction), np.sin(direction)])
+    push = rule.push(heightmap, pixel, workspace)
+    way = push_ways(push, labels, heightmap, workspace)
+    return _moved(heightmap, labels, way, push_direction(push))
+
+
+def push_direction(push: Push) -> np.ndarray:
+    """Return the unit vector of a push in (row, column), shape (2,)."""
+    return np.array([math.cos(push.direction), math.sin(push.direction)])
+
+
+def push_ways(
+    push: Push, labels: np.ndarray, heightmap: np.ndarray, workspace: Workspace
+) -> np.ndarray:
+    """Return by how much a push would move the object of each label along it, shape (256,) [px].
+
+    Args:
+        push: With closed fingers; its stroke ends where the workspace's action square does.
+        labels: Objects' numbers, shape (S, S), uint8; 0: none.
+        heightmap: Heights above the floor, shape (S, S) [m].
+        workspace: Of the maps.
+
+    Raises:
+        PerceptionError: if the push does not begin on the maps.
+    """
+    start, size = workspace.xy_to_pixel(push.x, push.y), workspace.heightmap_size_px
+    if not (0 <= start[0] < size and 0 <= start[1] < size):
+        raise PerceptionError(
+            f"A push from ({push.x:.3f}, {push.y:.3f}) m begins outside the heightmap of workspace "
+            f"'{workspace.name}'."
+        )
+    ahead = push_direction(push)
     rows, cols = np.nonzero(labels)
-    from_start = np.stack([rows - pixel.row, cols - pixel.col], 1)
+    from_start = np.stack([rows - start[0], cols - start[1]], 1)
     along, aside = from_start @ ahead, from_start @ np.array([-ahead[1], ahead[0]])
-    tip = rule.push(heightmap, pixel, workspace).z - workspace.floor_z
+    tip = push.z - workspace.floor_z
     contacts = _contacts(labels[rows, cols], along, aside, heightmap[rows, cols] > tip)
-    way = contacts.passed_on(_length_px(pixel, ahead, rule, workspace))
-    return _moved(heightmap, labels, way, ahead)
+    return contacts.passed_on(_length_px(start, ahead, push.length, workspace))
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,13 +183,15 @@ def _bodies(
     return mean(aside), np.maximum(1.0, _LEVER * spread)
 
 
-def _length_px(pixel: PixelPush, ahead: np.ndarray, rule: PushRule, workspace: Workspace) -> float:
-    """Return the length of the stroke within the action square [px]."""
+def _length_px(
+    start: tuple[int, int], ahead: np.ndarray, length: float, workspace: Workspace
+) -> float:
+    """Return the length [px] of a stroke of a length [m] within the action square."""
     low, high = workspace.border_px - 0.5, workspace.border_px + workspace.action_size_px - 0.5
-    length = rule.length / workspace.pixel_size
-    for start, way in zip((pixel.row, pixel.col), ahead.tolist(), strict=True):
+    length /= workspace.pixel_size
+    for at, way in zip(start, ahead.tolist(), strict=True):
         if abs(way) > 1e-9:
-            length = min(length, ((high if way > 0.0 else low) - start) / way)
+            length = min(length, ((high if way > 0.0 else low) - at) / way)
     return max(0.0, float(length))
 
 

@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.push_ways import push_direction, push_ways
+from equigrasp.perception.push_imagination import push_direction, push_ways
 
 _LOOKS_UNTIL_LOST = 2
 _WAY_STEP_PX = 3.0  # between two of the ways that a mask may have been carried
@@ -115,8 +115,10 @@ class TargetTracker:
         assert self._heightmap is not None
         ways, ahead = np.zeros(len(old)), np.zeros(2)
         if push is not None:
-            cells = [mask.cells for mask in old]
-            ways = push_ways(push, cells, self._heightmap, self._workspace)
+            before = np.zeros(self._heightmap.shape, np.uint8)
+            for k, mask in enumerate(old, 1):
+                before[tuple(mask.cells.T)] = k
+            ways = push_ways(push, before, self._heightmap, self._workspace)[1 : 1 + len(old)]
             ahead = push_direction(push)
         areas = np.array([len(m.cells) for m in new], float)
         centroids = np.array([m.cells.mean(axis=0) for m in new]).reshape(-1, 2)

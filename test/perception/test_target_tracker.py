@@ -6,7 +6,7 @@ import pytest
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.push_ways import push_ways
+from equigrasp.perception.push_imagination import push_ways
 from equigrasp.perception.target_tracker import TargetTracker
 
 TABLE = Workspace("table", 0.45, -0.1, heightmap_size_px=160, action_size_px=128)
@@ -123,10 +123,10 @@ def test_bad_input_is_named() -> None:
 def test_a_push_carries_what_it_meets_and_what_that_meets() -> None:
     rows = {1: (60, 60, 10, 14, 0.04), 2: (75, 60, 10, 14, 0.04), 3: (60, 90, 10, 14, 0.04)}
     labels, heights = _scene(rows)
-    objects = [np.argwhere(labels == k) for k in (1, 2, 3)]
-    assert push_ways(_push(50, 66), objects, heights, TABLE) == pytest.approx([22.0, 17.0, 0.0])
-    low = push_ways(_push(50, 66), objects, heights * 0.2, TABLE)
-    assert not low.any()  # the fingers pass over them
-    moved, heights = [cells + [65, 0] for cells in objects], np.roll(heights, 65, axis=0)
+    ways = push_ways(_push(50, 66), labels, heights, TABLE)
+    # Of 32 px the first 6 are free, with fingers 4 px ahead of their middle; then 5 px between the two.
+    assert ways[:4] == pytest.approx([0.0, 26.0, 21.0, 0.0])
+    assert not push_ways(_push(50, 66), labels, heights * 0.2, TABLE).any()  # they pass over them
+    moved, heights = np.roll(labels, 65, axis=0), np.roll(heights, 65, axis=0)
     ways = push_ways(_push(115, 66), moved, heights, TABLE)
-    assert ways == pytest.approx([18.5, 13.5, 0.0])  # 28.5 px to the action square's end
+    assert ways[:4] == pytest.approx([0.0, 22.5, 17.5, 0.0])  # 28.5 px to the action square's end
