@@ -85,20 +85,36 @@ def publish_push_grasp(
     path = folder / f"{name}.safetensors"
     sha256 = write_checked(path, tensors, method, config, [workspace], cell.gripper, facts)
     count = sum(t.numel() for t in tensors.values())
-    source, calibration = _Source.of(run), read_json(run.path / "calibration.json") or {}
+    facts_of_file = [
+        f"| file | [{path.name}]({path.name}), {count} parameters, SHA-256 `{sha256}` |",
+        f"| method | `{method}` |",
+        *_learned_from(_Source.of(run), values),
+        f"| fits | {_what_fits(workspace)}, gripper `{cell.gripper}` |",
+        *_threshold(read_json(run.path / "calibration.json") or {}),
+    ]
+    command = f"equigrasp up sim --method {method} --cell ur5_table --weights {name}"
+    card = folder / f"{name}.md"
+    write_whole(card, _card(name, command, note, facts_of_file, tasks, run))
+    return card
+
+
+def _card(
+    name: str,
+    command: str,
+    note: str,
+    facts: list[str],
+    tasks: list[dict[str, Any]],
+    run: RunFolder,
+) -> str:
     lines = [
         f"# {name}",
         "",
-        f"    equigrasp up sim --method {method} --cell ur5_table --weights {name}",
+        f"    {command}",
         "",
         *([note, ""] if note else []),
         "| | |",
         "|---|---|",
-        f"| file | [{path.name}]({path.name}), {count} parameters, SHA-256 `{sha256}` |",
-        f"| method | `{method}` |",
-        *_learned_from(source, values),
-        f"| fits | {_what_fits(workspace)}, gripper `{cell.gripper}` |",
-        *_threshold(calibration),
+        *facts,
         "",
         *_success(tasks),
         "",
@@ -111,9 +127,7 @@ def publish_push_grasp(
         "This page was written by `equigrasp publish` from the files of the run and its evaluations.",
         "",
     ]
-    card = folder / f"{name}.md"
-    write_whole(card, "\n".join(lines))
-    return card
+    return "\n".join(lines)
 
 
 def _tasks(folder: Path, digest: str) -> list[dict[str, Any]]:
