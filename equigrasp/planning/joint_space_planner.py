@@ -51,6 +51,10 @@ class JointSpacePlanner(MotionPlanner):
     def find_collision(self, joint_positions: np.ndarray) -> Contact | None:
         """Return a contact at joint positions (n,), or None."""
 
+    def find_closed_collision(self, joint_positions: np.ndarray) -> Contact | None:
+        """Return a contact with the cell's fixed parts at joint positions (n,), fingers closed, or None."""
+        return self._closed.find_collision(joint_positions)
+
     @abstractmethod
     def _search(self, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Return corners (K, n) of a collision-free path between joint positions.
@@ -79,15 +83,19 @@ class JointSpacePlanner(MotionPlanner):
     def check(
         self, joint_positions: np.ndarray, what: str, *, has_closed_fingers: bool = False
     ) -> None:
-        find = self._closed.find_collision if has_closed_fingers else self.find_collision
+        find = self.find_closed_collision if has_closed_fingers else self.find_collision
         contact = find(joint_positions)
         if contact is not None:
             raise CollisionError(f"{what} would bring {contact} into contact.")
 
-    def plan_joints(self, start: np.ndarray, goal: np.ndarray) -> JointTrajectory:
+    def plan_joints(
+        self, start: np.ndarray, goal: np.ndarray, *, has_closed_fingers: bool = False
+    ) -> JointTrajectory:
         self.check(goal, "The goal")
+        if has_closed_fingers:
+            self.check(goal, "The goal", has_closed_fingers=True)
         path = np.stack([start, goal])
-        if self._is_free(path):
+        if self._is_free(path, has_closed_fingers):
             return parameterize(path, self._limits, self._speed_scale)
         self.check(start, "The start of a motion")
         for _ in range(_NUM_SEARCHES):
@@ -95,7 +103,8 @@ class JointSpacePlanner(MotionPlanner):
             for edge_step in _EDGE_STEPS:
                 path = _with_points_on_edges(corners, edge_step)
                 trajectory = parameterize(path, self._limits, self._speed_scale)
-                if self._is_free(trajectory.positions):  # splines cut and swing out at corners
+                # Splines cut and swing out at corners.
+                if self._is_free(trajectory.positions, has_closed_fingers):
                     return trajectory
         raise PlanningError("The paths found touch something where their corners are rounded.")
 
@@ -131,11 +140,14 @@ class JointSpacePlanner(MotionPlanner):
         tcp = TcpLimit(distances, speed, _LINE_ACCELERATION)
         return parameterize(path, self._limits, self._speed_scale, tcp)
 
-    def _is_free(self, path: np.ndarray) -> bool:
+    def _is_free(self, path: np.ndarray, has_closed_fingers: bool) -> bool:
         for a, b in itertools.pairwise(path):
             count = max(1, int(np.ceil(np.abs(b - a).max() / CHECK_STEP)))
             for s in np.linspace(0.0, 1.0, count + 1)[1:]:
-                if self.find_collision(a + s * (b - a)) is not None:
+                positions = a + s * (b - a)
+                if self.find_collision(positions) is not None:
+                    return False
+                if has_closed_fingers and self.find_closed_collision(positions) is not None:
                     return False
         return True
 

@@ -45,8 +45,12 @@ class MotionPlanner(ABC):
         """
 
     @abstractmethod
-    def plan_joints(self, start: np.ndarray, goal: np.ndarray) -> JointTrajectory:
+    def plan_joints(
+        self, start: np.ndarray, goal: np.ndarray, *, has_closed_fingers: bool = False
+    ) -> JointTrajectory:
         """Plan a collision-free motion between joint positions, at rest at both ends.
+
+        With `has_closed_fingers` they close on the way: it is free with open fingers and with closed ones.
 
         Raises:
             CollisionError: if the goal touches the scene.

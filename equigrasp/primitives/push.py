@@ -6,6 +6,7 @@ import numpy as np
 
 from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.motion import MotionState
+from equigrasp.errors import Device, DeviceError
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -53,7 +54,7 @@ class PushPrimitive:
             CommandRejectedError: if the push is outside the cell's limits; nothing moved.
             PlanningError: if it is unreachable or in collision; nothing moved.
             CancelledError: if `cancel` was set; the arm is at rest.
-            DeviceError: if a device failed; the arm was told to stop.
+            DeviceError: if a device failed, or the fingers do not close; the arm was told to stop.
         """
         motion = Motion(self.cell, cancel or threading.Event())
         phases = Phases(self.cell.clock, on_phase)
@@ -79,9 +80,20 @@ class PushPrimitive:
         motion.start_fingers(0.0)
         motion.follow(plan.approach)
         motion.wait_for_fingers()
+        self._check_closed()
         enter(Phase.DESCEND)
         guard = ContactGuard(self.cell, self.planner).pushes_back
         return motion.follow(plan.descend, guard=guard) is not MotionState.SUCCEEDED
+
+    def _check_closed(self) -> None:
+        """Raise `DeviceError` unless the fingers are closed: what they hold would go down first."""
+        width, closed = self.cell.gripper.state().width, self.cell.gripper_config.held_width
+        if not width <= closed:
+            raise DeviceError(
+                f"A push needs closed fingers, at most {closed:.4f} m apart; they stopped at {width:.4f} m. "
+                "They hold something, or are blocked.",
+                Device.GRIPPER,
+            )
 
     def _push(self, motion: Motion, plan: PushPlan, enter: OnPhase) -> tuple[float, bool]:
         """Follow the stroke; return the way made [m], and whether something held it up."""

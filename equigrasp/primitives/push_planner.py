@@ -107,7 +107,9 @@ class PushPlanner:
         bottom = descend.positions[-1]
         stroke = self._planner.plan_line(bottom, end, settings.push_speed)
         self._check(stroke)
-        return PushPlan(self._planner.plan_joints(start, positions), descend, stroke, end)
+        # The fingers close on the way.
+        approach = self._planner.plan_joints(start, positions, has_closed_fingers=True)
+        return PushPlan(approach, descend, stroke, end)
 
     def _check(self, stroke: JointTrajectory) -> None:
         """Hold postures along a stroke against the cell: its fixed parts, not what is pushed."""

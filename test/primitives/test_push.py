@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from equigrasp.errors import CancelledError, CollisionError, CommandRejectedError
+from equigrasp.errors import (
+    CancelledError,
+    CollisionError,
+    CommandRejectedError,
+    Device,
+    DeviceError,
+)
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.transform import Transform
 from equigrasp.primitives.outcome import Phase
@@ -66,6 +72,17 @@ def test_a_push_passes_its_phases_and_clears_the_view(
     assert bench.planner.is_in_view(bench.workspace, positions)
     assert bench.gripper.state().width == pytest.approx(0.0, abs=1e-6)
     assert list(outcome.phase_times.values()) == sorted(outcome.phase_times.values())
+
+
+def test_what_is_held_is_not_pushed_into_the_table(
+    bench: Bench, primitive: PushPrimitive, push: Push
+) -> None:
+    bench.gripper.object_width = 0.03
+    phases: list[Phase] = []
+    with pytest.raises(DeviceError, match=r"stopped at 0\.0300 m") as refused:
+        primitive.execute(push, bench.workspace, on_phase=phases.append)
+    assert refused.value.device is Device.GRIPPER
+    assert phases == _ORDER[:2] and len(bench.arm.commands) == 1  # never went down
 
 
 def test_the_stroke_is_straight_level_and_slow(

@@ -91,6 +91,19 @@ def test_both_planners_see_the_same_collisions(
     assert [planner.find_collision(q) for q in postures] == ours
 
 
+def test_closed_fingers_heed_what_moveit_alone_knows(
+    planner: MoveItPlanner, cell: RobotCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = _home(cell)
+    planner.check(home, "A push", has_closed_fingers=True)
+    monkeypatch.setattr(planner._names, "find_collision", lambda q: None)
+    scene = "is_state_colliding"
+    with planner._monitor.read_only() as known:
+        monkeypatch.setattr(type(known), scene, lambda *args, **kwargs: True)
+    with pytest.raises(CollisionError, match="MoveIt's scene"):
+        planner.check(home, "A push", has_closed_fingers=True)
+
+
 def test_shapes_keep_their_sizes() -> None:
     box = to_primitive(Obstacle("box", (0.1, 0.2, 0.3), (0, 0, 0)))
     assert box.type == SolidPrimitive.BOX and list(box.dimensions) == [0.1, 0.2, 0.3]

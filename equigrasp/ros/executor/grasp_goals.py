@@ -101,11 +101,12 @@ class GraspGoals:
             plan = self._ask(self._policy, PlanGrasp, goal, PlanGrasp.Response.NO_GRASP)
             if plan.error_code != PlanGrasp.Response.NO_GRASP:
                 return plan
-            message = self._ask(self._actions, PlanAction, goal).action
-            push = from_action_msg(message)
-            if not isinstance(push, Push):
+            answer = self._ask(self._actions, PlanAction, goal)
+            push = from_action_msg(answer.action)
+            # A rule's push has no observation to learn from; a method's is for a target.
+            if not isinstance(push, Push) or answer.observation.arrays:
                 break
-            self.push_along(goal, push, message.push.workspace)
+            self.push_along(goal, push, answer.action.push.workspace)
             self.move_home(goal)
         return self._ask(self._policy, PlanGrasp, goal)
 

@@ -26,6 +26,7 @@ from equigrasp.ros.messages.transforms import to_pose_msg
 
 _OBJECTS, _TARGET = "objects", "target"  # collision objects that change with every attempt
 _LINE_ERROR = 1e-3  # [m] and [rad] by which a line may miss its goal
+_UNKNOWN = Contact("the arm", "MoveIt's scene")  # with a body that MoveIt alone knows
 
 
 class MoveItPlanner(JointSpacePlanner):
@@ -67,7 +68,14 @@ class MoveItPlanner(JointSpacePlanner):
             is_free = not scene.is_state_colliding(robot_state=state, joint_model_group_name=GROUP)
         if is_free:
             return None
-        return self._names.find_collision(joint_positions) or Contact("the arm", "MoveIt's scene")
+        return self._names.find_collision(joint_positions) or _UNKNOWN
+
+    def find_closed_collision(self, joint_positions: np.ndarray) -> Contact | None:
+        """See there; what MoveIt's scene alone knows counts as with open fingers."""
+        contact = super().find_closed_collision(joint_positions)
+        if contact is None and self.find_collision(joint_positions) is _UNKNOWN:
+            return _UNKNOWN
+        return contact
 
     def plan_line(self, start: np.ndarray, goal: Transform, speed: float) -> JointTrajectory:
         first = self.kinematics.forward(start).position

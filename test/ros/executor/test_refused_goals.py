@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from equigrasp_interfaces.action import ExecuteAction, PickObject  # noqa: E402
-from equigrasp_interfaces.msg import Action, MotionResult  # noqa: E402
+from equigrasp_interfaces.msg import Action, MotionResult, NamedArray  # noqa: E402
 from equigrasp_interfaces.msg import Phase as PhaseMsg  # noqa: E402
 from equigrasp_interfaces.srv import PlanAction, PlanGrasp  # noqa: E402
 
@@ -162,6 +162,15 @@ def test_a_pick_does_not_push_for_ever() -> None:
         _picking(_Policy(*[none] * 9), _Policy(*[wanted] * 9), did).pick_object(_pick_goal())
     assert refused.value.code == CODES.POLICY_FAILED
     assert did.count("push left 0.05") == 4 and "grasp" not in did
+
+
+def test_a_push_of_a_method_for_targets_is_not_carried_out() -> None:
+    did: list[str] = []
+    none, wanted, _ = _plans()
+    wanted.observation.arrays = [NamedArray(name="heightmap")]
+    with pytest.raises(GoalError, match="A push"):
+        _picking(_Policy(none, none), _Policy(wanted), did).pick_object(_pick_goal())
+    assert did == ["home"]
 
 
 def test_phases_are_those_of_the_message() -> None:
