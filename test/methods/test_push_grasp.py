@@ -261,7 +261,7 @@ def test_the_probe_is_symmetric_and_answers_alike(policy: PushGraspPolicy) -> No
 
 
 def _batches(config: PushGraspConfig, folder: Path | None) -> PushGraspBatches:
-    prior = str(folder) if folder else ""
+    prior = (str(folder),) if folder else ()
     training = replace(config.training, batch_size=4, critic_batch_size=6, prior_scenes=prior)
     return PushGraspBatches(replace(config, training=training), TABLE, 0, torch.device("cpu"))
 

@@ -58,7 +58,7 @@ def calibrate(
         num_scenes: How many.
         folder: Where the scenes lie that are done.
     """
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     scores, success = [], []
     for number in tqdm(range(num_scenes), unit="scene", desc="validation"):
         path = scene_path(folder, number)

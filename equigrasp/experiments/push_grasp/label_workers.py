@@ -1,12 +1,10 @@
 """Labelled scenes by several processes: each scene depends on the run's seed and its number alone."""
 
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from equigrasp.experiments.push_grasp.grasp_labels import (
     LabelPlan,
@@ -15,11 +13,12 @@ from equigrasp.experiments.push_grasp.grasp_labels import (
     scene_path,
 )
 from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.experiments.push_grasp.worker_pool import worker_pool
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.push_grasp.rule import make_rule
 from equigrasp.methods.registry import load_method
 from equigrasp.seeding import Stream
-from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
+from equigrasp.simulation.make import make_simulated_cell
 
 
 @dataclass(frozen=True)
@@ -51,23 +50,23 @@ class LabelWorker:
     """Collects scenes of a job in one simulation; a context manager."""
 
     def __init__(self, job: LabelJob) -> None:
-        self._job = job
+        self._job, self._simulation = job, ExitStack()
+
+    def __enter__(self) -> "LabelWorker":
+        job = self._job
         method, config = load_method(job.method)
-        self._simulation: SimulatedCell = make_simulated_cell(
-            job.cell, object_set=job.objects, seed=job.seed
-        )
-        self._simulation.__enter__()
-        self._trials = Trials(self._simulation, make_rule(config), job.split)
         self._policy = None
         if job.weights is not None:
             self._policy = method.make_policy(config, method.make_networks(config, job.seed))
             load_trained_weights(self._policy, job.weights, config)
-
-    def __enter__(self) -> "LabelWorker":
+        simulation = self._simulation.enter_context(
+            make_simulated_cell(job.cell, object_set=job.objects, seed=job.seed)
+        )
+        self._trials = Trials(simulation, make_rule(config), job.split)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._simulation.__exit__(*exc_info)
+        self._simulation.close()
 
     def collect(self, number: int) -> int:
         """Write the scene of a number, and return the number."""
@@ -94,8 +93,8 @@ def collect_all(job: LabelJob, numbers: list[int], num_processes: int) -> Iterat
         with LabelWorker(job) as worker:
             yield from map(worker.collect, numbers)
         return
-    context = multiprocessing.get_context("spawn")  # a forked simulator, or torch, may hang
-    with ProcessPoolExecutor(num_processes, context, _begin, (job,)) as pool:
+    num_threads = load_method(job.method)[1].training.num_threads
+    with worker_pool(num_processes, num_threads, _begin, job) as pool:
         tasks = [pool.submit(_collect, number) for number in numbers]
         try:
             for task in as_completed(tasks):
@@ -108,8 +107,7 @@ _workers: list[LabelWorker] = []  # of a process of the pool: one
 
 
 def _begin(job: LabelJob) -> None:
-    torch.set_num_threads(1)
-    _workers.append(LabelWorker(job))
+    _workers.append(LabelWorker(job).__enter__())
 
 
 def _collect(number: int) -> int:

@@ -8,12 +8,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.errors import ConfigError
 from equigrasp.experiments.push_grasp.calibration import calibrate
 from equigrasp.experiments.push_grasp.grasp_labels import LabelPlan, scene_path
 from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
@@ -26,7 +28,7 @@ from equigrasp.experiments.runs.run_folder import LABELS, RunFolder
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.method import Method
 from equigrasp.learning.trained_weights import describe_weights
-from equigrasp.learning.weight_store import read_parameters, write_weights
+from equigrasp.learning.weight_store import read_parameters, tensor_digest, write_weights
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, SEGMENTER, THRESHOLD
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy, make_policy
@@ -36,6 +38,7 @@ from equigrasp.simulation.clutter import open_workspace
 from equigrasp.simulation.make import make_simulated_cell
 
 _LOGGER = logging.getLogger(__name__)
+_SCENES = "scenes"  # the argument that tells how many are labelled
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,20 @@ class PushGraspPretraining:
         self._seed = int(arguments["seed"])
         self._run = RunFolder(Path(arguments["out"]))
         self._workspace: Workspace = open_workspace(load_cell(arguments["cell"]))
-        self._run.begin(arguments | {LABELS: "simulation"}, to_mapping(config), is_resume)
+        self._begin(to_mapping(config), is_resume)
         torch.set_num_threads(config.training.num_threads)
+
+    def _begin(self, method: dict[str, Any], is_resume: bool | None) -> None:
+        """Create the run folder, or check that it is the same run."""
+        scenes = str(self._amounts.num_scenes)
+        given = self._arguments | {LABELS: "simulation", _SCENES: scenes}
+        self._run.begin(given, method, is_resume)
+        before = self._run.read_config()["arguments"].get(_SCENES, scenes)
+        if before != scenes:
+            raise ConfigError(
+                f"'{self.folder}' holds a run with {before} labelled scenes, not {scenes}: networks that "
+                "have learned from the ones would not learn from the others. Choose another folder with --out."
+            )
 
     @property
     def folder(self) -> Path:
@@ -104,6 +119,7 @@ class PushGraspPretraining:
         parameters = learn_pushes(
             self._push_job(self._write("stage_1", modules)),
             self.folder / "pushes",
+            [folder for folder, count in (first, own) if count],
             self._workspace,
             self._amounts.num_pushes,
             self._amounts.num_processes,
@@ -176,7 +192,7 @@ class PushGraspPretraining:
                 policy,
                 self._seed,
                 self._amounts.num_validation,
-                self.folder / "validation",
+                self.folder / "validation" / tensor_digest(read_parameters(modules))[:12],
             )
         with torch.no_grad():
             modules[THRESHOLD].value.fill_(found.threshold)  # type: ignore[operator,union-attr]

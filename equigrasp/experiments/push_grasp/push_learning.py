@@ -1,11 +1,13 @@
 """Stage 2: grasps are imagined, pushed where they fail, and PushNet and CriticNet learn from both."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
+from equigrasp.errors import ConfigError
 from equigrasp.experiments.push_grasp.push_workers import PushJob, PushWorkers
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.methods.push_grasp.decision_step import PUSH_KIND
@@ -21,6 +23,7 @@ _SCENES = 4  # of a round: imagined by the same weights, and by several processe
 def learn_pushes(
     job: PushJob,
     folder: Path,
+    prior_scenes: Sequence[Path],
     workspace: Workspace,
     num_pushes: int,
     num_processes: int,
@@ -33,13 +36,23 @@ def learn_pushes(
     Args:
         job: Which scenes, and the weights of stage 1.
         folder: Of log and checkpoints.
+        prior_scenes: Folders of labelled scenes that CriticNet goes on learning from.
         workspace: Of the maps.
         num_pushes: How many, to the end of the last round.
         num_processes: That imagine; the result does not depend on it.
+
+    Raises:
+        ConfigError: if the folder holds more pushes already.
     """
     method, config = load_method(job.method)
+    training = replace(config.training, prior_scenes=tuple(map(str, prior_scenes)))
+    config = replace(config, training=training)
+    progress = _Progress.of(folder / "experience.log")
+    if progress.pushes - progress.last_pushes >= num_pushes > 0:
+        raise ConfigError(
+            f"'{folder}' holds {progress.pushes} pushes already, more than the {num_pushes} that are asked for."
+        )
     trainer = method.make_trainer(config, folder, job.seed, workspace, weights=job.weights)
-    progress = _Progress.of(ExperienceLog(folder / "experience.log", is_writing=False))
     try:
         with (
             tqdm(total=num_pushes, initial=progress.pushes, unit="push", desc="pushes") as bar,
@@ -88,6 +101,7 @@ class _Progress:
         is_partial: Whether more of it must be written.
         sgd_steps: Taken before it.
         pushes: Of the rounds before it, and of it where it is whole.
+        last_pushes: Of the last whole round.
     """
 
     round: int = -1
@@ -95,11 +109,15 @@ class _Progress:
     is_partial: bool = False
     sgd_steps: int = 0
     pushes: int = 0
+    last_pushes: int = 0
 
     @classmethod
-    def of(cls, log: ExperienceLog) -> "_Progress":
-        """Return what a log tells."""
+    def of(cls, path: Path) -> "_Progress":
+        """Return what a log tells; it need not exist."""
         progress, pushes_here = cls(), 0
+        if not path.is_file():
+            return progress
+        log = ExperienceLog(path, is_writing=False)
         for step, extras in log:
             number, size = int(extras[_ROUND]), int(extras[_SIZE])
             if number != progress.round:
@@ -116,4 +134,5 @@ class _Progress:
 
     def completed(self, pushes: int) -> "_Progress":
         """Return the progress as the round is whole, with its pushes."""
-        return _Progress(self.round, self.written, False, self.sgd_steps, self.pushes + pushes)
+        total = self.pushes + pushes
+        return _Progress(self.round, self.written, False, self.sgd_steps, total, pushes)

@@ -1,8 +1,7 @@
 """Pushes and imagined grasps by several processes, a scene each."""
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from equigrasp.experiments.push_grasp.imagination import GraspImagination, ImaginedStep
 from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.experiments.push_grasp.worker_pool import worker_pool
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.push_grasp.policy import make_policy
 from equigrasp.methods.push_grasp.rule import make_rule
@@ -49,25 +49,27 @@ class PushWorker:
     """Imagines scenes of a job in one simulation; a context manager."""
 
     def __init__(self, job: PushJob) -> None:
-        self._job = job
+        self._job, self._simulation = job, ExitStack()
+
+    def __enter__(self) -> "PushWorker":
+        job = self._job
         method, config = load_method(job.method)
-        self._simulation = make_simulated_cell(job.cell, object_set=job.objects, seed=job.seed)
-        self._simulation.__enter__()
         self._policy = make_policy(config, method.make_networks(config, job.seed))
-        self._trials = Trials(self._simulation, make_rule(config), job.split)
         judge = None
         if config.training.judge == "first":
             judge = make_policy(config, method.make_networks(config, job.seed))
             load_trained_weights(judge, job.weights, config)
+        simulation = self._simulation.enter_context(
+            make_simulated_cell(job.cell, object_set=job.objects, seed=job.seed)
+        )
+        self._trials = Trials(simulation, make_rule(config), job.split)
         self._imagination = GraspImagination(
             self._trials, self._policy, config.acting.max_pushes, config.training, judge
         )
-
-    def __enter__(self) -> "PushWorker":
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._simulation.__exit__(*exc_info)
+        self._simulation.close()
 
     def imagine(
         self, scene: int, parameters: dict[str, torch.Tensor], version: int, epsilon: float
@@ -91,12 +93,12 @@ class PushWorkers:
     def __init__(self, job: PushJob, num_processes: int) -> None:
         self._own = PushWorker(job) if num_processes == 1 else None
         if num_processes > 1:
-            context = multiprocessing.get_context(
-                "spawn"
-            )  # a forked simulator, or torch, may hang
-            self._pool = ProcessPoolExecutor(num_processes, context, _begin, (job,))
+            num_threads = load_method(job.method)[1].training.num_threads
+            self._pool = worker_pool(num_processes, num_threads, _begin, job)
 
     def __enter__(self) -> "PushWorkers":
+        if self._own is not None:
+            self._own.__enter__()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -135,8 +137,7 @@ _workers: list[PushWorker] = []  # of a process of the pool: one
 
 
 def _begin(job: PushJob) -> None:
-    torch.set_num_threads(1)
-    _workers.append(PushWorker(job))
+    _workers.append(PushWorker(job).__enter__())
 
 
 def _imagine(

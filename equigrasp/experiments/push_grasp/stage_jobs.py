@@ -1,8 +1,6 @@
 """The stages that learn from labelled scenes; those that do not need each other run side by side."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import torch
 
 from equigrasp.experiments.push_grasp.grasp_labels import scene_path
 from equigrasp.experiments.push_grasp.grasp_training import Stage, run_stage
+from equigrasp.experiments.push_grasp.worker_pool import worker_pool
 from equigrasp.methods.push_grasp.config import PushGraspConfig, StageConfig
 from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, SEGMENTER
 from equigrasp.methods.push_grasp.stages import train_critic, train_grasp_net, train_segmenter
@@ -58,8 +57,8 @@ def run_jobs(jobs: Sequence[StageJob], num_processes: int) -> dict[str, torch.nn
         num_processes: That learn at once; the result does not depend on it.
     """
     if num_processes > 1 and len(jobs) > 1:
-        context = multiprocessing.get_context("spawn")  # forked torch may hang
-        with ProcessPoolExecutor(num_processes, context, torch.set_num_threads, (1,)) as pool:
+        num_threads = load_method(jobs[0].method)[1].training.num_threads
+        with worker_pool(num_processes, num_threads) as pool:
             list(pool.map(_finish, jobs))
     return {job.network: _run(job) for job in jobs}  # what is finished is only read
 

@@ -77,7 +77,11 @@ class PushGraspBatches:
         self._grasps: list[tuple[int, int, PixelGrasp, float, float]] = []  # …, width, reward
         self._of_push: list[int] = []  # index of the step of each push
         self._of_grasp: list[int] = []
-        self._prior = _read_scenes(config.training.prior_scenes, workspace)
+        self._prior = [
+            scene
+            for folder in config.training.prior_scenes
+            for scene in _read_scenes(folder, workspace)
+        ]
         self._prior_success = [grasp_success(scene) for scene in self._prior]
         self._labels = [(s, k) for s, p in enumerate(self._prior) for k in range(len(p.grasps))]
 
@@ -203,8 +207,6 @@ def _draw(count: int, size: int, rng: np.random.Generator) -> list[int]:
 
 
 def _read_scenes(folder: str, workspace: Workspace) -> list[GraspScene]:
-    if not folder:
-        return []
     scenes = [GraspScene.load(path) for path in sorted(Path(folder).glob("scene_*.npz"))]
     if not scenes:
         raise ReplayError(f"prior_scenes: '{folder}' holds no labelled scenes.")

@@ -176,7 +176,8 @@ class TrainingConfig(TrainerConfig):
         critic_batch_size: Grasps of a minibatch, half of them labels of before.
         gradient_clip: Bound on the norm of gradients.
         precision: See `StageConfig`.
-        prior_scenes: Folder of labelled scenes that the other half of the grasps comes from; empty: none.
+        prior_scenes: Folders of labelled scenes that the other half of the grasps comes from; `equigrasp
+            pretrain` fills in those of the run. Empty: all grasps are the policy's own.
         epsilon_start: Share of pushes that are not PushNet's at first.
         epsilon_end: The same at last.
         epsilon_pushes: Pushes over which the share falls, linearly.
@@ -194,7 +195,7 @@ class TrainingConfig(TrainerConfig):
     critic_batch_size: int = 32
     gradient_clip: float = 10.0
     precision: Precision = "auto"
-    prior_scenes: str = ""
+    prior_scenes: tuple[str, ...] = ()
     epsilon_start: float = 1.0
     epsilon_end: float = 0.1
     epsilon_pushes: int = 800

@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from equigrasp.errors import ConfigError, WeightsError
+from equigrasp.experiments.push_grasp import push_learning
 from equigrasp.experiments.push_grasp.calibration import area_under_curve, reliability
 from equigrasp.experiments.push_grasp.grasp_labels import (
     LabelPlan,
@@ -211,7 +212,7 @@ def test_a_judge_scores_in_the_place_of_the_policy() -> None:
             return next(self.scores)
 
     trials, policy = _ScriptedTrials(9), _ScriptedPolicy([0.2, 0.9])
-    imagination = GraspImagination(trials, policy, 1, None, Judge())  # type: ignore[arg-type]
+    imagination = GraspImagination(trials, policy, 1, TrainingConfig(), Judge())  # type: ignore[arg-type]
     rewards = [s.reward for s in imagination.run(0.0, np.random.default_rng(0))]
     assert rewards == [0.0, pytest.approx(0.1), 0.0]
     training = TrainingConfig(reward="sparse")
@@ -268,6 +269,16 @@ def _digest(folder: Path) -> str:
     return tensor_digest(load_weights(folder / "weights" / "policy_00000001.safetensors")[0])
 
 
+def test_a_run_with_more_pushes_is_not_called_one_with_fewer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = push_learning._Progress(4, 9, False, 60, 40, 5)  # 35 before its last round
+    monkeypatch.setattr(push_learning._Progress, "of", lambda path: done)
+    given = ("gantry", "household", "train", "push_grasp:tiny", 0, tmp_path, (3, 4), (0.05, 0.1))
+    with pytest.raises(ConfigError, match="holds 40 pushes already, more than the 35"):
+        push_learning.learn_pushes(push_learning.PushJob(*given), tmp_path, [], TABLE, 35, 1)
+
+
 @pytest.mark.slow
 def test_two_processes_label_the_same_scenes_as_one(tmp_path: Path) -> None:
     given = _arguments(tmp_path, "run")
@@ -315,3 +326,5 @@ def test_a_whole_training_carries_on_wherever_it_was_stopped(
     assert _digest(tmp_path / "stopped") == _digest(whole)
     with pytest.raises(ConfigError, match="seed"):
         pretrain(arguments | {"seed": "1"}, _AMOUNTS, None)
+    with pytest.raises(ConfigError, match="with 2 labelled scenes, not 9"):
+        pretrain(arguments, replace(_AMOUNTS, num_scenes=9), None)
