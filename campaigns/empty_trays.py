@@ -2,7 +2,8 @@
 
 A tray of 15 unseen household shapes is drawn by its number and picked empty: what is grasped is taken out.
 It ends when nothing is seen in it, after 10 failures in a row, or after 60 grasps and pushes. Each tray is a
-row of `trays.csv` in the folder; a campaign that was stopped carries on with the next tray.
+row of `trays.csv` in the folder; a campaign that was stopped carries on with the next tray. Other options need
+another folder.
 
     python campaigns/empty_trays.py results/trays --trays 40
     python campaigns/empty_trays.py results/grasps_alone --trays 40 --no-pushes
@@ -23,6 +24,7 @@ from equigrasp.devices.world import DROP_SPREAD
 from equigrasp.environments.grasp_episode import GraspEpisode
 from equigrasp.errors import PlanningError
 from equigrasp.experiments.rollouts.loop import Loop, Rules
+from equigrasp.experiments.runs.conditions import keep_conditions
 from equigrasp.experiments.statistics import wilson_interval
 from equigrasp.learning.freeing_policy import FreeingPolicy
 from equigrasp.learning.interfaces import EmptyWorkspaceError, Policy
@@ -40,6 +42,7 @@ _MAX_ATTEMPTS = 60
 _RULES = Rules(max_refusals=20, is_episodic=True)
 _RIM = 0.01  # [m] beyond the floor, from where on things lie on an upright wall
 _TABLE = "trays.csv"
+_CONDITIONS = "cell", "split", "seed", "upright", "spread", "no_pushes"
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def main() -> int:
     )
     parser.add_argument("--no-pushes", action="store_true", help="grasps only")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
+    keep_conditions(options.folder, {name: vars(options)[name] for name in _CONDITIONS})
     table = options.folder / _TABLE
     done = {int(row["tray"]) for row in _rows(table)}
     numbers = [n for n in range(options.first, options.first + options.trays) if n not in done]

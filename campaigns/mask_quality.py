@@ -4,7 +4,8 @@
     .venv/bin/python campaigns/mask_quality.py --weights results/push_grasp/weights/policy_00000001.safetensors
 
 Clutter of shapes that nothing learns from is pushed about at random in simulation. Each scene is kept in a
-file: a campaign that was stopped carries on, and other weights are measured in the same scenes.
+file: a campaign that was stopped carries on, and other weights are measured in the same scenes. Other scenes
+need another folder.
 
 Masks: mean intersection over union of all looks, as dropped and after each push. Each true object of which
 60 cells or more are seen counts, and has the found mask to itself that makes the sum largest; an object
@@ -26,7 +27,9 @@ from mask_scenes import MaskScene, MaskScenes
 from mask_tracking import Followed, follow_all
 from tqdm import tqdm
 
+from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.experiments.runs.conditions import keep_conditions
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy
 from equigrasp.methods.registry import load_method
@@ -77,8 +80,13 @@ def main() -> int:
     parser.add_argument("--weights", help="whose segmenter is measured as well [none]")
     parser.add_argument("--out", type=Path, default=Path("results/mask_quality"), help="folder")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     policy = _policy(options)
+    keep_conditions(
+        options.out,
+        {name: vars(options)[name] for name in ("pushes", "split", "seed")}
+        | {"spreads": SPREAD, "cell": _CELL, "objects": _OBJECT_SET}
+        | {"push_rule": to_mapping(policy.push_rule)},
+    )
     _make_scenes(options, policy)
     scenes = {
         count: [MaskScene.load(_path(options.out, count, k)) for k in range(options.scenes)]

@@ -83,8 +83,9 @@ def main() -> int:
             trials.drop(options.objects, options.spread, int(rng.integers(2**31)))
             with trials.kept() as state:
                 before, _ = trials.look()
-                targets = rng.choice(targets_of(before), _PUSHES_OF_SCENE)
-                for target in targets[: options.pushes - found.num_pushes].tolist():
+                seen = targets_of(before)
+                targets = rng.choice(seen, _PUSHES_OF_SCENE).tolist() if seen else []
+                for target in targets[: options.pushes - found.num_pushes]:
                     labels = before.arrays[LABELS]
                     push = random_push(before, labels == target, rule, rng)
                     if push is None or not trials.push(state, before, push, rule):

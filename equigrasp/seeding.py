@@ -28,6 +28,7 @@ class Stream(enum.IntEnum):
     DIFFICULTY_SCENES = 35  # scenes that are measured, not learned from
     MASK_SCENES = 38  # scenes that masks are measured in
     MASKS = 39  # noise of masks
+    TASK_CHOICES = 40  # of the policy, in tasks with targets
 
 
 @enum.unique

@@ -108,7 +108,7 @@ class TargetEpisode:
 
         Raises:
             PerceptionError: if the episode has ended.
-            PlanningError: if no motion was found; nothing moved.
+            PlanningError: if no motion was found.
             DeviceError: if a device refused or stopped.
         """
         if self.is_over:
@@ -128,6 +128,16 @@ class TargetEpisode:
             is_disagreeing=bool(held) != outcome.is_success,
             is_taken=is_taken,
         )
+
+    def recover(self, push: Push) -> None:
+        """Go home after a push that raised an error, and look at what it left; a lost target ends the episode.
+
+        Raises:
+            PlanningError: if there is no way home.
+            DeviceError: if a device refused or stopped.
+        """
+        self._pick.go_home()
+        self.is_over = not self._look_again(push)
 
     def _look_again(self, push: Push) -> bool:
         """Look at what a push did, and keep it; tell whether enough of the target is seen."""

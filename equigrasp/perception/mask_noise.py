@@ -53,7 +53,7 @@ def noisy_labels(
             0: none.
     """
     noise, out = noise or MaskNoise(), np.zeros(labels.shape, np.uint8)
-    objects = rng.permutation(np.unique(labels[labels > 0]))
+    objects, most = rng.permutation(np.unique(labels[labels > 0])), int(labels.max())
     for label in objects:  # where two rims meet, the later object has the cell
         mask = (labels == label).astype(np.uint8)
         out[_with_rim(mask, int(rng.integers(-noise.rim_px, noise.rim_px + 1))) > 0] = label
@@ -64,7 +64,7 @@ def noisy_labels(
         elif draw < noise.missing + noise.confused:
             neighbours = [k for k in _neighbours(out, int(label)) if k != kept]
             if is_split or not neighbours:
-                _split_in_place(out, int(label), rng)
+                _split_in_place(out, int(label), max(most, int(out.max())) + 1, rng)
             else:
                 out[out == rng.choice(neighbours)] = label
     return out
@@ -100,9 +100,9 @@ def _neighbours(labels: np.ndarray, label: int) -> list[int]:
     return [int(k) for k in np.unique(labels[near > 0]) if k not in (0, label)]
 
 
-def _split_in_place(labels: np.ndarray, label: int, rng: np.random.Generator) -> None:
-    """Cut an object in two through its middle; the other part has the next free number, if there is one."""
-    angle, new = rng.uniform(0.0, np.pi), int(labels.max()) + 1
+def _split_in_place(labels: np.ndarray, label: int, new: int, rng: np.random.Generator) -> None:
+    """Cut an object in two through its middle; the other part has a new number, if there is such a one."""
+    angle = rng.uniform(0.0, np.pi)
     cells = np.argwhere(labels == label)
     if not len(cells) or new > MOST_LABELS:
         return

@@ -4,7 +4,7 @@ import numpy as np
 
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.simulation.clutter import Clutter, open_workspace
+from equigrasp.simulation.clutter import Clutter, clutter_spreads, open_workspace
 from equigrasp.simulation.make import SimulatedCell
 from equigrasp.simulation.object_sets.blocks import BlockSet
 from equigrasp.simulation.object_sets.object_set import ObjectSet
@@ -12,7 +12,9 @@ from equigrasp.simulation.tight_layouts import LAYOUTS, place_layout
 
 CLUTTER = "clutter"
 _TIGHT = {f"tight_{k}": k for k in range(1, len(LAYOUTS) + 1)}
-_SPREAD = 0.12  # [m] half side of the square that clutter is dropped over
+_SPREAD = (
+    0.12  # [m] half side of the square that clutter is dropped over, where the tables name none
+)
 
 
 class LayoutError(ConfigError):
@@ -61,7 +63,7 @@ def lay_out(
     if layout == CLUTTER:
         world.object_set = objects or world.object_set
         names = world.object_set.draw(split, num_objects, rng)
-        Clutter(simulation).drop(names, _SPREAD, seed)
+        Clutter(simulation).drop(names, clutter_spreads().get(num_objects, _SPREAD), seed)
         return names
     own, world.object_set = world.object_set, BlockSet()
     try:

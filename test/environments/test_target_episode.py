@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from equigrasp.environments.target_episode import TargetEpisode
-from equigrasp.errors import ConfigError, PerceptionError
+from equigrasp.errors import ConfigError, DeviceError, PerceptionError
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import TARGET
 from equigrasp.planning.ompl_planner import OmplPlanner
+from equigrasp.primitives.push import PushPrimitive
 from equigrasp.primitives.push_planner import clipped
 from equigrasp.simulation.label_camera import LabelCamera
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
@@ -113,3 +114,33 @@ def test_a_layout_that_is_none_is_refused(simulation: SimulatedCell, table: Work
         place_layout(simulation, table, 9, np.random.default_rng(0))
     with pytest.raises(ConfigError, match="Unknown block 'brick'"):
         place_layout(simulation, table, 1, np.random.default_rng(0), "brick")
+
+
+def test_after_a_push_that_failed_the_arm_is_home_and_the_scene_seen_anew(
+    simulation: SimulatedCell,
+    table: Workspace,
+    episode: TargetEpisode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _two_blocks(simulation, table)
+    episode.begin(2)
+    before = np.argwhere(episode.observe().goal[TARGET]).mean(axis=0)
+    push = Push(table.center_x + 0.06, table.center_y - 0.06, 0.015, np.pi / 2, 0.10)
+
+    def fail(*_: object) -> None:
+        raise DeviceError("The arm stopped.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PushPrimitive, "_rise", fail)
+        with pytest.raises(DeviceError, match="stopped"):
+            episode.step(push)
+    seen = np.argwhere(episode.observe().goal[TARGET]).mean(axis=0)
+    assert (seen == before).all()
+    episode.recover(push)
+    cell = simulation.cell
+    assert np.abs(cell.arm.joint_state().positions - cell.arm_config.home_positions).max() < 0.01
+    after = np.argwhere(episode.observe().goal[TARGET]).mean(axis=0)
+    assert (after - before)[1] * table.pixel_size > 0.05 and not episode.is_over
+    simulation.world.remove_object(simulation.world.objects()[1].handle)
+    episode.recover(push)
+    assert episode.is_over

@@ -83,3 +83,11 @@ def test_noise_out_of_range_is_named() -> None:
         MaskNoise(rim_px=-1)
     with pytest.raises(PerceptionError, match=r"missing must be in \[0, 1\], found 1.5"):
         MaskNoise(missing=1.5)
+
+
+def test_the_other_part_of_a_split_object_has_a_number_that_no_object_had() -> None:
+    labels, rng = _grid(6), np.random.default_rng(5)
+    for _ in range(50):
+        found = noisy_labels(labels, rng, MaskNoise(rim_px=0, confused=0.5, missing=0.5))
+        own = (found > 0) & (found <= 25)
+        assert (found[own] == labels[own]).all()

@@ -11,6 +11,7 @@ from equigrasp.experiments.runs.run_folder import RunFolder
 Kind = Literal["train", "simulate", "learn", "validate"]
 SIMULATION_SET = "seen"  # the shapes of training (paper, section 6.1: one set of shapes for both)
 ROBOT_SETS = ("easy", "hard")
+_UNTRAINED_SEED = 0  # of rows without a training, whatever seeds are asked for
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,10 @@ def _run_pieces(order: Order, method: str, seed: int) -> list[Piece]:
 def _target_pieces(order: Order, method: str, seed: int) -> list[Piece]:
     """Return the training of a row, if it has one of its own, and its cells of the tables."""
     found = row(method)
-    if not found.is_trained and seed != order.seeds[0]:
-        return []  # nothing in it depends on a training
+    if not found.is_trained:  # nothing in it depends on a training
+        if seed != order.seeds[0]:
+            return []
+        seed = _UNTRAINED_SEED
     wanted = [benchmarks()[b] for b in order.benchmarks]
     sets = dict.fromkeys(s for b in wanted if method in b.methods for s in b.sets)
     attempts = order.attempts if found.is_trained else 0

@@ -11,6 +11,7 @@ from equigrasp.errors import ConfigError
 from equigrasp.experiments.benchmarks.protocol import Order
 from equigrasp.experiments.runs.claims import write_whole
 from equigrasp.experiments.runs.run_folder import commit
+from equigrasp.simulation.clutter import clutter_spreads
 
 _NAME = "bench.yaml"
 
@@ -25,6 +26,8 @@ def open_results(out: Path, order: Order, is_any_commit: bool) -> None:
             `is_any_commit`, from another commit.
     """
     path, conditions, present = out / _NAME, asdict(order.conditions), commit()
+    if order.conditions.protocol == "targets":
+        conditions["spreads"] = clutter_spreads()
     if not path.is_file():
         if any(out.glob("runs/*")):
             raise ConfigError(f"'{out}' holds runs but no {_NAME}; choose another folder.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from equigrasp.experiments.benchmarks.plan import Piece, make_plan
-from equigrasp.experiments.benchmarks.protocol import LIMIT, Order
+from equigrasp.experiments.benchmarks.protocol import LIMIT, Order, benchmarks
 from equigrasp.experiments.push_grasp.clearing_task import ClearingResult
 from equigrasp.experiments.push_grasp.difficulty import Difficulty
 from equigrasp.experiments.push_grasp.result_rows import read_rows
@@ -96,10 +96,12 @@ class Cell:
 
 
 def read_cells(order: Order, out: Path) -> dict[tuple[str, str], Cell]:
-    """Return what is finished, by method and set of scenes, of all seeds in the folder."""
+    """Return what is finished, by method and set of scenes, of all seeds and benchmarks in the folder."""
     lying = {p.name.removeprefix("seed_") for p in out.glob("runs/*/seed_*")}
     seeds = tuple(sorted({int(n) for n in lying if n.isdigit()} | set(order.seeds)))
-    whole = Order(order.benchmarks, order.conditions, (), seeds, order.attempts)
+    protocol = order.conditions.protocol
+    names = tuple(name for name, b in benchmarks().items() if b.protocol == protocol)
+    whole = Order(names, order.conditions, (), seeds, order.attempts)
     found: dict[tuple[str, str], dict[int, list[Row]]] = {}
     for piece in make_plan(whole):
         if piece.kind == "validate" and piece.result(out).is_file():

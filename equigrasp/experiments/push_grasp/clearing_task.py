@@ -15,7 +15,7 @@ from equigrasp.experiments.statistics import Rounds, bootstrap_interval, wider_i
 from equigrasp.geometry.actions import Push
 from equigrasp.learning.interfaces import Attempt, Context, Decision, EmptyWorkspaceError, Policy
 from equigrasp.perception.observation import LABELS, TARGET, Observation
-from equigrasp.seeding import derive_seed
+from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell
 
 MOST_FAILURES = 2  # failed grasps in a row that end a round
@@ -79,29 +79,36 @@ class ClearingRound:
             except EmptyWorkspaceError:
                 return EMPTY
             self._history = (*self._history, decision.tried(observation.workspace.name))
-            if isinstance(decision.action, Push):
-                self._push(observation, decision)
-                if len(self._history) >= _MOST_ACTIONS:
-                    return STUCK
-                continue
             try:
+                if isinstance(decision.action, Push):
+                    self._push(observation, decision, decision.action)
+                    if len(self._history) >= _MOST_ACTIONS:
+                        return STUCK
+                    continue
                 is_success = self._grasp(observation, decision)
             except (PlanningError, DeviceError):
                 return STUCK
             failures = 0 if is_success else failures + 1
         return FAILURES
 
-    def _push(self, observation: Observation, decision: Decision[Any]) -> None:
-        """Push; one that was refused counts as an action that did nothing."""
+    def _push(self, observation: Observation, decision: Decision[Any], push: Push) -> None:
+        """Push; one that was refused or failed counts as an action, and the arm goes home.
+
+        Raises:
+            PlanningError: if the arm cannot go home.
+            DeviceError: if it cannot move.
+        """
         self.num_pushes += 1
         self._episode.begin(_target(observation, decision))
         try:
-            self._episode.step(decision.action)
+            self._episode.step(push)
         except (PlanningError, DeviceError):
-            return
+            self._episode.recover(push)
 
     def _grasp(self, observation: Observation, decision: Decision[Any]) -> bool:
-        """Grasp, and take away what is held; tell whether the target was. A refused grasp failed.
+        """Grasp, and take away what is held; tell whether the target was.
+
+        A grasp that was refused or stopped failed: what hangs in the fingers then counts for nothing.
 
         Raises:
             PlanningError: if the arm cannot go home.
@@ -110,15 +117,14 @@ class ClearingRound:
         self.num_grasps += 1
         self._history = ()
         self._episode.begin(_target(observation, decision))
-        is_taken = is_gripping = False
         try:
             step = self._episode.step(decision.action)
-            is_taken, is_gripping = step.is_taken, step.outcome.is_success
         except (PlanningError, DeviceError):
-            pass
-        self.num_successes += is_taken
-        self.num_taken += len(self._episode.put_away(is_gripping))
-        return is_taken
+            self._episode.put_away(is_gripping=False)
+            return False
+        self.num_successes += step.is_taken
+        self.num_taken += len(self._episode.put_away(step.outcome.is_success))
+        return step.is_taken
 
 
 class ClearingEvaluation:
@@ -157,7 +163,7 @@ class ClearingEvaluation:
         world, clock = self._simulation.world, self._simulation.cell.clock
         self._scenes.lay_out(scene)
         count, began = len(world.objects()), clock.now()
-        rng = np.random.default_rng(derive_seed(self._task.seed, scene))
+        rng = np.random.default_rng(derive_seed(self._task.seed, Stream.TASK_CHOICES, scene))
         found = ClearingRound(self._episode, self._policy, rng)
         end = found.run()
         workspace = self._scenes.workspace

@@ -12,6 +12,7 @@ from equigrasp.experiments.publishing.checked_weights import write_checked
 from equigrasp.experiments.runs.claims import read_json, write_whole
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.method_names import full_name, name_from_file
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.push_grasp.config import PushGraspConfig
 from equigrasp.methods.push_grasp.decision_step import PUSH_KIND
@@ -67,7 +68,8 @@ def publish_push_grasp(
     arguments = values["arguments"]
     config = from_mapping(PushGraspConfig, values["method"], str(run.config))
     tensors, metadata = load_weights(weights)
-    tasks = _tasks(run.path / "tasks", tensor_digest(tensors))
+    acting = full_name(name_from_file(arguments["method"]))
+    tasks = _tasks(run.path / "tasks", acting, tensor_digest(tensors))
     if not tasks:
         raise ConfigError(
             f"'{run.path}' holds no evaluation of {weights.name}. Make one first: equigrasp evaluate "
@@ -130,10 +132,14 @@ def _card(
     return "\n".join(lines)
 
 
-def _tasks(folder: Path, digest: str) -> list[dict[str, Any]]:
-    """Return what was found on tasks by weights of a digest, in the order of the files' names."""
+def _tasks(folder: Path, method: str, digest: str) -> list[dict[str, Any]]:
+    """Return what a method found on tasks with weights of a digest, in the order of the files' names.
+
+    Variants, such as the one that never pushes, act with the same weights.
+    """
+    wanted = {"method": method, "weights": digest}
     found = [read_json(path) or {} for path in sorted(folder.glob("*.json"))]
-    return [f for f in found if "result" in f and f["conditions"]["weights"] == digest]
+    return [f for f in found if "result" in f and wanted.items() <= f["conditions"].items()]
 
 
 def _learned_from(source: _Source, values: dict[str, Any]) -> list[str]:
@@ -200,4 +206,5 @@ def _scenes(conditions: dict[str, Any]) -> str:
         name += f", dropped over ± {1000 * task['spread']:.0f} mm"
     pushes = conditions["max_pushes"]
     name += "" if pushes is None else f", at most {pushes} pushes"
-    return f"{name}, cell `{conditions['cell']}`, masks: {conditions['masks']}"
+    name += f", cell `{conditions['cell']}`, masks: {conditions['masks']}, seed {task['seed']}"
+    return name + (f", commit `{conditions['commit']}`" if "commit" in conditions else "")

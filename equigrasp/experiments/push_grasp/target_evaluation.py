@@ -1,5 +1,6 @@
 """`equigrasp evaluate --task clutter`, `tight` and `clearing`: frozen weights fetch one target after the other."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -8,18 +9,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-from equigrasp.config import override
+from equigrasp.config import override, to_mapping
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.push_grasp.clearing_task import ClearingEvaluation, clearing_summary
 from equigrasp.experiments.push_grasp.mask_source import Masks
 from equigrasp.experiments.push_grasp.target_task import TargetEvaluation, summary
 from equigrasp.experiments.push_grasp.task_scenes import TargetTask
-from equigrasp.experiments.runs.claims import read_json, write_json
+from equigrasp.experiments.runs.claims import claim, write_json
+from equigrasp.experiments.runs.run_folder import commit
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import load_method
 from equigrasp.simulation.clutter import open_workspace
 from equigrasp.simulation.make import make_simulated_cell
+
+_HASH_LENGTH = 8  # hexadecimal digits of a file's name
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class TargetConditions:
 
     @property
     def name(self) -> str:
-        """Name of its files."""
+        """What the names of its files begin with."""
         name = f"clutter_{self.task.num_objects}"
         if self.task.layout:
             name = f"tight_{self.task.layout}"
@@ -73,8 +77,8 @@ def evaluate_targets(
 ) -> dict[str, Any]:
     """Fetch targets, or clear tables, and return GSR, ME and what belongs to them.
 
-    Rows go to `<folder>/<task>.csv`, one a target or round; an evaluation that was stopped carries on, others
-    weights or conditions begin anew.
+    Rows go to `<folder>/<task>_<hash of all conditions>.csv`, one a target or round: an evaluation that was
+    stopped carries on, and weights, conditions or commits of their own have files of their own.
 
     Args:
         folder: Where the files go.
@@ -83,18 +87,24 @@ def evaluate_targets(
         num_targets: How many; rounds of clearing have as many objects in all.
 
     Raises:
-        ConfigError: if cell or objects do not suit the task.
+        ConfigError: if cell or objects do not suit the task, or another process writes the same rows.
         WeightsError: if the weights do not fit method or cell.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    rows, result = (folder / f"{conditions.name}.{kind}" for kind in ("csv", "json"))
-    stated = json.loads(json.dumps(asdict(conditions)))
-    stated["weights"] = "" if weights is None else tensor_digest(load_weights(weights)[0])
-    if (read_json(result) or {}).get("conditions") != stated:
-        rows.unlink(missing_ok=True)
-        write_json(result, {"conditions": stated})
-    found = run_targets(rows, weights, conditions, num_targets)
-    write_json(result, {"conditions": stated, "result": found})
+    stated = asdict(conditions) | {
+        "weights": "" if weights is None else tensor_digest(load_weights(weights)[0]),
+        "configuration": to_mapping(_acting(conditions)[1]),
+        "commit": commit(),
+    }
+    text = json.dumps(stated, sort_keys=True)
+    name = f"{conditions.name}_{hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]}"
+    rows, result, lock = (folder / f"{name}.{kind}" for kind in ("csv", "json", "lock"))
+    with claim(lock) as is_mine:
+        if not is_mine:
+            raise ConfigError(f"Another process is evaluating into '{rows}'.")
+        if not result.is_file():
+            write_json(result, {"conditions": stated})
+        found = run_targets(rows, weights, conditions, num_targets)
+        write_json(result, {"conditions": stated, "result": found})
     return found
 
 
@@ -114,9 +124,7 @@ def run_targets(
         num_targets: See there.
         check_stop: Called after each row; raises to end.
     """
-    method, config = load_method(conditions.method)
-    if conditions.max_pushes is not None:
-        config = override(config, {"acting.max_pushes": str(conditions.max_pushes)})
+    method, config = _acting(conditions)
     policy = method.make_policy(config, method.make_networks(config, 0))
     objects = "blocks" if conditions.task.layout else conditions.objects
     with make_simulated_cell(conditions.cell, object_set=objects) as simulation:
@@ -141,3 +149,11 @@ def run_targets(
     if isinstance(evaluation, ClearingEvaluation):
         return clearing_summary(evaluation.results[:count])
     return summary(evaluation.results[:count], policy.score_threshold)
+
+
+def _acting(conditions: TargetConditions) -> tuple[Any, Any]:
+    """Return the package of a method, and its configuration with the pushes that a target has."""
+    method, config = load_method(conditions.method)
+    if conditions.max_pushes is not None:
+        config = override(config, {"acting.max_pushes": str(conditions.max_pushes)})
+    return method, config

@@ -103,7 +103,9 @@ class TargetEvaluation:
         return [1] if self._task.layout else targets_of(self._scenes.look()[0])
 
     def _take(self, scene: int, target: int) -> TargetResult:
-        rng = np.random.default_rng(derive_seed(self._task.seed, scene, target))
+        rng = np.random.default_rng(
+            derive_seed(self._task.seed, Stream.TASK_CHOICES, scene, target)
+        )
         clock = self._simulation.cell.clock
         began = clock.now()
         history: tuple[Attempt, ...] = ()
@@ -121,9 +123,9 @@ class TargetEvaluation:
             is_push = isinstance(decision.action, Push)
             try:
                 step = self._episode.step(decision.action)
-            except (PlanningError, DeviceError):  # counts as an action that did nothing
+            except (PlanningError, DeviceError):  # counts as an action
                 num_pushes, num_grasps = num_pushes + is_push, num_grasps + (not is_push)
-                if not is_push:
+                if not isinstance(decision.action, Push) or not self._recovers(decision.action):
                     break
                 continue
             num_pushes, num_grasps = num_pushes + is_push, num_grasps + (not is_push)
@@ -137,6 +139,14 @@ class TargetEvaluation:
             return result
         return replace(result, num_looks=follower.num_looks, num_differing=follower.num_differing)
 
+    def _recovers(self, push: Push) -> bool:
+        """Tell whether the arm is home after a push that failed, and the scene seen anew."""
+        try:
+            self._episode.recover(push)
+        except (PlanningError, DeviceError):
+            return False
+        return True
+
 
 def summary(results: list[TargetResult], threshold: float | None = None) -> dict[str, Any]:
     """Return GSR and ME with what they are made of.
@@ -146,8 +156,8 @@ def summary(results: list[TargetResult], threshold: float | None = None) -> dict
 
     Args:
         results: At least one.
-        threshold: Of the scores; adds the GSR of the targets whose first score lies no higher: a target
-            that can be grasped at once says nothing of pushing.
+        threshold: Of the scores; adds the GSR of the targets whose first score lies no higher, or that have
+            none: a target that can be grasped at once says nothing of pushing.
     """
     grasps, pushes = (sum(getattr(r, k) for r in results) for k in ("num_grasps", "num_pushes"))
     found = {
@@ -160,7 +170,7 @@ def summary(results: list[TargetResult], threshold: float | None = None) -> dict
         "looks": sum(r.num_looks for r in results),
         "differing_looks": sum(r.num_differing for r in results),
     }
-    hard = [r for r in results if threshold is not None and r.first_score <= threshold]
+    hard = [r for r in results if threshold is not None and not r.first_score > threshold]
     return found | {"hard_targets": len(hard)} | (success_rate(hard, "hard_gsr") if hard else {})
 
 

@@ -5,13 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from equigrasp.config import read_yaml
 from equigrasp.environments.target_episode import TargetEpisode
 from equigrasp.errors import ConfigError
-from equigrasp.paths import config_dir
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.seeding import Stream, derive_seed
-from equigrasp.simulation.clutter import Clutter, open_workspace
+from equigrasp.simulation.clutter import Clutter, clutter_spreads, open_workspace
 from equigrasp.simulation.label_camera import LabelCamera
 from equigrasp.simulation.make import SimulatedCell
 from equigrasp.simulation.tight_layouts import place_layout
@@ -42,12 +40,13 @@ def clutter_spread(num_objects: int) -> float:
     Raises:
         ConfigError: if `config/benchmarks/push_grasp.yaml` names none for this number.
     """
-    path = config_dir() / "benchmarks" / "push_grasp.yaml"
-    spreads = read_yaml(path)["spreads"]
+    spreads = clutter_spreads()
     if num_objects not in spreads:
         known = ", ".join(map(str, spreads))
-        raise ConfigError(f"{path}: no spread for {num_objects} objects. Numbers: {known}.")
-    return float(spreads[num_objects])
+        raise ConfigError(
+            f"config/benchmarks/push_grasp.yaml: no spread for {num_objects} objects. Numbers: {known}."
+        )
+    return spreads[num_objects]
 
 
 class TaskScenes:

@@ -10,7 +10,7 @@ import pytest
 from equigrasp.cli.main import main
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
-from equigrasp.experiments.benchmarks import worker
+from equigrasp.experiments.benchmarks import results_folder, worker
 from equigrasp.experiments.benchmarks.plan import Piece, make_plan
 from equigrasp.experiments.benchmarks.protocol import (
     Conditions,
@@ -64,6 +64,8 @@ def test_rows_that_need_no_training_are_run_once() -> None:
     plan = make_plan(_order("push_table3", methods=methods, seeds=(0, 1)))
     assert [p.seed for p in plan if p.method != OURS] == [0] * 16
     assert sum(p.method == OURS for p in plan) == 2 * 9
+    others = make_plan(_order("push_table3", methods=methods, seeds=(2, 1)))
+    assert [p for p in others if p.method != OURS] == [p for p in plan if p.method != OURS]
 
 
 def test_every_row_of_the_tables_is_known_and_every_variant_has_one() -> None:
@@ -159,6 +161,31 @@ def test_tables_show_ours_published_gains_and_hard_targets(tmp_path: Path) -> No
     figure = (tmp_path / "push_figure8.md").read_text(encoding="utf-8")
     assert "| push-grasp | +2.7 | +10.0 [" in figure and "| Xu et al. 2021 | +6.6 | – |" in figure
     assert (tmp_path / "push_figure8.csv").read_text(encoding="utf-8").startswith("method,")
+
+
+def test_cells_of_all_benchmarks_count_for_each_table(tmp_path: Path) -> None:
+    plain = "push_grasp/plain"
+    results = {
+        (plain, 0, "clutter_10"): _targets("ooooooooOX"),
+        (f"{plain}_no_push", 0, "clutter_10"): _targets("ooooooooxx"),
+    }
+    _finish(_order("push_figure8"), tmp_path, results)
+    redraw(_order("push_table1"), tmp_path)
+    table = (tmp_path / "push_table1.md").read_text(encoding="utf-8")
+    hard = table.partition("not taken without pushes")[2]
+    assert f"| {rows()[plain].label} | 50.0 [" in hard and ", 2 targets | to come |" in hard
+    methods = benchmarks()["push_table1"].methods
+    assert {rows()[m].without_pushes for m in methods} <= {*methods, ""}
+
+
+def test_other_half_sides_need_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_results(tmp_path, _order("push_table1"), is_any_commit=True)
+    open_results(tmp_path, _order("push_table2"), is_any_commit=True)
+    monkeypatch.setattr(results_folder, "clutter_spreads", lambda: {10: 0.2})
+    with pytest.raises(ConfigError, match="holds results with spreads"):
+        open_results(tmp_path, _order("push_table1"), is_any_commit=True)
 
 
 def test_clearing_and_layouts_have_tables_of_their_own(tmp_path: Path) -> None:

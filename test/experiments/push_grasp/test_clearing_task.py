@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from equigrasp.environments.target_episode import TargetStep
-from equigrasp.errors import PlanningError
+from equigrasp.errors import DeviceError, PlanningError
 from equigrasp.experiments.push_grasp.clearing_task import (
     EMPTY,
     FAILURES,
@@ -48,12 +48,13 @@ class _Scripted:
     """Both an episode and a policy, of which a script tells what happens.
 
     `x`: a grasp that fails, `o`: one that takes its target, `2`: that and another object, `a`: one that takes
-    another object, `p`: a push, `b`: a grasp that is refused, `h`: one after which the arm cannot go home.
+    another object, `p`: a push, `b`: a grasp that is refused, `h`: one after which the arm cannot go home, `d`: one
+    that a device stops with the target in the fingers, `f`: a push that is stopped, `g`: that, and no way home.
     """
 
     def __init__(self, script: str) -> None:
         self._script, self.histories = list(script), list[int]()
-        self._present = ""
+        self._present, self.num_recoveries = "", 0
 
     def survey(self) -> Observation:
         labels = np.zeros((160, 160), np.uint8)
@@ -67,7 +68,7 @@ class _Scripted:
             raise EmptyWorkspaceError("empty")
         self.histories.append(len(context.history))
         self._present = self._script.pop(0)
-        action = _PUSH if self._present == "p" else _GRASP
+        action = _PUSH if self._present in "pfg" else _GRASP
         return Decision(action, {}, 0.5, goal={TARGET: observation.arrays[LABELS] == 3})
 
     def begin(self, label: int) -> None:
@@ -76,15 +77,22 @@ class _Scripted:
     def step(self, action: Any) -> TargetStep:
         if self._present == "b":
             raise PlanningError("refused")
+        if self._present in "dfg":
+            raise DeviceError("stopped")
         is_taken = self._present in "o2"
         outcome = GraspOutcome(is_taken or self._present == "a", False, 0.0, 1.0, 0.0, False, {})
         return TargetStep(float(is_taken), outcome, is_taken=is_taken)
+
+    def recover(self, push: Push) -> None:
+        self.num_recoveries += 1
+        if self._present == "g":
+            raise PlanningError("no way home")
 
     def put_away(self, is_gripping: bool) -> list[int]:
         if self._present == "h":
             raise PlanningError("no way home")
         assert is_gripping == (self._present in "o2a")
-        return {"o": [3], "2": [3, 4], "a": [4]}.get(self._present, [])
+        return {"o": [3], "2": [3, 4], "a": [4], "d": [3]}.get(self._present, [])
 
 
 def _clear(script: str) -> tuple[str, ClearingRound, _Scripted]:
@@ -104,6 +112,17 @@ def _clear(script: str) -> tuple[str, ClearingRound, _Scripted]:
         ("aao", FAILURES, 2, 2, 0, 0),  # others that are taken are cleared, and the grasps failed
         ("xbo", FAILURES, 0, 2, 0, 0),
         ("oh", STUCK, 1, 2, 1, 0),
+        (
+            "odo",
+            EMPTY,
+            2,
+            3,
+            2,
+            0,
+        ),  # what hangs there after a stop leaves the table, and counts for nothing
+        ("ddo", FAILURES, 0, 2, 0, 0),
+        ("fo", EMPTY, 1, 1, 1, 1),
+        ("go", STUCK, 0, 0, 0, 1),
         ("p" * 12 + "o", STUCK, 0, 0, 0, 12),
     ],
 )
@@ -114,6 +133,10 @@ def test_a_round_ends_after_two_failures_or_with_nothing_left(
     assert ended == end
     counts = found.num_taken, found.num_grasps, found.num_successes, found.num_pushes
     assert counts == (taken, grasps, successes, pushes)
+
+
+def test_the_arm_goes_home_after_a_push_that_failed() -> None:
+    assert _clear("pffo")[2].num_recoveries == 2
 
 
 def test_pushes_are_counted_since_the_last_grasp() -> None:

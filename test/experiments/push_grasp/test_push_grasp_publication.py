@@ -42,16 +42,18 @@ def run(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def _evaluated(run: RunFolder, digest: str, taken: int) -> None:
+def _evaluated(run: RunFolder, digest: str, taken: int, method: str = METHOD) -> None:
     result = {"targets": 50, "taken": taken, "gsr": taken / 50, "gsr_low": 0.5, "gsr_high": 0.9}
     task = {"num_objects": 10, "spread": 0.1, "layout": 0, "split": "test", "seed": 0}
     conditions = {
+        "method": method,
         "task": task,
         "objects": "household",
         "cell": "gantry",
         "max_pushes": None,
         "masks": "truth",
         "weights": digest,
+        "commit": "abc123",
     }
     found = {"conditions": conditions, "result": result | {"me": 0.8, "pushes_per_target": 0.25}}
     (run.path / "tasks").mkdir(exist_ok=True)
@@ -67,11 +69,19 @@ def test_a_card_tells_what_the_tasks_have_found(
     assert not (tmp_path / "pushes.safetensors").exists()
     _evaluated(run, "of others", 49)
     assert main(publish) != 0
-    _evaluated(run, tensor_digest(load_weights(run.newest_weights())[0]), 40)
+    digest = tensor_digest(load_weights(run.newest_weights())[0])
+    _evaluated(run, digest, 48, "push_grasp/no_push:tiny")  # acts with the same weights
+    assert main(publish) != 0
+    _evaluated(run, digest, 40)
     assert main([*publish, "--note", "Only a test."]) == 0
     card = (tmp_path / "pushes.md").read_text()
-    assert "80.0 % | 50.0–90.0 % | 80.0 % | 0.25 |" in card and "98.0 %" not in card
+    assert (
+        "80.0 % | 50.0–90.0 % | 80.0 % | 0.25 |" in card
+        and "98.0 %" not in card
+        and "96.0 %" not in card
+    )
     assert "10 objects of `household`, split `test`, dropped over ± 100 mm" in card
+    assert "seed 0, commit `abc123` |" in card
     assert "Only a test." in card and "learned from | 0 grasps" in card
     method, config = load_method(METHOD)
     policy = method.make_policy(config, method.make_networks(config, 0))

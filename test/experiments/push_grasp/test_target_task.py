@@ -1,6 +1,8 @@
 """The paper's figures from results, and an evaluation that carries on."""
 
+import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,9 @@ import pytest
 
 from equigrasp.cli.main import main
 from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.environments.target_episode import TargetStep
+from equigrasp.errors import DeviceError, PlanningError
+from equigrasp.experiments.push_grasp import target_task
 from equigrasp.experiments.push_grasp.target_task import (
     TargetEvaluation,
     TargetResult,
@@ -50,6 +55,11 @@ def test_targets_whose_first_score_is_too_low_are_counted_apart() -> None:
     found = summary(results, threshold=0.2)
     assert found["hard_targets"] == 2 and found["hard_gsr_taken"] == 1
     assert found["hard_gsr"] == 0.5 and found["gsr"] == pytest.approx(2 / 3)
+    unseen = TargetResult(1, 2, False, 0, 0, math.nan, math.nan, 0.0)
+    assert summary([*results, unseen], threshold=0.2)["hard_targets"] == 3
+
+
+_GRASP, _PUSH = PlanarGrasp(0.45, -0.1, 0.01, 0.0, 0.08), Push(0.45, -0.1, 0.01, 0.0, 0.1)
 
 
 class _PushThenGrasp:
@@ -69,6 +79,58 @@ class _PushThenGrasp:
         return Decision(action, {}, 0.25 * (1 + len(context.history)))
 
 
+class _FailedPushes:
+    """Both scenes and an episode, in which pushes stop midway; `is_stuck`: the arm cannot go home then."""
+
+    workspace = SimpleNamespace(name="table")
+    is_over = False
+
+    def __init__(self, is_stuck: bool) -> None:
+        self._is_stuck, self.calls = is_stuck, list[str]()
+
+    def make_episode(self) -> "_FailedPushes":
+        return self
+
+    def begin(self, label: int, follower: None) -> None:
+        self.calls.append("begin")
+
+    def observe(self) -> None:
+        self.calls.append("observe")
+
+    def step(self, action: Any) -> TargetStep:
+        self.calls.append("step")
+        if isinstance(action, Push):
+            raise DeviceError("stopped midway")
+        self.is_over = True
+        return TargetStep(1.0, None, is_taken=True)  # type: ignore[arg-type]
+
+    def recover(self, push: Push) -> None:
+        self.calls.append("recover")
+        if self._is_stuck:
+            raise PlanningError("no way home")
+
+
+@pytest.mark.parametrize("is_stuck", [False, True])
+def test_after_a_push_that_failed_the_scene_is_seen_anew(
+    is_stuck: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenes = _FailedPushes(is_stuck)
+
+    def choose(_: None, context: Context, __: np.random.Generator) -> Decision[Any]:
+        action: Any = _GRASP if context.history else _PUSH
+        return Decision(action, {}, 0.5)
+
+    clock = SimpleNamespace(now=lambda: 0.0)
+    simulation: Any = SimpleNamespace(cell=SimpleNamespace(clock=clock))
+    monkeypatch.setattr(target_task, "TaskScenes", lambda *_: scenes)
+    policy: Any = SimpleNamespace(choose=choose)
+    made = TargetEvaluation(simulation, policy, TargetTask(num_objects=2), tmp_path / "x.csv")
+    found = made._take(0, 1)
+    first = ["begin", "observe", "step", "recover"]
+    assert scenes.calls == first + ([] if is_stuck else ["observe", "step"])
+    assert (found.is_taken, found.num_pushes, found.num_grasps) == (not is_stuck, 1, not is_stuck)
+
+
 @pytest.mark.slow
 def test_an_evaluation_writes_each_target_down_and_carries_on(tmp_path: Path) -> None:
     path = tmp_path / "targets.csv"
@@ -86,7 +148,7 @@ def test_an_evaluation_writes_each_target_down_and_carries_on(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_the_command_fetches_targets_and_begins_anew_with_other_weights(
+def test_the_command_fetches_targets_and_keeps_those_of_other_weights_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     method, config = load_method("push_grasp:tiny")
@@ -115,7 +177,8 @@ def test_the_command_fetches_targets_and_begins_anew_with_other_weights(
         named = ["--weights", weights(seed), "--method", "push_grasp:tiny", "--seed", "3"]
         assert main(["evaluate", str(tmp_path), *options, *named]) == 0
         suffix = "" if masks == "truth" else f"_{masks}_masks"
-        return read_results(tmp_path / "tasks" / f"tight_2_1_pushes{suffix}.csv")
+        found = (tmp_path / "tasks").glob(f"tight_2_1_pushes{suffix}_????????.csv")
+        return read_results(max(found, key=lambda path: path.stat().st_mtime_ns))
 
     first = evaluate(0, 1)
     assert len(first) == 1 and first[0].num_pushes <= 1
@@ -127,6 +190,7 @@ def test_the_command_fetches_targets_and_begins_anew_with_other_weights(
     by_heights = evaluate(0, 1, "depth")
     assert "masks: depth, the tracker differs from the truth in" in capsys.readouterr().out
     assert by_heights[0].num_looks >= by_heights[0].num_pushes
-    assert evaluate(0, 2) == evaluate(0, 2)  # kept beside the other masks
+    again = evaluate(0, 3)
+    assert again == evaluate(0, 3) and again[:1] == first  # kept beside the other masks
     other = evaluate(1, 1)
     assert len(other) == 1 and other[0].first_score != first[0].first_score
