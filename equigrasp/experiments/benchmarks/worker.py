@@ -5,9 +5,12 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -27,6 +30,7 @@ from equigrasp.experiments.runs.claims import claim, is_claimed, write_whole
 
 _LOGGER = logging.getLogger(__name__)
 _WAIT = 2.0  # [s] between two looks at a plan of which others hold what is left
+_LOOK_PERIOD = 0.5  # [s] between two looks whether work is to end at once
 _NICENESS = 10
 _MAX_FAILURES = 3  # of a piece, which begins anew where it was; then the worker leaves it
 
@@ -125,7 +129,8 @@ def _do(piece: Piece, task: Task, stop: "_StopSignal") -> None:
         from equigrasp.experiments.benchmarks.target_pieces import fetch_piece, train_target_piece
 
         if piece.kind == "train":
-            train_target_piece(piece, out, conditions, task.num_threads)
+            with stop.at_once():
+                train_target_piece(piece, out, conditions, task.num_threads)
         else:
             fetch_piece(piece, out, conditions, task.num_threads, stop.check)
         return
@@ -173,6 +178,24 @@ class _StopSignal:
         is_alone = os.getppid() != self._parent or (self._owner and self._owner.is_gone())
         if self._is_set or is_alone:
             raise CancelledError("The worker was told to stop.")
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """End the process wherever it is within the block, which keeps whole files alone."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(_LOOK_PERIOD):
+                try:
+                    self.check()
+                except CancelledError:
+                    os._exit(1)
+
+        threading.Thread(target=watch, name="stop signal", daemon=True).start()
+        try:
+            yield
+        finally:
+            is_over.set()
 
     def _set(self, number: int, frame: FrameType | None) -> None:
         self._is_set = True
