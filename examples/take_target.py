@@ -12,15 +12,16 @@ import rclpy
 from equigrasp_interfaces.action import PushGrasp
 from equigrasp_interfaces.msg import Target
 from rclpy.action import ActionClient
+from rclpy.signals import SignalHandlerOptions
 
 
 def main() -> None:
-    """Send one goal, and say what came of it."""
+    """Send one goal, and say what came of it; Ctrl-C cancels it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--point", type=float, nargs=2, metavar=("X", "Y"), help="where it lies")
     parser.add_argument("--id", type=int, help="its number; neither: what the policy likes best")
     options = parser.parse_args()
-    rclpy.init()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # Ctrl-C must leave time to cancel
     node = rclpy.create_node("my_node")
     client = ActionClient(node, PushGrasp, "push_grasp")
     if not client.wait_for_server(timeout_sec=60.0):
@@ -29,12 +30,20 @@ def main() -> None:
     if options.point:
         goal.target.kind = Target.KIND_POINT
         goal.target.point.point.x, goal.target.point.point.y = options.point
-    elif options.id:
+    elif options.id is not None:
+        # `segmented_at` stays 0: whoever typed the number saw the last labels, not their stamp. A
+        # program that calls `segment_scene` itself sets it to `labels.header.stamp`.
         goal.target.kind, goal.target.id = Target.KIND_ID, options.id
     sent = client.send_goal_async(goal)
-    rclpy.spin_until_future_complete(node, sent)
-    answer = sent.result().get_result_async()
-    rclpy.spin_until_future_complete(node, answer)
+    try:
+        rclpy.spin_until_future_complete(node, sent, timeout_sec=10.0)
+        answer = sent.result().get_result_async()
+        while not answer.done():  # in short waits: only between them Ctrl-C is heard
+            rclpy.spin_once(node, timeout_sec=0.1)
+    finally:  # the arm must not go on alone; a goal that has ended takes no harm
+        rclpy.spin_until_future_complete(node, sent, timeout_sec=10.0)
+        cancelled = sent.result().cancel_goal_async()
+        rclpy.spin_until_future_complete(node, cancelled, timeout_sec=10.0)
     result = answer.result().result
     if result.motion.error_code:
         print(f"error {result.motion.error_code}: {result.motion.error_msg}")

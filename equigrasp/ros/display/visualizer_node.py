@@ -101,10 +101,10 @@ class VisualizerNode(ManagedNode):
 
     def _on_push(self, message: PushMsg) -> None:
         """Draw a push in the place of the grasp before it."""
-        self._clear(names.GRASP_MARKERS)
         markers = to_push_markers(
             from_push_msg(message), from_time(message.header.stamp), self._gripper
         )
+        self._clear(names.GRASP_MARKERS)
         self._out[names.PUSH_MARKERS].publish(markers)
 
     def _clear(self, name: str) -> None:

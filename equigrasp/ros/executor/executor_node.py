@@ -90,6 +90,7 @@ class ExecutorNode(ManagedNode):
             clock,
             self._policy_call(SegmentScene, names.SEGMENT_SCENE),
             self._policy_call(PlanPushGrasp, names.PLAN_PUSH_GRASP),
+            self.get_logger().warning,
         )
         server = GoalServer(self, arm, gripper, gripper_config.held_width, clock)
         server.serve(ExecuteAction, names.EXECUTE_ACTION, goals.execute_action)
@@ -113,7 +114,7 @@ class ExecutorNode(ManagedNode):
 
     def _policy_call(self, kind: Any, name: str) -> PolicyCall:
         client = self.create_client(kind, name, callback_group=self.callbacks)
-        return PolicyCall(client, name, self._settings.values.policy_timeout)
+        return PolicyCall(client, self._settings.values.policy_timeout)
 
     def _camera(self, config: CellConfig, clock: RosClock) -> RemoteCamera | None:
         """Listen to the camera where success is told by picture."""

@@ -1,7 +1,7 @@
 """What goals of execute_push and push_grasp have the robot do."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from equigrasp_interfaces.msg import Action, MotionResult, Target
 from equigrasp_interfaces.srv import PlanPushGrasp, SegmentScene
 
-from equigrasp.errors import EquigraspError
+from equigrasp.errors import CancelledError, EquigraspError
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
@@ -22,7 +22,7 @@ from equigrasp.ros.executor.goal_server import Goal
 from equigrasp.ros.executor.grasp_goals import GraspGoals
 from equigrasp.ros.executor.policy_calls import PolicyCall
 from equigrasp.ros.messages.heightmaps import from_heightmap_msg
-from equigrasp.ros.messages.pushes import from_push_msg
+from equigrasp.ros.messages.pushes import from_push_msg, to_push_limits
 from equigrasp.ros.messages.scenes import from_label_map_msg
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.ros_clock import RosClock
@@ -39,6 +39,7 @@ class PushGoals:
         clock: Time of the robot.
         segment: The service segment_scene.
         plan: The service plan_push_grasp.
+        warn: Told of what a person should know.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class PushGoals:
         clock: RosClock,
         segment: PolicyCall,
         plan: PolicyCall,
+        warn: Callable[[str], object],
     ) -> None:
         self._grasps, self._cell, self._planner = grasps, push.cell, push.planner
-        self._clock = clock
+        self._clock, self._warn = clock, warn
         self._segment_call, self._plan_call = segment, plan
 
     def execute_push(self, goal: Goal) -> None:
@@ -71,6 +73,7 @@ class PushGoals:
         workspace = self._cell.config.workspace(request.workspace)
         if request.place_workspace:  # what is wrong is refused before moving
             self._cell.config.workspace(request.place_workspace)
+        to_push_limits(request, num_pushes=0)
         self._grasps.move_home(goal)  # the camera sees every workspace
         tracker, plan = TargetTracker(workspace), self._plan(goal, request.target)
         seen, labels = _seen(plan, workspace)
@@ -128,6 +131,12 @@ class PushGoals:
         if target.kind != Target.KIND_ID:  # a number is of an image that was taken before
             request.not_before = to_time(self._clock.stamp())
         plan = self._plan_call.ask(request, goal.cancel)
+        if plan.kind not in (Action.KIND_GRASP, Action.KIND_PUSH):
+            raise GoalError(
+                MotionResult.UNSUPPORTED,
+                f"Targets are taken by grasps ({Action.KIND_GRASP}) and pushes ({Action.KIND_PUSH}), "
+                f"found an action of kind {plan.kind}.",
+            )
         goal.result.scores.append(plan.score)
         goal.feedback.score = plan.score
         return plan
@@ -141,11 +150,20 @@ class PushGoals:
         return self._segment_call.ask(request, goal.cancel)
 
     def _is_taken(self, goal: Goal, before: Observation, mask: np.ndarray) -> bool:
-        """Look whether a target's cells, shape (S, S), are empty after a grasp that holds something."""
+        """Look whether a target's cells, shape (S, S), are empty after a grasp that holds something.
+
+        The grasp stays what it was where they are not to be seen: False, and a warning.
+        """
         positions = self._cell.arm.joint_state().positions
         if not self._planner.is_in_view(before.workspace, positions):
             self._grasps.move_home(goal)
-        after, _ = _seen(self._segment(goal), before.workspace)
+        try:
+            after, _ = _seen(self._segment(goal), before.workspace)
+        except CancelledError:
+            raise
+        except EquigraspError as error:
+            self._warn(f"Whether the target was taken is not known: {error}")
+            return False
         return is_gone(before.heightmap, after.heightmap, mask)
 
     @contextlib.contextmanager

@@ -63,9 +63,7 @@ def from_label_map_msg(message: LabelMap, workspace: Workspace) -> np.ndarray:
         raise PerceptionError(
             f"Labels are given in frame '{names.BASE_FRAME}', found '{message.header.frame_id}'."
         )
-    if len(message.data) != size * size:
-        raise PerceptionError(f"A label map of {size} px holds {len(message.data)} values.")
-    return np.frombuffer(bytes(message.data), np.uint8).reshape(size, size)
+    return _cells(message)
 
 
 def to_scene_object_msg(thing: SceneObject) -> SceneObjectMsg:
@@ -83,11 +81,22 @@ def to_scene_object_msg(thing: SceneObject) -> SceneObjectMsg:
 
 
 def to_labels_image_msg(message: LabelMap) -> Image:
-    """Return a label map as a picture, a colour an object, black where there is none."""
-    size = message.size_px
-    labels = np.frombuffer(bytes(message.data), np.uint8).reshape(size, size)
+    """Return a label map as a picture, a colour an object, black where there is none.
+
+    Raises:
+        PerceptionError: if it has no cells, or another number of them than it says.
+    """
+    labels = _cells(message)
     hue = (labels.astype(np.int64) * _HUE_STEP % _NUM_HUES).astype(np.uint8)
     value = np.where(labels > 0, 255, 0).astype(np.uint8)
     colors = cv2.merge([hue, np.full_like(hue, _SATURATION), value])
     picture = np.asarray(cv2.cvtColor(colors, cv2.COLOR_HSV2RGB))
     return to_color_msg(picture, from_time(message.header.stamp), names.BASE_FRAME)
+
+
+def _cells(message: LabelMap) -> np.ndarray:
+    """Return what a label map holds, shape (S, S)."""
+    size, count = message.size_px, len(message.data)
+    if not size or count != size * size:
+        raise PerceptionError(f"A label map of {size} px holds {count} values.")
+    return np.frombuffer(bytes(message.data), np.uint8).reshape(size, size)

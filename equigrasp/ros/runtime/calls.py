@@ -31,31 +31,40 @@ class Caller:
         self.cancel.wait(duration)
         self.check()
 
-    def call(self, client: Any, request: Any, timeout: float = _CALL_TIMEOUT) -> Any:
-        """Call a service that does no harm when called twice, and return its response.
+    def call(
+        self,
+        client: Any,
+        request: Any,
+        timeout: float = _CALL_TIMEOUT,
+        *,
+        asks_again: bool = True,
+    ) -> Any:
+        """Call a service, and return its response.
 
         Args:
             client: Of the service.
             request: To it.
             timeout: Longest wait for an answer [s, wall clock]; the server must appear in it, too.
+            asks_again: Whether it does no harm to call the service twice.
 
         Raises:
             DeviceTimeoutError: if none comes.
+            CancelledError: if a cancel was asked for.
         """
-        patience = min(timeout, _SERVER_TIMEOUT)
+        began, patience = time.monotonic(), min(timeout, _SERVER_TIMEOUT)
         self._wait_for(client.service_is_ready, f"service '{client.srv_name}'", patience)
         futures = [client.call_async(request)]
         asked = time.monotonic()
 
         def is_answered() -> bool:
             nonlocal asked
-            if time.monotonic() > asked + _ASK_PERIOD:
+            if asks_again and time.monotonic() > asked + _ASK_PERIOD:
                 asked = time.monotonic()
                 futures.append(client.call_async(request))
             return any(future.done() for future in futures)
 
         try:
-            self._wait(is_answered, timeout, f"Service '{client.srv_name}'")
+            self._wait(is_answered, timeout, f"Service '{client.srv_name}'", began)
             return next(future.result() for future in futures if future.done())
         finally:
             for future in futures:
@@ -83,8 +92,10 @@ class Caller:
     ) -> None:
         self._wait(is_ready, timeout, f"No {what}: it")
 
-    def _wait(self, is_done: Callable[[], bool], timeout: float, what: str) -> None:
-        deadline = time.monotonic() + timeout
+    def _wait(
+        self, is_done: Callable[[], bool], timeout: float, what: str, began: float | None = None
+    ) -> None:
+        deadline = (time.monotonic() if began is None else began) + timeout
         while not is_done():
             self.pause(0.002)
             if time.monotonic() > deadline:

@@ -1,5 +1,6 @@
 """Looks at a tray and chooses an action; takes over new weights between two choices."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,7 @@ class PolicyNode(ManagedNode):
         self._settings = self.declare(PolicyNodeConfig)
         self._update: PolicyUpdate | None = None
         self._choices: tuple[Attempt, ...] = ()  # its last ones; a request says how many failed
+        self._is_halted = threading.Event()
 
     def set_up(self) -> None:
         """Build the networks and listen to the camera and the learner."""
@@ -156,15 +158,24 @@ class PolicyNode(ManagedNode):
             )
         ]
 
+    def start(self) -> None:
+        """Begin to answer."""
+        self._is_halted.clear()
+
+    def halt(self) -> None:
+        """Wait for no more labels of another node."""
+        self._is_halted.set()
+
     def _make_segmenter(self) -> Segmenter:
         """Return another node's segmenter, else the policy's own where it has learned one, else by heights."""
         if wanted := self._config.segmenter:
-            client = self.create_client(SegmentScene, wanted, callback_group=self.callbacks)
-            if client.srv_name == self.resolve_service_name(names.SEGMENT_SCENE):
+            own_name = self.resolve_service_name(names.SEGMENT_SCENE)
+            if self.resolve_service_name(wanted) == own_name:
                 raise ConfigError(
                     f"segmenter '{wanted}' is this node's own service; name another node's."
                 )
-            return RemoteSegmenter(client, self._config.segmenter_timeout)
+            client = self.create_client(SegmentScene, wanted, callback_group=self.callbacks)
+            return RemoteSegmenter(client, self._config.segmenter_timeout, self._is_halted)
         own: Segmenter | None = getattr(self._policy, "segmenter", None)
         return own if own is not None and self._config.weights else DepthSegmenter()
 

@@ -4,9 +4,9 @@ import threading
 from typing import Any
 
 import numpy as np
-from equigrasp_interfaces.srv import PlanPushGrasp, SegmentScene
+from equigrasp_interfaces.srv import PlanGrasp, PlanPushGrasp, SegmentScene
 
-from equigrasp.errors import DeviceTimeoutError, PerceptionError
+from equigrasp.errors import CancelledError, DeviceTimeoutError, PerceptionError
 from equigrasp.perception.observation import Observation
 from equigrasp.ros.messages.scenes import from_label_map_msg
 from equigrasp.ros.messages.times import from_time, to_time
@@ -23,10 +23,11 @@ class RemoteSegmenter:
     Args:
         client: Of the service; its node spins in another thread.
         timeout: Longest wait for an answer [s, wall clock].
+        is_halted: Ends the wait when it is set.
     """
 
-    def __init__(self, client: Any, timeout: float) -> None:
-        self._client, self._timeout = client, timeout
+    def __init__(self, client: Any, timeout: float, is_halted: threading.Event) -> None:
+        self._client, self._timeout, self._is_halted = client, timeout, is_halted
 
     def segment(self, observation: Observation) -> np.ndarray:
         """See `Segmenter.segment`; labels must be of the observation's image or a later one.
@@ -39,9 +40,12 @@ class RemoteSegmenter:
             workspace=workspace.name, not_before=to_time(observation.stamp)
         )
         try:
-            answer = Caller(threading.Event()).call(self._client, request, self._timeout)
+            answer = Caller(self._is_halted).call(self._client, request, self._timeout)
         except DeviceTimeoutError as error:
             raise PlanError(_CODES.SEGMENTER_FAILED, str(error)) from error
+        except CancelledError as error:
+            text = f"The node was deactivated while '{name}' was asked."
+            raise PlanError(PlanGrasp.Response.NOT_ACTIVE, text) from error
         if answer.error_code:
             text = f"'{name}' answered with error {answer.error_code}: {answer.error_msg}"
             raise PlanError(_CODES.SEGMENTER_FAILED, text)

@@ -19,7 +19,6 @@ from equigrasp.learning.interfaces import (
     Decision,
     EmptyWorkspaceError,
     Mode,
-    PushLimits,
 )
 from equigrasp.perception.observation import LABELS, TARGET, Observation
 from equigrasp.perception.scene_change import has_changed
@@ -28,6 +27,7 @@ from equigrasp.perception.segmentation import MOST_LABELS, Segmenter, segmented
 from equigrasp.ros import names
 from equigrasp.ros.messages.actions import to_action_msg
 from equigrasp.ros.messages.heightmaps import to_heightmap_msg
+from equigrasp.ros.messages.pushes import to_push_limits
 from equigrasp.ros.messages.scenes import to_label_map_msg, to_scene_object_msg
 from equigrasp.ros.messages.times import from_time
 from equigrasp.ros.training.plan_codes import PlanError
@@ -88,7 +88,10 @@ class TargetPlans:
         if not self._takes_targets:
             text = f"The method that runs takes no targets; call '{names.PLAN_ACTION}'."
             raise PlanError(_CODES.NO_TARGETS, text)
-        limits = _limits(request)
+        try:
+            limits = to_push_limits(request, request.num_pushes)
+        except ConfigError as error:
+            raise PlanError(_CODES.BAD_REQUEST, str(error)) from error
         is_by_id = request.target.kind == Target.KIND_ID
         seen = self._kept(request) if is_by_id else self._segmented(request)
         _check_masks(seen)
@@ -97,8 +100,9 @@ class TargetPlans:
         action = to_action_msg(decision, aimed)
         response.kind, response.grasp, response.push = action.kind, action.grasp, action.push
         response.score, response.push_value = decision.value, math.nan
-        if isinstance(decision.action, Push):
-            response.push_value = float(np.nanmax(decision.views[PUSH_MAP]))
+        values = decision.views.get(PUSH_MAP)  # of methods that rate pushes
+        if isinstance(decision.action, Push) and values is not None:
+            response.push_value = float(np.fmax.reduce(values, axis=None))
         response.target_id = _label_of(decision.aimed(aimed))
         response.labels, response.heightmap = to_label_map_msg(seen), to_heightmap_msg(seen)
         response.decision_time = decision.decision_time
@@ -121,7 +125,7 @@ class TargetPlans:
                 f"Nothing is known by a number: workspace '{request.workspace}' was not segmented "
                 f"yet. Call '{names.SEGMENT_SCENE}' first.",
             )
-        if last.stamp < from_time(request.not_before):
+        if last.stamp < from_time(request.not_before) - _SAME_STAMP:
             age = from_time(request.not_before) - last.stamp
             text = f"The last segmentation is {age:.3f} s older than the image asked for."
             raise PlanError(_CODES.STALE_LABELS, text)
@@ -138,15 +142,6 @@ class TargetPlans:
                 f"hides it. Call '{names.SEGMENT_SCENE}' again.",
             )
         return last
-
-
-def _limits(request: PlanPushGrasp.Request) -> PushLimits:
-    threshold = request.score_threshold
-    own = None if math.isnan(threshold) or threshold < 0.0 else threshold
-    try:
-        return PushLimits(request.num_pushes, request.max_pushes, own)
-    except ConfigError as error:
-        raise PlanError(_CODES.BAD_REQUEST, str(error)) from error
 
 
 def _check_masks(seen: Observation) -> None:

@@ -43,6 +43,7 @@ from equigrasp.ros.messages.scenes import to_label_map_msg  # noqa: E402
 from equigrasp.ros.messages.trajectories import to_trajectory_msg  # noqa: E402
 from equigrasp.ros.messages.transforms import from_pose_msg  # noqa: E402
 from equigrasp.ros.runtime.frame_tree import FrameTree  # noqa: E402
+from equigrasp.ros.runtime.message_guard import DROPS  # noqa: E402
 
 pytestmark = pytest.mark.ros
 CELL = load_cell("ur5")
@@ -143,13 +144,20 @@ def test_a_push_is_drawn_in_the_place_of_a_grasp(tester: Node) -> None:
             (MarkerArray, names.GRASP_MARKERS),
         )
     }
-    for kind, name, message in (
-        (LabelMap, names.LABELS, to_label_map_msg(seen)),
-        (PushMsg, names.PLANNED_PUSH, to_push_msg(push, "left", 1.0)),
+    nowhere = to_push_msg(push, "left", 1.0)
+    nowhere.start.x = float("nan")
+    for kind, name, message, is_sound in (  # what is not sound is dropped, and the node goes on
+        (LabelMap, names.LABELS, LabelMap(), False),
+        (LabelMap, names.LABELS, LabelMap(size_px=3, data=[1, 2]), False),
+        (PushMsg, names.PLANNED_PUSH, nowhere, False),
+        (LabelMap, names.LABELS, to_label_map_msg(seen), True),
+        (PushMsg, names.PLANNED_PUSH, to_push_msg(push, "left", 1.0), True),
     ):
-        publisher = tester.create_publisher(kind, name, qos.latched())
+        publisher, before = tester.create_publisher(kind, name, qos.latched()), DROPS.values
         wait_for(lambda p=publisher: p.get_subscription_count() > 0, 10.0, f"a reader of {name}")
         publisher.publish(message)
+        if not is_sound:
+            wait_for(lambda b=before: DROPS.values != b, 10.0, f"a drop on {name}")
 
     def is_cleared() -> bool:
         heard = drawn[names.GRASP_MARKERS]

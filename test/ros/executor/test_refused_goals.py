@@ -104,9 +104,10 @@ class _Policy:
         return True
 
     def call_async(self, request: Any) -> Any:
-        future = SimpleNamespace(result=lambda: self.answers.pop(0))
-        future.add_done_callback = lambda told: told(future)
-        return future
+        return SimpleNamespace(done=lambda: True, result=lambda: self.answers.pop(0))
+
+    def remove_pending_request(self, future: Any) -> None:
+        pass
 
 
 def _picking(plans: _Policy, actions: _Policy, did: list[str]) -> GraspGoals:
@@ -125,7 +126,7 @@ def _picking(plans: _Policy, actions: _Policy, did: list[str]) -> GraspGoals:
         execute=grasp,
     )
     clock = SimpleNamespace(stamp=lambda: 1.0)
-    calls = [PolicyCall(client, client.srv_name, 1.0) for client in (plans, actions)]
+    calls = [PolicyCall(client, 1.0) for client in (plans, actions)]
     return GraspGoals(primitive, SimpleNamespace(execute=push), clock, calls[0], print, calls[1])
 
 

@@ -1,7 +1,9 @@
 """Requests for a target that cannot be planned for end with a code each."""
 
 import math
+import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,9 @@ import pytest
 pytest.importorskip("equigrasp_interfaces")
 
 from equigrasp_interfaces.msg import Action, Target  # noqa: E402
-from equigrasp_interfaces.srv import PlanPushGrasp, SegmentScene  # noqa: E402
+from equigrasp_interfaces.srv import PlanGrasp, PlanPushGrasp, SegmentScene  # noqa: E402
 
-from equigrasp.errors import DeviceTimeoutError  # noqa: E402
+from equigrasp.errors import ConfigError, DeviceTimeoutError  # noqa: E402
 from equigrasp.geometry.actions import PlanarGrasp, Push  # noqa: E402
 from equigrasp.geometry.workspace import Workspace  # noqa: E402
 from equigrasp.learning.interfaces import (  # noqa: E402
@@ -21,10 +23,14 @@ from equigrasp.learning.interfaces import (  # noqa: E402
     Decision,
     EmptyWorkspaceError,
 )
+from equigrasp.methods.registry import load_method  # noqa: E402
 from equigrasp.perception.observation import LABELS, TARGET, Observation  # noqa: E402
 from equigrasp.ros.messages.scenes import to_label_map_msg  # noqa: E402
 from equigrasp.ros.messages.times import to_time  # noqa: E402
-from equigrasp.ros.training import remote_segmenter  # noqa: E402
+from equigrasp.ros.training import (
+    policy_node,  # noqa: E402
+    remote_segmenter,  # noqa: E402
+)
 from equigrasp.ros.training.plan_codes import PlanError  # noqa: E402
 from equigrasp.ros.training.remote_segmenter import RemoteSegmenter  # noqa: E402
 from equigrasp.ros.training.target_plans import TargetPlans  # noqa: E402
@@ -43,6 +49,7 @@ class Scene:
         self.is_blind = False  # the segmenter
         self.contexts: list[tuple[Observation, Context]] = []
         self.action: Any = PlanarGrasp(0.45, -0.1, 0.02, 0.0, 0.06)
+        self.views = {PUSH_MAP: np.array([[np.nan, 0.25]])}
         self.plans = TargetPlans(
             self.look, self.choose, lambda: self.stamp, self, takes_targets=True
         )
@@ -64,8 +71,7 @@ class Scene:
         self.contexts.append((observation, context))
         goal = dict(observation.goal) or {TARGET: observation.arrays[LABELS] == 2}
         encoded = {k: np.asarray(0, np.int32) for k in ("kind", "row", "col", "bin")}
-        views = {PUSH_MAP: np.array([[np.nan, 0.25]])}
-        return Decision(self.action, encoded, 0.7, views, goal=goal)
+        return Decision(self.action, encoded, 0.7, self.views, goal=goal)
 
     def see(self) -> SegmentScene.Response:
         response = SegmentScene.Response()
@@ -131,6 +137,29 @@ def test_without_a_target_or_threshold_the_policy_decides(scene: Scene, threshol
     assert context.push_limits.score_threshold is None
 
 
+@pytest.mark.parametrize("views", [{}, {PUSH_MAP: np.full((2, 2), np.nan)}])
+def test_a_push_without_a_rating_has_no_value(scene: Scene, views: dict[str, np.ndarray]) -> None:
+    scene.action, scene.views = Push(0.45, -0.1, 0.02, 0.0, 0.1), views
+    answer = scene.plan()
+    assert answer.kind == Action.KIND_PUSH and math.isnan(answer.push_value)
+
+
+def test_a_method_whose_pushes_are_drawn_by_a_rule_is_planned_with(scene: Scene) -> None:
+    method, config = load_method("push_grasp/nearest_push", "tiny")
+    policy = method.make_policy(config, method.make_networks(config, 0))
+    scene.plans = TargetPlans(
+        scene.look,
+        lambda seen, context, seed: policy.choose(seen, context, np.random.default_rng(seed)),
+        lambda: scene.stamp,
+        scene,
+        takes_targets=True,
+    )
+    scene.boxes = {1: (60, 60), 2: (76, 60)}
+    answer = scene.plan(target=at_point(*TABLE.pixel_to_xy(66, 66)), score_threshold=1.0)
+    assert answer.kind == Action.KIND_PUSH and answer.target_id == 1
+    assert math.isnan(answer.push_value) and 0.0 <= answer.score <= 1.0
+
+
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
@@ -169,6 +198,11 @@ def test_a_number_of_a_scene_that_moved_is_stale(scene: Scene) -> None:
     assert scene.plan(target=by_id(1)).target_id == 1
 
 
+def test_a_stamp_that_went_through_floats_is_not_stale(scene: Scene) -> None:
+    scene.see()
+    assert scene.plan(target=by_id(1), not_before=to_time(10.0 + 5e-7)).target_id == 1
+
+
 def test_nothing_found_differs_from_nothing_there(scene: Scene) -> None:
     scene.is_blind = True
     assert scene.see().objects == []
@@ -201,6 +235,10 @@ def labelled(scene: Scene, stamp: float = 10.0, **changes: Any) -> SegmentScene.
     return SegmentScene.Response(labels=message)
 
 
+def remote(answer: Callable[[Any], Any]) -> RemoteSegmenter:
+    return RemoteSegmenter(Answers(answer), 1.0, threading.Event())
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -221,9 +259,9 @@ def test_labels_of_another_node_are_checked(
         lambda self, client, request, timeout: client.answer(request),
     )
     seen = scene.look("table", 0.0)
-    good = RemoteSegmenter(Answers(lambda request: labelled(scene)), 1.0)
+    good = remote(lambda request: labelled(scene))
     assert np.array_equal(good.segment(seen), scene.segment(seen))
-    bad = RemoteSegmenter(Answers(lambda request: labelled(scene, **changes)), 1.0)
+    bad = remote(lambda request: labelled(scene, **changes))
     with pytest.raises(PlanError) as refused:
         bad.segment(seen)
     assert refused.value.code == code
@@ -245,5 +283,24 @@ def test_a_silent_or_failing_node_has_a_code(
     )
     for answer in (fall_silent, fail):
         with pytest.raises(PlanError) as refused:
-            RemoteSegmenter(Answers(answer), 1.0).segment(scene.look("table", 0.0))
+            remote(answer).segment(scene.look("table", 0.0))
         assert refused.value.code == CODES.SEGMENTER_FAILED
+
+
+def test_a_deactivation_ends_the_wait_for_another_node(scene: Scene) -> None:
+    is_halted = threading.Event()
+    is_halted.set()
+    client: Any = SimpleNamespace(srv_name="masks", service_is_ready=lambda: False)
+    with pytest.raises(PlanError, match="deactivated while 'masks'") as refused:
+        RemoteSegmenter(client, 60.0, is_halted).segment(scene.look("table", 0.0))
+    assert refused.value.code == PlanGrasp.Response.NOT_ACTIVE
+
+
+@pytest.mark.parametrize("name", ["segment_scene", "/lab/segment_scene"])
+def test_the_policy_does_not_ask_itself_for_labels(name: str) -> None:
+    node: Any = SimpleNamespace(
+        _config=policy_node.PolicyNodeConfig(segmenter=name),
+        resolve_service_name=lambda wanted: wanted if wanted[0] == "/" else f"/lab/{wanted}",
+    )
+    with pytest.raises(ConfigError, match="this node's own service"):
+        policy_node.PolicyNode._make_segmenter(node)
