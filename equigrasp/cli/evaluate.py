@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from equigrasp.cli.arguments import add_acting_method, add_units, count, objects_of, seed
+from equigrasp.cli.arguments import add_acting_method, add_units, count, objects_of, seed, within
+from equigrasp.errors import ConfigError
 
 
 def add(commands: Any) -> None:
@@ -82,7 +83,9 @@ def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
         help="half side of where it is dropped [m; as config/benchmarks/push_grasp.yaml has it]",
     )
     targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")
-    targets.add_argument("--max-pushes", type=int, help="for a target; 0: none [the method's]")
+    targets.add_argument(
+        "--max-pushes", type=within(int, 0, 1000), help="for a target; 0: none [the method's]"
+    )
     targets.add_argument(
         "--masks",
         default="truth",
@@ -104,6 +107,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     from equigrasp.experiments.runs.run_folder import RunFolder
     from equigrasp.paths import find_weights
 
+    if options.freeing_pushes and (options.task != "grasps" or options.policy != "learned"):
+        raise ConfigError(
+            f"--freeing-pushes is for --task grasps with --policy learned, found --task {options.task} "
+            f"with --policy {options.policy}."
+        )
     run = RunFolder(options.folder)
     arguments = read_yaml(run.config)["arguments"] if run.config.is_file() else {}
     if options.task != "grasps":
@@ -147,9 +155,12 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
     weights = find_weights(options.weights) if options.weights else run.newest_weights()
     is_tight = options.task == "tight"
     num_objects = 0 if is_tight else options.num_objects
+    spread = options.spread
+    if spread is None:
+        spread = 0.0 if is_tight else clutter_spread(num_objects)
     task = TargetTask(
         num_objects=num_objects,
-        spread=options.spread or (0.0 if is_tight else clutter_spread(num_objects)),
+        spread=spread,
         layout=options.layout if is_tight else 0,
         split=options.split,
         seed=options.seed,

@@ -1,7 +1,8 @@
 """Beside a policy that grasps: a push where it comes back to what it failed to grasp."""
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from equigrasp.geometry.actions import PixelPush, PlanarGrasp, Push
-from equigrasp.learning.interfaces import Attempt, Context, Decision, Policy, Probe
+from equigrasp.learning.interfaces import Attempt, Context, Decision, Mode, Policy, Probe
 from equigrasp.perception.depth_segmenter import DepthSegmenter
 from equigrasp.perception.freeing_push import FreeingRule, find_freeing_push
 from equigrasp.perception.observation import LABELS, Observation
@@ -28,11 +29,13 @@ class FreeingPolicy(Generic[P]):
 
     A policy whose grasps failed looks elsewhere first. Where it comes back to an object at which it failed
     twice since the last success or push, there is nothing better; if a push gives that object room
-    (see `find_freeing_push`), the push is chosen. After a push the failures before it count no more: things
-    lie otherwise. Random choices are left alone.
+    (see `find_freeing_push`), the push is chosen. After a push the failures before it in that workspace count
+    no more: things lie otherwise. Random choices are left alone.
 
     Args:
         policy: What grasps.
+        modes: In which it may push. `train` is for a policy that then looks elsewhere where grasps failed
+            (`failure_penalty`).
         rule: When a push is worth it.
         segmenter: Tells objects apart where an observation has no labels.
     """
@@ -40,10 +43,12 @@ class FreeingPolicy(Generic[P]):
     def __init__(
         self,
         policy: P,
+        modes: Collection[Mode] = ("greedy",),
         rule: FreeingRule | None = None,
         segmenter: Segmenter | None = None,
     ) -> None:
         self.policy = policy
+        self._modes = modes
         self._rule = rule or FreeingRule()
         self._segmenter = segmenter or DepthSegmenter()
 
@@ -57,13 +62,17 @@ class FreeingPolicy(Generic[P]):
     ) -> Decision[PlanarGrasp | Push]:
         """Choose a grasp, or a push by rule; errors as those of the policy."""
         began = time.perf_counter()
-        failures = _since_push(context.history)
+        name = observation.workspace.name
+        failures = _since_push(context.history, name)
         grasp = self.policy.choose(observation, Context(context.mode, failures), rng)
-        if context.mode == "random" or len(failures) < _PATIENCE:
+        is_random = math.isnan(grasp.value)
+        if context.mode not in self._modes or is_random or len(failures) < _PATIENCE:
             return grasp
-        pushes = [a.action for a in context.history if a.is_by_rule]
+        pushes = [a.action for a in context.history if a.is_by_rule and a.workspace == name]
+        if len(pushes) >= _MOST_PUSHES:
+            return grasp
         target = self._target(observation, failures, grasp.encoded)
-        if target is None or len(pushes) >= _MOST_PUSHES:
+        if target is None:
             return grasp
         tried = [PixelPush(*(int(push[key]) for key in _KEYS)) for push in pushes]
         found = find_freeing_push(
@@ -103,16 +112,20 @@ class FreeingPolicy(Generic[P]):
         )
         if not labels.any():
             return None
-        label = _label_at(labels, chosen, cell)
+        aimed_at = _nearest_labels(labels, cell)
+        label = aimed_at[_pixel(chosen)]
         places = [a.action for a in failures if a.workspace == name and "row" in a.action]
-        count = sum(_label_at(labels, place, cell) == label for place in places)
+        count = sum(aimed_at[_pixel(place)] == label for place in places)
         return np.asarray(labels == label) if label and count >= _PATIENCE else None
 
 
-def _since_push(history: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """Return the attempts after the last push by rule."""
-    last = max((i for i, a in enumerate(history) if a.is_by_rule), default=-1)
-    return history[last + 1 :]
+def _since_push(history: tuple[Attempt, ...], name: str) -> tuple[Attempt, ...]:
+    """Return the attempts of the method, in the workspace of a name those after the last push by rule."""
+    last = max(
+        (i for i, a in enumerate(history) if a.is_by_rule and a.workspace == name), default=-1
+    )
+    kept = (a for i, a in enumerate(history) if i > last or a.workspace not in ("", name))
+    return tuple(a for a in kept if not a.is_by_rule)
 
 
 def _without_walls(labels: np.ndarray, observation: Observation) -> np.ndarray:
@@ -123,10 +136,12 @@ def _without_walls(labels: np.ndarray, observation: Observation) -> np.ndarray:
     return np.where((2 * inside >= all_cells)[labels], labels, 0)
 
 
-def _label_at(labels: np.ndarray, place: Mapping[str, np.ndarray], cell: float) -> int:
-    """Return the label of the object that a grasp at a pixel aims at: the nearest; 0: none is near."""
-    distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
-    row, col = int(place["row"]), int(place["col"])
-    if distance[row, col] * cell > _REACH:
-        return 0
-    return int(labels[nearest[0][row, col], nearest[1][row, col]])
+def _nearest_labels(labels: np.ndarray, cell: float) -> np.ndarray:
+    """Return the label of the object that a grasp at each pixel aims at, (S, S): the nearest; 0: none is near."""
+    distance, (rows, cols) = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+    return np.where(distance * cell > _REACH, 0, labels[rows, cols])
+
+
+def _pixel(place: Mapping[str, np.ndarray]) -> tuple[int, int]:
+    """Return row and column of an encoded grasp."""
+    return int(place["row"]), int(place["col"])

@@ -10,7 +10,7 @@ import numpy as np
 from equigrasp.geometry.actions import PixelPush, Push
 from equigrasp.geometry.angles import bin_to_direction
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.imagined_push import Fingers, Surroundings, imagine_push
+from equigrasp.perception.sliding import Fingers, Surroundings, slide
 
 _ASIDE_STEP = 0.007  # [m] between starts across a push
 _ERRORS = (0.0, -0.002, 0.002)  # [m] aside: a push must give room in spite of them
@@ -76,8 +76,9 @@ def find_freeing_push(
 ) -> FreeingPush | None:
     """Return the push that gives an object the most room; None: none gives it enough.
 
-    It begins where closed fingers fit beside the object, in the action square, and ends there; nothing
-    else is in the fingers' way to the object. What else lies there is taken for fixed.
+    It begins where closed fingers fit beside the object, in the action square, and ends there: where the
+    fingers lose the object, or before what they would meet. The object stays in the action square too.
+    What else lies there is taken for fixed.
 
     Args:
         heightmap: Shape (S, S) [m].
@@ -137,21 +138,19 @@ class _Scene:
         direction = bin_to_direction(pixel.direction_bin, rule.num_directions)
         frame = _frame(direction)
         start = np.array([pixel.row, pixel.col]) * self._cell
-        height, length = self._height(start, frame), self._length(pixel, frame[0])
-        if height is None or length < rule.shortest:
+        height = self._height(start, frame)
+        if height is None:
+            return None
+        length = self._free_length(start, frame, height, self._length(pixel, frame[0]))
+        if length < rule.shortest:
             return None
         gain = math.inf
-        for error in _ERRORS:
-            moved = imagine_push(
-                self._points,
-                start + error * frame[1],
-                direction,
-                length,
-                rule.fingers,
-                self._surroundings,
-            )
-            gain = -1.0 if moved is None else min(gain, self._room_after(moved) - self.room)
-            if gain <= wanted:
+        for error in (
+            _ERRORS * 2
+        ):  # once more, as far as the fingers hold the object in spite of all
+            outcome, length = self._outcome(start + error * frame[1], direction, length)
+            gain = min(gain, outcome)
+            if gain <= wanted or length < rule.shortest:
                 return None
         x, y = self._workspace.pixel_to_xy(pixel.row, pixel.col)
         z = self._workspace.floor_z + height
@@ -162,16 +161,45 @@ class _Scene:
         """Return the lowest height of the fingertips [m] that is free from the start to the object."""
         rule, fingers = self._rule, self._rule.fingers
         along = np.arange(-fingers.half_depth - _SLACK, fingers.half_depth + _GAP, self._cell / 2)
-        half = fingers.half_width + _SLACK
-        across = np.arange(-half, half, self._cell / 2)
-        places = along[:, None, None] * frame[0] + across[:, None] * frame[1] + start
-        cells = np.rint(places.reshape(-1, 2) / self._cell).astype(int)
-        last = len(self._heightmap) - 1
-        if cells.min() < 0 or cells.max() > last:
-            return None
-        under = float(self._others[tuple(cells.T)].max())
+        under = float(self._under(start, frame, along).max())
         height = max(rule.clearance, under + _SLACK if under > rule.height_threshold else 0.0)
         return height if height <= self._top - _HELD else None
+
+    def _free_length(
+        self, start: np.ndarray, frame: np.ndarray, height: float, length: float
+    ) -> float:
+        """Return how far fingertips at a height may go before they would meet something, at most a length [m]."""
+        front = self._rule.fingers.half_depth + _SLACK
+        along = np.arange(front, front + length, self._cell / 2)
+        is_met = self._under(start, frame, along) > height - _SLACK
+        return float(along[is_met.argmax()]) - front if is_met.any() else length
+
+    def _under(self, start: np.ndarray, frame: np.ndarray, along: np.ndarray) -> np.ndarray:
+        """Return the greatest height across the fingers at places along a push, (A,) [m].
+
+        It is infinite outside the heightmap.
+        """
+        half = self._rule.fingers.half_width + _SLACK
+        across = np.arange(-half, half, self._cell / 2)
+        places = along[:, None, None] * frame[0] + across[:, None] * frame[1] + start
+        cells = np.rint(places / self._cell).astype(int)
+        last = len(self._heightmap) - 1
+        is_outside = ((cells < 0) | (cells > last)).any(axis=2)
+        rows, cols = np.moveaxis(np.clip(cells, 0, last), 2, 0)
+        return np.asarray(np.where(is_outside, np.inf, self._others[rows, cols]).max(axis=1))
+
+    def _outcome(self, start: np.ndarray, direction: float, length: float) -> tuple[float, float]:
+        """Return by how much room would grow, -1 if nothing good came of it, and how far the object is held [m]."""
+        end = slide(self._points, start, direction, length, self._rule.fingers, self._surroundings)
+        if end is None or self._num_outside(end.points) > self._num_outside(self._points):
+            return -1.0, 0.0
+        return self._room_after(end.points) - self.room, end.length
+
+    def _num_outside(self, points: np.ndarray) -> int:
+        """Return how many of an object's points lie outside the action square."""
+        low, cells = self._workspace.border_px, np.rint(points / self._cell)
+        is_inside = (cells >= low) & (cells < low + self._workspace.action_size_px)
+        return int((~is_inside.all(axis=1)).sum())
 
     def _length(self, pixel: PixelPush, ahead: np.ndarray) -> float:
         """Return how far a stroke may go in the action square, at most the rule's length [m]."""

@@ -7,6 +7,10 @@ import yaml
 
 from equigrasp.cli.main import main
 from equigrasp.config import find_config, read_yaml
+from equigrasp.experiments.push_grasp import target_evaluation
+from equigrasp.experiments.push_grasp.target_evaluation import TargetConditions
+from equigrasp.experiments.push_grasp.task_scenes import TargetTask, clutter_spread
+from equigrasp.experiments.runs.run_folder import RunFolder
 
 TINY = ["--method", "asr:tiny", "--weights", "none"]
 
@@ -57,6 +61,9 @@ def test_a_number_out_of_range_is_one_line(
     ("arguments", "named"),
     [
         (["evaluate", "/nowhere", "--seed", "-1"], "--seed"),
+        (["evaluate", "/nowhere", "--task", "clutter", "--max-pushes", "-1"], "--max-pushes"),
+        (["evaluate", "/nowhere", "--freeing-pushes", "--policy", "oracle"], "--policy oracle"),
+        (["evaluate", "/nowhere", "--freeing-pushes", "--task", "tight"], "--task tight"),
         (["bench", "table3", "--seeds", "0", "-3"], "-3"),
         (["pretrain", "--seed", "x"], "--seed"),
         (["virtual", "ur5", "--camera-rate", "inf"], "--camera-rate"),
@@ -90,3 +97,24 @@ def test_a_cell_that_nothing_can_learn_in_is_one_line(
     options = ["train", *TINY, "--cell", str(path), "--out", str(tmp_path / "run")]
     assert named in _refusal(options, capsys)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("given", "spread"), [(["--spread", "0"], 0.0), ([], None)])
+def test_a_spread_of_zero_is_not_the_default(
+    given: list[str], spread: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[TargetTask] = []
+
+    class Taken(Exception):
+        pass
+
+    def take(folder: Path, weights: Path, conditions: TargetConditions, count: int) -> None:
+        tasks.append(conditions.task)
+        raise Taken
+
+    monkeypatch.setattr(target_evaluation, "evaluate_targets", take)
+    monkeypatch.setattr(RunFolder, "newest_weights", lambda self: tmp_path / "weights")
+    options = ["evaluate", str(tmp_path), "--task", "clutter", "--method", "push_grasp:tiny"]
+    with pytest.raises(Taken):
+        main([*options, *given])
+    assert [task.spread for task in tasks] == [clutter_spread(10) if spread is None else spread]

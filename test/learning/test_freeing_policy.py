@@ -22,8 +22,8 @@ class Grasper:
 
     version = 3
 
-    def __init__(self, pixel: tuple[int, int] = BAR) -> None:
-        self.pixel = pixel
+    def __init__(self, pixel: tuple[int, int] = BAR, value: float = 0.4) -> None:
+        self.pixel, self.value = pixel, value
         self.told: list[int] = []
 
     def choose(
@@ -31,7 +31,7 @@ class Grasper:
     ) -> Decision[PlanarGrasp]:
         self.told.append(len(context.history))
         x, y = TRAY.pixel_to_xy(*self.pixel)
-        return Decision(PlanarGrasp(x, y, 0.02, 0.0, 0.08), at(self.pixel), 0.4)
+        return Decision(PlanarGrasp(x, y, 0.02, 0.0, 0.08), at(self.pixel), self.value)
 
     def load(self, *arguments: Any) -> None: ...
 
@@ -96,6 +96,44 @@ def test_else_the_policy_grasps(
     decision, told = choose(tray, *history, pixel=pixel, mode=mode)
     assert isinstance(decision.action, PlanarGrasp) and not decision.is_by_rule
     assert told == [len(history)]
+
+
+@pytest.mark.parametrize(
+    ("modes", "value", "is_pushed"),
+    [(("greedy",), 0.4, False), (("train", "greedy"), 0.4, True), (("train",), np.nan, False)],
+)
+def test_while_learning_it_pushes_if_told_so_and_never_for_a_random_choice(
+    tray: Observation, modes: tuple[Mode, ...], value: float, is_pushed: bool
+) -> None:
+    policy = FreeingPolicy(Grasper(value=value), modes)
+    context = Context("train", (failed(), failed()))
+    decision = policy.choose(tray, context, np.random.default_rng(0))
+    assert decision.is_by_rule == is_pushed
+
+
+def test_pushes_in_another_workspace_are_none_here(tray: Observation) -> None:
+    push = choose(tray, failed(), failed())[0].tried("right")
+    decision, told = choose(tray, failed(), failed(), *(push,) * 4)
+    assert decision.is_by_rule and told == [2]  # neither failures nor pushes count otherwise
+
+
+def test_many_failures_cost_no_more_than_two(
+    tray: Observation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    transform = freeing_policy.ndimage.distance_transform_edt
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        return transform(*arguments, **options)
+
+    monkeypatch.setattr(freeing_policy.ndimage, "distance_transform_edt", count)
+    assert choose(tray, *(failed(),) * 20, pixel=BOX)[0].is_by_rule is False
+    assert len(calls) == 1
+    push = choose(tray, failed(), failed())[0].tried("left")
+    calls.clear()
+    choose(tray, *(push,) * 4, failed(), failed())
+    assert not calls  # no more pushes: nothing is looked for
 
 
 def test_failures_before_a_push_count_no_more(tray: Observation) -> None:

@@ -10,7 +10,7 @@ from equigrasp.geometry.actions import PixelPush
 from equigrasp.geometry.angles import bin_to_direction
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.freeing_push import FreeingPush, FreeingRule, find_freeing_push
-from equigrasp.perception.imagined_push import Fingers, Surroundings, imagine_push
+from equigrasp.perception.sliding import Fingers, Surroundings, slide
 
 TRAY = Workspace("left", 0.45, 0.21, floor_z=0.002)
 RULE = FreeingRule()
@@ -86,10 +86,9 @@ def test_two_touching_boxes_are_parted() -> None:
     points = np.argwhere(mask) * TRAY.pixel_size
     around = Surroundings(np.zeros((128, 128), bool), TRAY.pixel_size)
     start = np.array([found.pixel.row, found.pixel.col]) * TRAY.pixel_size
-    moved = imagine_push(
-        points, start, found.push.direction, found.push.length, RULE.fingers, around
-    )
-    assert moved is not None
+    end = slide(points, start, found.push.direction, found.push.length, RULE.fingers, around)
+    assert end is not None
+    moved = end.points
     nearest = np.abs(moved[:, None] - np.argwhere(other)[None] * TRAY.pixel_size).sum(axis=2).min()
     assert nearest >= TRAY.pixel_size / 2
     middle = np.argwhere(other).mean(axis=0) * TRAY.pixel_size
@@ -99,6 +98,48 @@ def test_two_touching_boxes_are_parted() -> None:
 
 def test_a_block_in_a_corner_cannot_be_freed() -> None:
     heightmap, mask = with_block(tray(), slice(16, 30), slice(16, 30), 0.04)
+    assert find_freeing_push(heightmap, mask, TRAY, RULE) is None
+
+
+@pytest.mark.parametrize("row", [102, 106])  # at 106 it sticks out from the start
+def test_an_object_stays_on_an_open_table_and_in_the_fingers(row: int) -> None:
+    heightmap, other = with_block(np.zeros((128, 128)), slice(row - 8, row), slice(55, 63), 0.035)
+    heightmap, mask = with_block(heightmap, slice(row, row + 8), slice(55, 63), 0.035)
+    found = find_freeing_push(heightmap, mask, TRAY, RULE)
+    assert found is not None
+    direction, cell = found.push.direction, TRAY.pixel_size
+    aside = np.array([-math.sin(direction), math.cos(direction)])
+    start = np.array([found.pixel.row, found.pixel.col]) * cell
+    other[row - 1] = False  # what touches is no obstacle
+    around = Surroundings(other, cell)
+    lengths = []
+    for error in (0.0, -0.002, 0.002):
+        arguments = np.argwhere(mask) * cell, start + error * aside, direction
+        end = slide(*arguments, found.push.length, RULE.fingers, around)
+        assert end is not None
+        assert (np.rint(end.points / cell)[:, 0] >= 112).sum() <= mask[112:].sum()
+        assert end.length == pytest.approx(found.push.length)
+        farther = slide(*arguments, RULE.length, RULE.fingers, around)
+        assert farther is not None
+        lengths.append(farther.length)
+    assert found.push.length == pytest.approx(min(lengths))
+    assert RULE.shortest <= found.push.length < RULE.length
+
+
+def test_a_stroke_ends_before_what_the_fingers_would_meet() -> None:
+    heightmap, mask = bar_at_wall(0)
+    was = push_off(0)
+    heightmap[30:32, 70:72] = WALL  # a post in the fingers' way, not in the bar's
+    found = find_freeing_push(heightmap, mask, TRAY, RULE)
+    assert found is not None and found.pixel == was.pixel
+    assert RULE.shortest <= found.push.length < was.push.length
+    front = found.push.length + RULE.fingers.half_depth
+    ahead = np.array([math.cos(found.push.direction), math.sin(found.push.direction)])
+    post = (np.argwhere(heightmap[24:112] == WALL) + [24, 0])[:, None]
+    post = post[((post > 16) & (post < 112)).all(axis=(1, 2)), 0]
+    way = (post - [found.pixel.row, found.pixel.col]) * TRAY.pixel_size @ ahead
+    assert len(way) == 4 and front < way.min()
+    heightmap[30:34, 70:74] = WALL  # too near for a stroke
     assert find_freeing_push(heightmap, mask, TRAY, RULE) is None
 
 
@@ -128,19 +169,18 @@ def test_a_push_through_the_middle_turns_nothing(k: int) -> None:
     ahead = np.array([math.cos(direction), math.sin(direction)])
     free = Surroundings(np.zeros((128, 128), bool), TRAY.pixel_size)
     points = _block(direction)
-    moved = imagine_push(
-        points, points.mean(axis=0) - 0.05 * ahead, direction, 0.06, Fingers(), free
-    )
-    assert moved is not None
+    end = slide(points, points.mean(axis=0) - 0.05 * ahead, direction, 0.06, Fingers(), free)
+    assert end is not None and end.length == 0.06
     way = 0.06 - (0.05 - 0.020 - Fingers().half_depth)
-    assert np.abs(moved - points - way * ahead).max() < 4e-3
+    assert np.abs(end.points - points - way * ahead).max() < 4e-3
 
 
 def test_an_object_pushed_at_its_end_turns_about_its_middle() -> None:
     free = Surroundings(np.zeros((128, 128), bool), TRAY.pixel_size)
     points = _block()
-    moved = imagine_push(points, np.array([0.215, 0.17]), math.pi / 2, 0.03, Fingers(), free)
-    assert moved is not None
+    end = slide(points, np.array([0.215, 0.17]), math.pi / 2, 0.03, Fingers(), free)
+    assert end is not None
+    moved = end.points
     far, near = points[:, 0].argmin(), points[:, 0].argmax()
     assert moved[near, 1] - points[near, 1] > moved[far, 1] - points[far, 1] + 0.004
     sides = np.linalg.norm(moved[near] - moved[far]), np.linalg.norm(points[near] - points[far])
@@ -151,6 +191,18 @@ def test_a_push_into_a_wall_jams() -> None:
     is_wall = np.zeros((128, 128), bool)
     is_wall[72:] = True  # from 0.225 m
     around = Surroundings(is_wall, TRAY.pixel_size)
-    assert imagine_push(_block(), np.array([0.15, 0.2]), 0.0, 0.06, Fingers(), around) is None
-    off = imagine_push(_block(), np.array([0.25, 0.2]), math.pi, 0.06, Fingers(), around)
-    assert off is not None and off[:, 0].max() < 0.2
+    assert slide(_block(), np.array([0.15, 0.2]), 0.0, 0.06, Fingers(), around) is None
+    off = slide(_block(), np.array([0.25, 0.2]), math.pi, 0.06, Fingers(), around)
+    assert off is not None and off.points[:, 0].max() < 0.2
+
+
+def test_a_slide_ends_where_the_fingers_lose_the_object() -> None:
+    free = Surroundings(np.zeros((128, 128), bool), TRAY.pixel_size)
+    points = _block()
+    end = slide(points, np.array([0.228, 0.17]), math.pi / 2, 0.10, Fingers(), free)
+    assert end is not None and 0.0 < end.length < 0.06
+    again = slide(points, np.array([0.228, 0.17]), math.pi / 2, end.length, Fingers(), free)
+    assert again is not None and again.length == end.length
+    assert np.array_equal(again.points, end.points)
+    missed = slide(points, np.array([0.26, 0.17]), math.pi / 2, 0.10, Fingers(), free)
+    assert missed is not None and missed.length == 0.0

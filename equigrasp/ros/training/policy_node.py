@@ -114,8 +114,9 @@ class PolicyNode(ManagedNode):
         if self._config.weights:
             path, cell = find_weights(self._config.weights), self._cell
             load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
-        if self._config.has_freeing_pushes and isinstance(self._policy, PixelPolicy):
-            self._policy = FreeingPolicy(self._policy)
+        if self._config.has_freeing_pushes:
+            acting = getattr(method, "acting", None)
+            self._policy = with_pushes(self._policy, acting, self.get_logger().warning)
         clock = RosClock(self)
         self._camera = RemoteCamera(
             self,
@@ -295,6 +296,22 @@ class PolicyNode(ManagedNode):
             self._policy.load(tensors, update.version, update.file)
         except WeightsError as error:
             self.get_logger().error(f"Keeping version {self._policy.version}: {error}")
+
+
+def with_pushes(policy: Any, acting: Any, warn: Callable[[str], Any]) -> Any:
+    """Return a policy that makes freeing pushes; warn, and return the policy itself, where it cannot.
+
+    Args:
+        policy: What grasps.
+        acting: How it chooses, an `ActingConfig` if it is a `PixelPolicy`.
+        warn: Takes the warning.
+    """
+    if not isinstance(policy, PixelPolicy):
+        kind = type(policy).__name__
+        warn(f"has_freeing_pushes is without effect: {kind} chooses no grasps by pixel and yaw.")
+        return policy
+    looks_elsewhere = getattr(acting, "failure_penalty", 0.0) > 0.0
+    return FreeingPolicy(policy, ("train", "greedy") if looks_elsewhere else ("greedy",))
 
 
 def _mode_of(request: Any, code: int = PlanGrasp.Response.BAD_IMAGE) -> Mode:

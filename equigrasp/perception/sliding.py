@@ -30,6 +30,19 @@ class Fingers:
     half_depth: float = 0.010
 
 
+@dataclass(frozen=True)
+class Slide:
+    """What came of a push.
+
+    Args:
+        points: Cells of the object, shape (N, 2) [m].
+        length: Of the stroke as far as the fingers held the object [m]; 0: they never touched it.
+    """
+
+    points: np.ndarray
+    length: float
+
+
 class Surroundings:
     """What an object cannot move into.
 
@@ -56,15 +69,17 @@ class Surroundings:
         return np.asarray((self._free[:, cells[k, 0], cells[k, 1]] - cells[k]) * self._pixel_size)
 
 
-def imagine_push(
+def slide(
     points: np.ndarray,
     start: np.ndarray,
     direction: float,
     length: float,
     fingers: Fingers,
     surroundings: Surroundings,
-) -> np.ndarray | None:
-    """Return where a push would bring an object's cells, shape (N, 2) [m]; None: it would jam.
+) -> Slide | None:
+    """Return where a push would bring an object; None: it would jam.
+
+    It ends where the fingers lose the object.
 
     Args:
         points: Cells of the object, shape (N, 2) [m].
@@ -79,13 +94,16 @@ def imagine_push(
     body = points[:: max(1, len(points) // _NUM_POINTS)]
     middle = first_middle = points.mean(axis=0)
     square = float(((body - middle) ** 2).sum(axis=1).mean())  # c^2
-    turn, way, held_back = 0.0, 0.0, 0.0
+    turn, way, held, held_back = 0.0, 0.0, 0.0, 0.0
     while way < length:
         way = min(length, way + _STEP)
         front = start + ahead * (way + fingers.half_depth)
         contact = _contact((body - front) @ frame.T, fingers)
         if contact is None:
+            if held > 0.0:
+                break
             continue
+        held = way
         depth, place, normal = contact
         lever = front + place @ frame - middle
         shift, angle = _motion(lever, depth * ahead, normal @ frame, square)
@@ -96,7 +114,7 @@ def imagine_push(
         held_back += max(0.0, -float(out @ ahead))
         if held_back > _JAM:
             return None
-    return _moved(points, first_middle, middle - first_middle, turn)
+    return Slide(_moved(points, first_middle, middle - first_middle, turn), held)
 
 
 def _contact(local: np.ndarray, fingers: Fingers) -> tuple[float, np.ndarray, np.ndarray] | None:
