@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -43,7 +43,7 @@ class FreeingPolicy(Generic[P]):
     def __init__(
         self,
         policy: P,
-        modes: Collection[Mode] = ("greedy",),
+        modes: tuple[Mode, ...] = ("greedy",),
         rule: FreeingRule | None = None,
         segmenter: Segmenter | None = None,
     ) -> None:

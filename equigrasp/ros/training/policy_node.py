@@ -311,7 +311,8 @@ def with_pushes(policy: Any, acting: Any, warn: Callable[[str], Any]) -> Any:
         warn(f"has_freeing_pushes is without effect: {kind} chooses no grasps by pixel and yaw.")
         return policy
     looks_elsewhere = getattr(acting, "failure_penalty", 0.0) > 0.0
-    return FreeingPolicy(policy, ("train", "greedy") if looks_elsewhere else ("greedy",))
+    modes: tuple[Mode, ...] = ("train", "greedy") if looks_elsewhere else ("greedy",)
+    return FreeingPolicy(policy, modes)
 
 
 def _mode_of(request: Any, code: int = PlanGrasp.Response.BAD_IMAGE) -> Mode:

@@ -10,12 +10,12 @@ pytest.importorskip("equigrasp_interfaces")
 
 from equigrasp.learning.freeing_policy import FreeingPolicy  # noqa: E402
 from equigrasp.methods.registry import load_method  # noqa: E402
+from equigrasp.ros.training import policy_node  # noqa: E402
 from equigrasp.ros.training.policy_node import with_pushes  # noqa: E402
 
 
-def _policy(name: str) -> tuple[Any, Any]:
-    method, config = load_method(name)
-    return method.make_policy(config, method.make_networks(config, 0)), config.acting
+class _Pixels:
+    """Stands for a policy that chooses by pixel and yaw."""
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,9 @@ def test_pushes_while_learning_are_for_policies_that_look_elsewhere(
 
     monkeypatch.setattr(FreeingPolicy, "__init__", remember)
     warnings: list[str] = []
-    policy, acting = _policy(name)
-    assert isinstance(with_pushes(policy, acting, warnings.append), FreeingPolicy)
+    monkeypatch.setattr(policy_node, "PixelPolicy", _Pixels)
+    acting = load_method(name)[1].acting
+    assert isinstance(with_pushes(_Pixels(), acting, warnings.append), FreeingPolicy)
     assert given == [modes] and not warnings
 
 
