@@ -116,7 +116,7 @@ class PolicyNode(ManagedNode):
             load_trained_weights(self._policy, path, method, cell.workspaces, cell.gripper, 0)
         if self._config.has_freeing_pushes:
             acting = getattr(method, "acting", None)
-            self._policy = with_pushes(self._policy, acting, self.get_logger().warning)
+            self._policy = with_pushes(self._policy, acting, self.get_logger().info)
         clock = RosClock(self)
         self._camera = RemoteCamera(
             self,
