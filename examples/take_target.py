@@ -2,8 +2,7 @@
 
 Start the graph (`equigrasp up sim --method push_grasp --cell ur5_table`), then in a second terminal:
 
-    .venv/bin/python examples/take_target.py --point 0.45 -0.10   # what lies there, in base_link [m]
-    .venv/bin/python examples/take_target.py --id 3               # of the last `segment_scene`
+    .venv/bin/python examples/take_target.py --point 0.45 -0.10   # [m]; or --id 3 of `segment_scene`
 """
 
 import argparse
@@ -22,17 +21,13 @@ def main() -> None:
     parser.add_argument("--id", type=int, help="its number; neither: what the policy likes best")
     options = parser.parse_args()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # Ctrl-C must leave time to cancel
-    node = rclpy.create_node("my_node")
-    client = ActionClient(node, PushGrasp, "push_grasp")
-    if not client.wait_for_server(timeout_sec=60.0):
-        raise SystemExit("No server of 'push_grasp': is the graph running?")
+    client = ActionClient(node := rclpy.create_node("my_node"), PushGrasp, "push_grasp")
+    client.wait_for_server(60.0) or parser.error("no server of 'push_grasp': is the graph up?")
     goal = PushGrasp.Goal(workspace="table", place_workspace="bin")
     if options.point:
         goal.target.kind = Target.KIND_POINT
         goal.target.point.point.x, goal.target.point.point.y = options.point
-    elif options.id is not None:
-        # `segmented_at` stays 0: whoever typed the number saw the last labels, not their stamp. A
-        # program that calls `segment_scene` itself sets it to `labels.header.stamp`.
+    elif options.id is not None:  # a program sets `segmented_at` to its labels' stamp, too
         goal.target.kind, goal.target.id = Target.KIND_ID, options.id
     sent = client.send_goal_async(goal)
     try:
@@ -42,13 +37,11 @@ def main() -> None:
             rclpy.spin_once(node, timeout_sec=0.1)
     finally:  # the arm must not go on alone; a goal that has ended takes no harm
         rclpy.spin_until_future_complete(node, sent, timeout_sec=10.0)
-        cancelled = sent.result().cancel_goal_async()
-        rclpy.spin_until_future_complete(node, cancelled, timeout_sec=10.0)
+        rclpy.spin_until_future_complete(node, sent.result().cancel_goal_async(), timeout_sec=10.0)
     result = answer.result().result
-    if result.motion.error_code:
-        print(f"error {result.motion.error_code}: {result.motion.error_msg}")
-    else:
-        print("taken" if result.is_target_taken else "missed", f"after {result.num_pushes} pushes")
+    error, taken = result.motion, "taken" if result.is_target_taken else "missed"
+    said = f"error {error.error_code}: {error.error_msg}"
+    print(said if error.error_code else f"{taken} after {result.num_pushes} pushes")
     rclpy.shutdown()
 
 

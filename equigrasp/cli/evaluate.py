@@ -14,7 +14,7 @@ def add(commands: Any) -> None:
         "evaluate",
         help="try frozen weights",
         description="Makes attempts without learning. An evaluation that was stopped carries on; "
-        "other weights, objects, seeds or commits begin anew.",
+        "other weights, objects, seeds or commits begin anew; of tasks they get files of their own.",
     )
     evaluate.add_argument("folder", type=Path, help="run folder; evaluation.json goes there")
     evaluate.add_argument("--attempts", type=count, default=100, help="how many [100]")

@@ -71,16 +71,10 @@ def learn_pushes(
                     trainer.num_steps,
                     config.training.epsilon(progress.pushes),
                 )
-                extras: Extras = {
-                    _ROUND: progress.round,
-                    _SIZE: len(steps),
-                    _SGD: progress.sgd_steps,
-                }
                 for step in steps[progress.written :]:
                     index = trainer.num_attempts
-                    trainer.add(
-                        Step(index, index, step.observation, step.action, step.reward), extras
-                    )
+                    kept = Step(index, index, step.observation, step.action, step.reward)
+                    trainer.add(kept, progress.extras(len(steps)))
                 pushes = sum(int(s.action["kind"]) == PUSH_KIND for s in steps)
                 progress = progress.completed(pushes)
                 bar.update(pushes)
@@ -127,6 +121,10 @@ class _Progress:
             written = progress.written + 1
             progress = cls(number, written, written < size, progress.sgd_steps, progress.pushes)
         return progress if progress.is_partial else progress.completed(pushes_here)
+
+    def extras(self, size: int) -> Extras:
+        """Return what goes into the log with each step of a round of a size."""
+        return {_ROUND: self.round, _SIZE: size, _SGD: self.sgd_steps}
 
     def next_round(self, sgd_steps: int) -> "_Progress":
         """Return the progress as a round begins after so many SGD steps."""
