@@ -48,10 +48,7 @@ def learn_pushes(
     training = replace(config.training, prior_scenes=tuple(map(str, prior_scenes)))
     config = replace(config, training=training)
     progress = _Progress.of(folder / "experience.log")
-    if progress.pushes - progress.last_pushes >= num_pushes > 0:
-        raise ConfigError(
-            f"'{folder}' holds {progress.pushes} pushes already, more than the {num_pushes} that are asked for."
-        )
+    progress.check(folder, num_pushes)
     trainer = method.make_trainer(config, folder, job.seed, workspace, weights=job.weights)
     try:
         with (
@@ -121,6 +118,13 @@ class _Progress:
             written = progress.written + 1
             progress = cls(number, written, written < size, progress.sgd_steps, progress.pushes)
         return progress if progress.is_partial else progress.completed(pushes_here)
+
+    def check(self, folder: Path, num_pushes: int) -> None:
+        """Raise `ConfigError` if a folder's log holds more rounds than so many pushes need."""
+        if self.pushes - self.last_pushes >= num_pushes > 0:
+            raise ConfigError(
+                f"'{folder}' holds {self.pushes} pushes already, more than the {num_pushes} that are asked for."
+            )
 
     def extras(self, size: int) -> Extras:
         """Return what goes into the log with each step of a round of a size."""
