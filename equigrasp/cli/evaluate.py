@@ -149,8 +149,9 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
         TargetConditions,
         evaluate_targets,
     )
-    from equigrasp.experiments.push_grasp.task_scenes import TargetTask, clutter_spread
+    from equigrasp.experiments.push_grasp.task_scenes import TargetTask
     from equigrasp.paths import find_weights
+    from equigrasp.simulation.clutter_spreads import clutter_spread
 
     weights = find_weights(options.weights) if options.weights else run.newest_weights()
     is_tight = options.task == "tight"

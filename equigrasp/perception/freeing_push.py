@@ -144,14 +144,16 @@ class _Scene:
         length = self._free_length(start, frame, height, self._length(pixel, frame[0]))
         if length < rule.shortest:
             return None
-        gain = math.inf
-        for error in (
-            _ERRORS * 2
-        ):  # once more, as far as the fingers hold the object in spite of all
-            outcome, length = self._outcome(start + error * frame[1], direction, length)
+        gain, ways = math.inf, []
+        for error in _ERRORS:
+            outcome, way = self._outcome(start + error * frame[1], direction, length)
             gain = min(gain, outcome)
-            if gain <= wanted or length < rule.shortest:
+            ways.append(way)
+            if gain <= wanted:
                 return None
+        length = max(ways)  # until none of the three holds the object any more
+        if length < rule.shortest:
+            return None
         x, y = self._workspace.pixel_to_xy(pixel.row, pixel.col)
         z = self._workspace.floor_z + height
         push = Push(x, y, z, math.remainder(direction, 2.0 * math.pi), length)

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from equigrasp.config import read_yaml
 from equigrasp.devices.cell import CellConfig
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.paths import config_dir
 from equigrasp.simulation.make import SimulatedCell
 
 _REST_TIME = 1.0  # [s] after which all but balls have come to rest
@@ -58,9 +56,3 @@ def open_workspace(cell: CellConfig) -> Workspace:
             f"Cell '{cell.name}' has no open workspace: all of its tables are trays."
         )
     return cell.workspace(cell.open_workspaces[0])
-
-
-def clutter_spreads() -> dict[int, float]:
-    """Return the half sides [m] of the squares that clutter is dropped over in the tables, by number of objects."""
-    spreads = read_yaml(config_dir() / "benchmarks" / "push_grasp.yaml")["spreads"]
-    return {int(number): float(spread) for number, spread in spreads.items()}

@@ -4,7 +4,8 @@ import numpy as np
 
 from equigrasp.errors import ConfigError
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.simulation.clutter import Clutter, clutter_spreads, open_workspace
+from equigrasp.simulation.clutter import Clutter, open_workspace
+from equigrasp.simulation.clutter_spreads import clutter_spreads
 from equigrasp.simulation.make import SimulatedCell
 from equigrasp.simulation.object_sets.blocks import BlockSet
 from equigrasp.simulation.object_sets.object_set import ObjectSet

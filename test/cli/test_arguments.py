@@ -9,8 +9,9 @@ from equigrasp.cli.main import main
 from equigrasp.config import find_config, read_yaml
 from equigrasp.experiments.push_grasp import target_evaluation
 from equigrasp.experiments.push_grasp.target_evaluation import TargetConditions
-from equigrasp.experiments.push_grasp.task_scenes import TargetTask, clutter_spread
+from equigrasp.experiments.push_grasp.task_scenes import TargetTask
 from equigrasp.experiments.runs.run_folder import RunFolder
+from equigrasp.simulation.clutter_spreads import clutter_spread
 
 TINY = ["--method", "asr:tiny", "--weights", "none"]
 

@@ -73,7 +73,7 @@ def test_a_bar_at_a_wall_is_freed_and_taken(
     alone, _ = _attempts(simulation, picker, shape, half, yaw)
     assert alone == [0.0] * _ATTEMPTS
     rewards, pushes = _attempts(simulation, FreeingPolicy(picker), shape, half, yaw)
-    assert rewards[-1] == 1.0 and 1 <= pushes <= 2
+    assert rewards[-1] == 1.0 and 1 <= pushes <= 3
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ import pytest
 
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.simulation import layouts
-from equigrasp.simulation.clutter import clutter_spreads, open_workspace
+from equigrasp.simulation.clutter import open_workspace
+from equigrasp.simulation.clutter_spreads import clutter_spreads
 
 
 @pytest.mark.parametrize("count", [10, 25, 3])

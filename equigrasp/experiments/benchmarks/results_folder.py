@@ -11,7 +11,7 @@ from equigrasp.errors import ConfigError
 from equigrasp.experiments.benchmarks.protocol import Order
 from equigrasp.experiments.runs.claims import write_whole
 from equigrasp.experiments.runs.run_folder import commit
-from equigrasp.simulation.clutter import clutter_spreads
+from equigrasp.simulation.clutter_spreads import clutter_spreads
 
 _NAME = "bench.yaml"
 

@@ -15,7 +15,6 @@ from equigrasp.experiments.benchmarks.protocol import Order
 from equigrasp.experiments.benchmarks.results import read_results
 from equigrasp.experiments.benchmarks.status import describe, survey
 from equigrasp.experiments.benchmarks.tables import write_tables
-from equigrasp.experiments.benchmarks.target_tables import write_target_tables
 from equigrasp.experiments.benchmarks.worker import Task, error_path
 
 _POLL = 1.0  # [s]
@@ -31,6 +30,9 @@ Show = Callable[[str], None]
 def redraw(order: Order, out: Path) -> None:
     """Write all tables and curves of an order from what its folder holds."""
     if order.conditions.protocol == "targets":
+        # Here: it needs the simulator, which other tables are drawn without.
+        from equigrasp.experiments.benchmarks.target_tables import write_target_tables
+
         write_target_tables(order, out)
         return
     results = read_results(order, out)

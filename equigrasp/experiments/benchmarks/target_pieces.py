@@ -21,7 +21,7 @@ from equigrasp.experiments.benchmarks.published import row
 from equigrasp.experiments.push_grasp.difficulty import Difficulty, measure_limit
 from equigrasp.experiments.push_grasp.pretraining import Amounts, PushGraspPretraining
 from equigrasp.experiments.push_grasp.target_evaluation import TargetConditions, run_targets
-from equigrasp.experiments.push_grasp.task_scenes import TargetTask, clutter_spread
+from equigrasp.experiments.push_grasp.task_scenes import TargetTask
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.run_folder import RunFolder, commit
 from equigrasp.learning.method_names import full_name
@@ -29,6 +29,7 @@ from equigrasp.learning.trained_weights import read_trained_weights
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights
+from equigrasp.simulation.clutter_spreads import clutter_spread
 
 _SCENES = 1000  # seed of the scenes: the same for all methods and trainings
 _TRAINING_CELL = "gantry"

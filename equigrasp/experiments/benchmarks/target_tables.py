@@ -23,9 +23,9 @@ from equigrasp.experiments.benchmarks.target_results import (
     rounds_of,
 )
 from equigrasp.experiments.push_grasp.target_task import TargetResult
-from equigrasp.experiments.push_grasp.task_scenes import clutter_spread
 from equigrasp.experiments.runs.claims import write_whole
 from equigrasp.experiments.statistics import paired_difference
+from equigrasp.simulation.clutter_spreads import clutter_spread
 
 Cells = dict[tuple[str, str], Cell]
 _OURS = "push_grasp"

@@ -6,10 +6,9 @@ from functools import partial
 import numpy as np
 
 from equigrasp.environments.target_episode import TargetEpisode
-from equigrasp.errors import ConfigError
 from equigrasp.planning.ompl_planner import OmplPlanner
 from equigrasp.seeding import Stream, derive_seed
-from equigrasp.simulation.clutter import Clutter, clutter_spreads, open_workspace
+from equigrasp.simulation.clutter import Clutter, open_workspace
 from equigrasp.simulation.label_camera import LabelCamera
 from equigrasp.simulation.make import SimulatedCell
 from equigrasp.simulation.tight_layouts import place_layout
@@ -32,21 +31,6 @@ class TargetTask:
     layout: int = 0
     split: str = "test"
     seed: int = 0
-
-
-def clutter_spread(num_objects: int) -> float:
-    """Return the half side [m] of the square that so many objects are dropped over in the tables.
-
-    Raises:
-        ConfigError: if `config/benchmarks/push_grasp.yaml` names none for this number.
-    """
-    spreads = clutter_spreads()
-    if num_objects not in spreads:
-        known = ", ".join(map(str, spreads))
-        raise ConfigError(
-            f"config/benchmarks/push_grasp.yaml: no spread for {num_objects} objects. Numbers: {known}."
-        )
-    return spreads[num_objects]
 
 
 class TaskScenes:

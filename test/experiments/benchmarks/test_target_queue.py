@@ -29,13 +29,13 @@ from equigrasp.experiments.push_grasp.clearing_task import ClearingResult
 from equigrasp.experiments.push_grasp.difficulty import Difficulty
 from equigrasp.experiments.push_grasp.result_rows import append_row, read_rows
 from equigrasp.experiments.push_grasp.target_task import TargetResult
-from equigrasp.experiments.push_grasp.task_scenes import clutter_spread
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.learning.method_names import known_methods
 from equigrasp.learning.trained_weights import describe_weights
 from equigrasp.learning.weight_store import read_parameters, write_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.simulation.clutter import open_workspace
+from equigrasp.simulation.clutter_spreads import clutter_spread
 
 CONDITIONS = Conditions("targets", "gantry", "tiny", "household", validation_attempts=1200)
 OURS, WITHOUT = "push_grasp", "push_grasp/no_push"
