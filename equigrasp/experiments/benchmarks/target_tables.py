@@ -1,5 +1,6 @@
 """Tables of push-grasp, ours beside the published figures, as Markdown and CSV."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +66,7 @@ def main_rows(benchmark: Benchmark, cells: Cells) -> list[list[str]]:
         for name in benchmark.sets:
             line += [_published(row, name), _cell(cells.get((method, name)))]
         found.append(line)
-    for other in benchmark.others:
-        row = others()[other]
-        line = [row.label]
-        for name in benchmark.sets:
-            line += [_published(row, name), _NOTHING]
-        found.append(line)
+    found += _standing_rows(benchmark, _published)
     if benchmark.sets[0].startswith("tight"):
         _add_total(found, benchmark, cells)
     return found
@@ -99,13 +95,15 @@ def gain_rows(benchmark: Benchmark, cells: Cells) -> list[list[str]]:
             one, other = cells.get((method, name)), cells.get((row.without_pushes, name))
             line += [_gain(row, name), difference(one, other)]
         found.append(line)
-    for other_name in benchmark.others:
-        row = others()[other_name]
-        line = [row.label]
-        for name in benchmark.sets:
-            line += [_gain(row, name), _NOTHING]
-        found.append(line)
-    return found
+    return found + _standing_rows(benchmark, _gain)
+
+
+def _standing_rows(benchmark: Benchmark, figure: Callable[[Row, str], str]) -> list[list[str]]:
+    """Return a row for each method that stands as published, with its figure for each set of scenes."""
+    return [
+        [row.label, *(text for s in benchmark.sets for text in (figure(row, s), _NOTHING))]
+        for row in (others()[name] for name in benchmark.others)
+    ]
 
 
 def hard_rows(benchmark: Benchmark, cells: Cells) -> list[list[str]]:

@@ -93,8 +93,7 @@ def collect_all(job: LabelJob, numbers: list[int], num_processes: int) -> Iterat
         with LabelWorker(job) as worker:
             yield from map(worker.collect, numbers)
         return
-    num_threads = load_method(job.method)[1].training.num_threads
-    with worker_pool(num_processes, num_threads, _begin, job) as pool:
+    with worker_pool(num_processes, job.method, _begin, job) as pool:
         tasks = [pool.submit(_collect, number) for number in numbers]
         try:
             for task in as_completed(tasks):

@@ -93,8 +93,7 @@ class PushWorkers:
     def __init__(self, job: PushJob, num_processes: int) -> None:
         self._own = PushWorker(job) if num_processes == 1 else None
         if num_processes > 1:
-            num_threads = load_method(job.method)[1].training.num_threads
-            self._pool = worker_pool(num_processes, num_threads, _begin, job)
+            self._pool = worker_pool(num_processes, job.method, _begin, job)
 
     def __enter__(self) -> "PushWorkers":
         if self._own is not None:

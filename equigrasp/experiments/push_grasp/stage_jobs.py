@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,7 @@ def run_jobs(jobs: Sequence[StageJob], num_processes: int) -> dict[str, torch.nn
         num_processes: That learn at once; the result does not depend on it.
     """
     if num_processes > 1 and len(jobs) > 1:
-        num_threads = load_method(jobs[0].method)[1].training.num_threads
-        with worker_pool(num_processes, num_threads) as pool:
+        with worker_pool(num_processes, jobs[0].method) as pool:
             list(pool.map(_finish, jobs))
     return {job.network: _run(job) for job in jobs}  # what is finished is only read
 
@@ -71,15 +71,19 @@ def _run(job: StageJob) -> torch.nn.Module:
     method, config = load_method(job.method)
     network: torch.nn.Module = method.make_networks(config, job.seed)[job.network]
     stage_config, one_pass = _STAGES[job.network](config)
-    scenes = [
-        GraspScene.load(scene_path(folder, k))
-        for folder, count in job.scenes
-        for k in range(count)
-    ]
+
+    @cache
+    def scenes() -> list[GraspScene]:  # read by a stage that has epochs left
+        return [
+            GraspScene.load(scene_path(folder, k))
+            for folder, count in job.scenes
+            for k in range(count)
+        ]
+
     run_stage(
         Stage(job.name, stage_config, job.seed),
         network,
-        lambda net, adam, rng: one_pass(net, adam, scenes, config, rng),
+        lambda net, adam, rng: one_pass(net, adam, scenes(), config, rng),
         job.folder,
     )
     return network

@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 SCRIPT = """
-import time
+import threading
 from equigrasp.experiments.benchmarks.worker import _StopSignal
 stop = _StopSignal()
 with stop.at_once():
     pass
 with stop.at_once():
     print("at work", flush=True)
-    time.sleep(600)
+    threading.Event().wait()
 """
 
 
