@@ -87,6 +87,12 @@ def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
         "--max-pushes", type=within(int, 0, 1000), help="for a target; 0: none [the method's]"
     )
     targets.add_argument(
+        "--draw",
+        type=within(int, 0, 1000),
+        default=0,
+        help="pictures, look by look, of so many targets that were pushed; not of clearing [0]",
+    )
+    targets.add_argument(
         "--masks",
         default="truth",
         choices=["truth", "noisy", "depth", "learned"],
@@ -177,7 +183,9 @@ def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, s
         options.task == "clearing",
         options.masks,
     )
-    found = evaluate_targets(run.path / "tasks", weights, conditions, options.targets)
+    found = evaluate_targets(
+        run.path / "tasks", weights, conditions, options.targets, options.draw
+    )
     gsr = f"GSR {_share(found, 'gsr')}, ME {100 * found['me']:.1f} %"
     if conditions.is_clearing:
         print(f"{found['rounds']} rounds: {gsr}, DR {_share(found, 'dr')}; ground-truth masks")

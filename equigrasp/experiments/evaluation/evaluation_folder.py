@@ -8,7 +8,7 @@ from typing import Any
 
 from equigrasp.experiments.rollouts.loop import LoopStep
 from equigrasp.experiments.runs.claims import read_json, write_json
-from equigrasp.experiments.runs.pictures import draw_grasp, save_picture
+from equigrasp.experiments.runs.pictures import draw_action, save_picture
 from equigrasp.experiments.statistics import wilson_interval
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.learning.grasping.grasp_step import decode_grasp
@@ -77,7 +77,7 @@ class EvaluationFolder:
         }
         if not attempt.result.outcome.is_success:
             caption = f"{name}, P {decision.value:.2f}"
-            picture = draw_grasp(attempt.observation, decision, caption)
+            picture = draw_action(attempt.observation, decision, caption)
             save_picture(failure_picture(self.path, number), picture)
         self.rows.append(row)
         with self._csv.open("a", encoding="utf-8") as file:

@@ -12,8 +12,9 @@ from tqdm import tqdm
 from equigrasp.config import override, to_mapping
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.push_grasp.clearing_task import ClearingEvaluation, clearing_summary
+from equigrasp.experiments.push_grasp.episode_strip import EpisodeStrips
 from equigrasp.experiments.push_grasp.mask_source import Masks
-from equigrasp.experiments.push_grasp.target_task import TargetEvaluation, summary
+from equigrasp.experiments.push_grasp.target_task import OnTarget, TargetEvaluation, summary
 from equigrasp.experiments.push_grasp.task_scenes import TargetTask
 from equigrasp.experiments.runs.claims import claim, write_json
 from equigrasp.experiments.runs.run_folder import commit
@@ -73,7 +74,11 @@ class TargetConditions:
 
 
 def evaluate_targets(
-    folder: Path, weights: Path | None, conditions: TargetConditions, num_targets: int
+    folder: Path,
+    weights: Path | None,
+    conditions: TargetConditions,
+    num_targets: int,
+    num_drawn: int = 0,
 ) -> dict[str, Any]:
     """Fetch targets, or clear tables, and return GSR, ME and what belongs to them.
 
@@ -85,6 +90,7 @@ def evaluate_targets(
         weights: Weight file; None: untrained ones, for a method that asks no network.
         conditions: What is evaluated.
         num_targets: How many; rounds of clearing have as many objects in all.
+        num_drawn: Picture strips of new targets that were pushed, in a folder of the rows' name; not of clearing.
 
     Raises:
         ConfigError: if cell or objects do not suit the task, or another process writes the same rows.
@@ -103,7 +109,8 @@ def evaluate_targets(
             raise ConfigError(f"Another process is evaluating into '{rows}'.")
         if not result.is_file():
             write_json(result, {"conditions": stated})
-        found = run_targets(rows, weights, conditions, num_targets)
+        strips = EpisodeStrips(folder / name, num_drawn)
+        found = run_targets(rows, weights, conditions, num_targets, on_target=strips.draw)
         write_json(result, {"conditions": stated, "result": found})
     return found
 
@@ -114,6 +121,7 @@ def run_targets(
     conditions: TargetConditions,
     num_targets: int,
     check_stop: Callable[[], None] = lambda: None,
+    on_target: OnTarget = lambda result, looks: None,
 ) -> dict[str, Any]:
     """Add rows to a file until it has enough of them, and return what they say.
 
@@ -123,6 +131,7 @@ def run_targets(
         conditions: See there.
         num_targets: See there.
         check_stop: Called after each row; raises to end.
+        on_target: See `TargetEvaluation`.
     """
     method, config = _acting(conditions)
     policy = method.make_policy(config, method.make_networks(config, 0))
@@ -136,7 +145,7 @@ def run_targets(
             evaluation = ClearingEvaluation(simulation, policy, conditions.task, rows)
         else:
             evaluation = TargetEvaluation(
-                simulation, policy, conditions.task, rows, conditions.masks
+                simulation, policy, conditions.task, rows, conditions.masks, on_target
             )
         count = conditions.num_rows(num_targets)
         unit = "round" if conditions.is_clearing else "target"

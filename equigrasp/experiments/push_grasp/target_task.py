@@ -1,9 +1,9 @@
 """Goal-conditioned clutter and tight layouts: each target from the restored scene (EPG, tasks 1 and 3)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from equigrasp.experiments.push_grasp.result_rows import append_row, read_rows
 from equigrasp.experiments.push_grasp.task_scenes import TargetTask, TaskScenes
 from equigrasp.experiments.statistics import Rounds, wider_interval
 from equigrasp.geometry.actions import Push
-from equigrasp.learning.interfaces import Attempt, Context, Policy
+from equigrasp.learning.interfaces import Attempt, Context, Decision, Policy
+from equigrasp.perception.observation import Observation
 from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell
 
@@ -50,6 +51,10 @@ class TargetResult:
     num_differing: int = 0
 
 
+Look: TypeAlias = tuple[Observation, Decision[Any]]  # what was seen, and what was chosen on it
+OnTarget: TypeAlias = Callable[[TargetResult, list[Look]], None]
+
+
 class TargetEvaluation:
     """Runs a policy on the targets of one scene after the other; carries on what a file holds.
 
@@ -59,6 +64,7 @@ class TargetEvaluation:
         task: What scenes.
         path: CSV with a row a target.
         masks: What the policy sees; success is the truth's in any case.
+        on_target: Called after each target with what was seen and chosen, look by look.
     """
 
     def __init__(
@@ -68,9 +74,11 @@ class TargetEvaluation:
         task: TargetTask,
         path: Path,
         masks: Masks = "truth",
+        on_target: OnTarget = lambda result, looks: None,
     ) -> None:
         self._simulation, self._policy, self._task = simulation, policy, task
         self._path, self._scenes, self._masks = path, TaskScenes(simulation, task), masks
+        self._on_target = on_target
         self._episode = self._scenes.make_episode()
         self.results = read_results(path)
 
@@ -109,7 +117,7 @@ class TargetEvaluation:
         clock = self._simulation.cell.clock
         began = clock.now()
         history: tuple[Attempt, ...] = ()
-        scores: list[float] = []
+        looks: list[Look] = []
         num_pushes = num_grasps = 0
         is_taken = False
         noise = np.random.default_rng(derive_seed(self._task.seed, Stream.MASKS, scene, target))
@@ -118,7 +126,7 @@ class TargetEvaluation:
         while not self._episode.is_over and len(history) < _MOST_ACTIONS:
             observation = self._episode.observe()
             decision = self._policy.choose(observation, Context("greedy", history), rng)
-            scores.append(decision.value)
+            looks.append((observation, decision))
             history = (*history, decision.tried(self._scenes.workspace.name))
             is_push = isinstance(decision.action, Push)
             try:
@@ -131,13 +139,15 @@ class TargetEvaluation:
             num_pushes, num_grasps = num_pushes + is_push, num_grasps + (not is_push)
             is_taken = step.is_taken
         seconds = round(clock.now() - began, 3)
-        first, last = (scores[0], scores[-1]) if scores else (float("nan"), float("nan"))
+        scores = [decision.value for _, decision in looks] or [float("nan")]
         result = TargetResult(
-            scene, target, is_taken, num_pushes, num_grasps, first, last, seconds
+            scene, target, is_taken, num_pushes, num_grasps, scores[0], scores[-1], seconds
         )
-        if follower is None:
-            return result
-        return replace(result, num_looks=follower.num_looks, num_differing=follower.num_differing)
+        if follower is not None:
+            counts = follower.num_looks, follower.num_differing
+            result = replace(result, num_looks=counts[0], num_differing=counts[1])
+        self._on_target(result, looks)
+        return result
 
     def _recovers(self, push: Push) -> bool:
         """Tell whether the arm is home after a push that failed, and the scene seen anew."""

@@ -10,7 +10,7 @@ from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.angles import angle_to_bin
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import PUSH_MAP, Q_MAP, ROTATION_VALUES, Decision
-from equigrasp.perception.observation import TARGET, Observation
+from equigrasp.perception.observation import LABELS, TARGET, Observation
 
 _SCALE = 4  # picture pixels a cell
 _TOP = 0.12  # [m] height that is drawn brightest
@@ -32,7 +32,7 @@ def draw_decision(observation: Observation, decision: Decision[PlanarGrasp]) -> 
     for panel in panels:
         low, high = border * _SCALE, (size - border) * _SCALE
         cv2.rectangle(panel, (low, low), (high, high), (200, 200, 200), 1)
-        _draw_gripper(panel, decision, observation.workspace)
+        _draw_gripper(panel, decision.action, observation.workspace)
     panels.append(_draw_yaws(decision, size * _SCALE))
     picture = np.hstack(panels)
     band = np.full((_BAND_PX, picture.shape[1], 3), 255, np.uint8)
@@ -51,13 +51,25 @@ def draw_decision(observation: Observation, decision: Decision[PlanarGrasp]) -> 
     return np.vstack([band, picture])
 
 
-def draw_grasp(
-    observation: Observation, decision: Decision[PlanarGrasp], caption: str
+def draw_action(
+    observation: Observation, decision: Decision[PlanarGrasp | Push], caption: str
 ) -> np.ndarray:
-    """Draw the action square's heights with the grasp in it, small; see `draw_decision`."""
+    """Draw the action square's heights with the grasp or push in it, small; see `draw_decision`.
+
+    Where there are labels the objects are outlined, and what is aimed at in red.
+    """
     workspace, size = observation.workspace, observation.heightmap.shape[0]
     heights = _enlarge(_colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS))
-    _draw_gripper(heights, decision, workspace)
+    labels = observation.arrays.get(LABELS, np.zeros(0, np.uint8))
+    for label in np.unique(labels[labels > 0]):
+        cv2.drawContours(heights, _outlines(labels == label), -1, (220, 220, 220), 1)
+    aim = decision.aimed(observation).goal
+    if TARGET in aim:
+        cv2.drawContours(heights, _outlines(aim[TARGET] > 0), -1, (255, 80, 80), 3)
+    if isinstance(decision.action, Push):
+        _draw_push(heights, decision.action, workspace)
+    else:
+        _draw_gripper(heights, decision.action, workspace)
     inner = slice(workspace.border_px * _SCALE, (size - workspace.border_px) * _SCALE)
     panel = heights[inner, inner]
     side = panel.shape[0] * 3 // 4
@@ -87,16 +99,10 @@ def draw_push_map(observation: Observation, decision: Decision[Push]) -> np.ndar
     )
     heights = _colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS)
     panels = [_enlarge(p) for p in (heights, _colorize(values, cv2.COLORMAP_INFERNO))]
-    target = _enlarge(np.asarray(decision.aimed(observation).goal[TARGET] > 0).astype(np.uint8))
-    outlines, _ = cv2.findContours(target, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    push = decision.action
-    start = np.array(workspace.xy_to_pixel(push.x, push.y)[::-1]) + 0.5
-    way = np.array([np.sin(push.direction), np.cos(push.direction)]) * push.length
-    end = start + way / workspace.pixel_size
+    outlines = _outlines(decision.aimed(observation).goal[TARGET] > 0)
     for panel in panels:
         cv2.drawContours(panel, outlines, -1, (255, 255, 255), 1)
-        ends = _point(start * _SCALE), _point(end * _SCALE)
-        cv2.arrowedLine(panel, *ends, (80, 255, 80), 2, cv2.LINE_AA, tipLength=0.25)
+        _draw_push(panel, decision.action, workspace)
     picture = np.hstack(panels)
     text = f"score of the best grasp {decision.value:.2f}, values {least:.2f} to {most:.2f}"
     cv2.putText(
@@ -170,14 +176,27 @@ def _enlarge(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_NEAREST)
 
 
-def _draw_gripper(
-    panel: np.ndarray, decision: Decision[PlanarGrasp], workspace: Workspace
-) -> None:
+def _outlines(mask: np.ndarray) -> list[np.ndarray]:
+    """Return the outlines of a mask (S, S) in an enlarged picture."""
+    large = _enlarge(np.asarray(mask).astype(np.uint8))
+    return list(cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
+
+
+def _draw_push(panel: np.ndarray, push: Push, workspace: Workspace) -> None:
+    """Draw an arrow from where a push begins to where it ends."""
+    start = np.array(workspace.xy_to_pixel(push.x, push.y)[::-1]) + 0.5
+    way = np.array([np.sin(push.direction), np.cos(push.direction)]) * push.length
+    end = start + way / workspace.pixel_size
+    ends = _point(start * _SCALE), _point(end * _SCALE)
+    cv2.arrowedLine(panel, *ends, (80, 255, 80), 2, cv2.LINE_AA, tipLength=0.25)
+
+
+def _draw_gripper(panel: np.ndarray, grasp: PlanarGrasp, workspace: Workspace) -> None:
     """Draw both finger pads and the line between them."""
     pixel_size = workspace.pixel_size
-    row, col = workspace.xy_to_pixel(decision.action.x, decision.action.y)
+    row, col = workspace.xy_to_pixel(grasp.x, grasp.y)
     centre = np.array([col + 0.5, row + 0.5]) * _SCALE
-    theta, half = decision.action.theta, decision.action.width / 2 / pixel_size * _SCALE
+    theta, half = grasp.theta, grasp.width / 2 / pixel_size * _SCALE
     opening = np.array([np.sin(theta), np.cos(theta)])  # (col, row): yaw turns rows into columns
     across = np.array([opening[1], -opening[0]])
     pad = 0.011 / pixel_size * _SCALE

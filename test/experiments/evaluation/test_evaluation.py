@@ -22,7 +22,7 @@ from equigrasp.experiments.evaluation.evaluation_folder import (
 )
 from equigrasp.experiments.rollouts.loop import LoopStep
 from equigrasp.experiments.runs.claims import claim
-from equigrasp.experiments.runs.pictures import draw_grasp, lay_out, load_picture
+from equigrasp.experiments.runs.pictures import draw_action, lay_out, load_picture
 from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
@@ -121,7 +121,7 @@ def test_the_object_between_the_fingers_is_aimed_at(workspace: Workspace) -> Non
 
 def test_the_picture_of_a_grasp_shows_fingers_where_they_are(workspace: Workspace) -> None:
     attempt = _attempt(workspace, False)
-    picture = draw_grasp(attempt.observation, attempt.decision, "mug_7, P 0.75")
+    picture = draw_action(attempt.observation, attempt.decision, "mug_7, P 0.75")
     height, width = picture.shape[:2]
     assert width == 288 and height > width and picture.dtype == np.uint8
     band = height - width

@@ -20,7 +20,9 @@ CONDITIONS = TargetConditions("push_grasp:tiny", "gantry", "household", TargetTa
 def rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a row for each command, in the place of a simulation."""
 
-    def run(rows: Path, weights: None, conditions: TargetConditions, count: int) -> dict[str, Any]:
+    def run(
+        rows: Path, weights: None, conditions: TargetConditions, count: int, on_target: object
+    ) -> dict[str, Any]:
         with rows.open("a", encoding="utf-8") as file:
             file.write(f"{conditions.method}\n")
         return {"targets": rows.read_text(encoding="utf-8").count("\n")}
