@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from equigrasp.errors import ConfigError, PerceptionError
+from equigrasp.geometry.actions import Push
 from equigrasp.learning.weight_store import WeightFile
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import Step
@@ -80,11 +81,13 @@ class Context:
         mode: `random`, `train` (explores) or `greedy`.
         history: Attempts since the last success, newest last.
         push_limits: Of methods that push a target free; None: as method and history say.
+        idle_pushes: Pushes that moved nothing, the scene being as it is: none like them is chosen.
     """
 
     mode: Mode
     history: tuple[Attempt, ...] = ()
     push_limits: PushLimits | None = None
+    idle_pushes: tuple[Push, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

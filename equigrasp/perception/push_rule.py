@@ -1,7 +1,8 @@
 """Height and length of a push at a pixel, and where pushes may begin, by rule."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +12,8 @@ from equigrasp.geometry.angles import bin_to_direction
 from equigrasp.geometry.workspace import Workspace
 
 HALF_FINGER_PX = 4  # half the width of closed fingers, 25 mm
+_LIKE_START = 0.015  # [m] from the start of a push within which others are like it
+_LIKE_TURN = math.radians(45.0)  # nor do they differ by more than this
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class PushRule:
         patch: Side of the square about the start that is looked at for that [m].
         reach: Pushes begin this near to the target at most [m].
         shortest: Of the stroke, where the workspace cuts it [m].
+        idle: Pushes that moved nothing, the scene being as it is: none like them is allowed.
     """
 
     length: float = 0.10
@@ -34,6 +38,11 @@ class PushRule:
     patch: float = 0.020
     reach: float = 0.08
     shortest: float = 0.05
+    idle: tuple[Push, ...] = ()
+
+    def without(self, idle: Sequence[Push]) -> "PushRule":
+        """Return the rule that allows no push like one of these, which moved nothing."""
+        return replace(self, idle=tuple(idle)) if idle else self
 
     def push(self, heightmap: np.ndarray, pixel: PixelPush, workspace: Workspace) -> Push:
         """Return the push that begins at a pixel of a heightmap, shape (S, S) [m]."""
@@ -78,7 +87,21 @@ class PushRule:
                 end = pixels + need * way
                 stays = (end >= border - 0.5) & (end <= size - border - 0.5)
                 allowed[k] &= stays[:, None] if axis == 0 else stays[None, :]
+        for push in self.idle:
+            allowed &= ~self._is_like(push, workspace)
         return allowed
+
+    def _is_like(self, push: Push, workspace: Workspace) -> np.ndarray:
+        """Return which pushes are like another, shape (n, S, S)."""
+        row, col = workspace.xy_to_pixel(push.x, push.y)
+        pixels = np.arange(workspace.heightmap_size_px)
+        apart = np.hypot(pixels[:, None] - row, pixels[None, :] - col) * workspace.pixel_size
+        near = apart <= _LIKE_START
+        turns = [
+            math.remainder(bin_to_direction(k, self.num_directions) - push.direction, 2 * math.pi)
+            for k in range(self.num_directions)
+        ]
+        return (np.abs(turns) <= _LIKE_TURN)[:, None, None] & near
 
     def touches(self, labels: np.ndarray, pixel: PixelPush, workspace: Workspace) -> bool:
         """Tell whether a labelled object, shape (S, S), is seen in the fingers' way."""

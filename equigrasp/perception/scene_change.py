@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from equigrasp.geometry.actions import Push
 from equigrasp.geometry.workspace import Workspace
 
 _STEP = 0.01  # [m] by which a cell's height changes where an object came or went
@@ -22,6 +23,21 @@ def has_changed(before: np.ndarray, after: np.ndarray, workspace: Workspace) -> 
     is_other = np.abs(after[inner, inner] - before[inner, inner]) > _STEP
     # Edges flicker one cell wide; what moved leaves patches.
     return int(ndimage.binary_opening(is_other, np.ones((3, 3))).sum()) >= _MIN_PX
+
+
+def idle_after(
+    idle: tuple[Push, ...], push: Push, before: np.ndarray, after: np.ndarray, workspace: Workspace
+) -> tuple[Push, ...]:
+    """Return the pushes that moved nothing, the scene being as it is after one more push.
+
+    Args:
+        idle: Those before it.
+        push: The push.
+        before: Heights, shape (S, S) [m].
+        after: The same, after the push.
+        workspace: What they show.
+    """
+    return () if has_changed(before, after, workspace) else (*idle, push)
 
 
 def is_gone(before: np.ndarray, after: np.ndarray, mask: np.ndarray) -> bool:

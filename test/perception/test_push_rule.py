@@ -39,6 +39,19 @@ def test_starts_lie_near_the_target_and_in_the_action_square() -> None:
     assert starts[45, 81] and not starts[55, 81]
 
 
+def test_none_like_a_push_that_moved_nothing_is_allowed() -> None:
+    target = np.zeros((160, 160), bool)
+    target[78:84, 78:84] = True
+    rule, flat = PushRule(), np.zeros((160, 160))
+    before = rule.allowed(target, TABLE)
+    after = rule.without([rule.push(flat, PixelPush(80, 70, 5), TABLE)]).allowed(target, TABLE)
+    lost = np.argwhere(before & ~after)
+    assert before[5, 80, 70] and before[5, 80, 80] and not (after & ~before).any()
+    assert set(lost[:, 0]) == {3, 4, 5, 6, 7}  # within 45 degrees
+    assert np.hypot(lost[:, 1] - 80, lost[:, 2] - 70).max() * TABLE.pixel_size <= 0.015
+    assert not after[5, 80, 70] and after[5, 80, 80] and after[14, 80, 70]
+
+
 def test_direction_bins_cover_the_whole_turn() -> None:
     for k in range(18):
         assert direction_to_bin(bin_to_direction(k, 18), 18) == k

@@ -15,6 +15,7 @@ from equigrasp.experiments.statistics import Rounds, bootstrap_interval, wider_i
 from equigrasp.geometry.actions import Push
 from equigrasp.learning.interfaces import Attempt, Context, Decision, EmptyWorkspaceError, Policy
 from equigrasp.perception.observation import LABELS, TARGET, Observation
+from equigrasp.perception.scene_change import idle_after
 from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell
 
@@ -65,6 +66,7 @@ class ClearingRound:
     ) -> None:
         self._episode, self._policy, self._rng = episode, policy, rng
         self._history: tuple[Attempt, ...] = ()  # since the last grasp
+        self._idle: tuple[Push, ...] = ()
         self.num_taken = self.num_grasps = self.num_successes = self.num_pushes = 0
 
     def run(self) -> str:
@@ -73,9 +75,8 @@ class ClearingRound:
         while failures < MOST_FAILURES:
             observation = self._episode.survey()
             try:
-                decision = self._policy.choose(
-                    observation, Context("greedy", self._history), self._rng
-                )
+                context = Context("greedy", self._history, idle_pushes=self._idle)
+                decision = self._policy.choose(observation, context, self._rng)
             except EmptyWorkspaceError:
                 return EMPTY
             self._history = (*self._history, decision.tried(observation.workspace.name))
@@ -104,6 +105,8 @@ class ClearingRound:
             self._episode.step(push)
         except (PlanningError, DeviceError):
             self._episode.recover(push)
+        before, after = observation.heightmap, self._episode.observe().heightmap
+        self._idle = idle_after(self._idle, push, before, after, observation.workspace)
 
     def _grasp(self, observation: Observation, decision: Decision[Any]) -> bool:
         """Grasp, and take away what is held; tell whether the target was.
@@ -115,7 +118,7 @@ class ClearingRound:
             DeviceError: if it cannot move.
         """
         self.num_grasps += 1
-        self._history = ()
+        self._history, self._idle = (), ()
         self._episode.begin(_target(observation, decision))
         try:
             step = self._episode.step(decision.action)

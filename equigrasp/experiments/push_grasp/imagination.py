@@ -9,11 +9,12 @@ import numpy as np
 from equigrasp.experiments.push_grasp.grasp_labels import targets_of
 from equigrasp.experiments.push_grasp.push_reward import Outcome, lost_reward, push_reward
 from equigrasp.experiments.push_grasp.trials import Trials
-from equigrasp.geometry.actions import PixelGrasp, PixelPush
+from equigrasp.geometry.actions import PixelGrasp, PixelPush, Push
 from equigrasp.methods.push_grasp.config import TrainingConfig
 from equigrasp.methods.push_grasp.decision_step import encode, encode_action
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy
 from equigrasp.perception.observation import LABELS, TARGET, Observation
+from equigrasp.perception.scene_change import idle_after
 
 _LOST_PX = 20  # of a target of which less is visible it is lost
 
@@ -92,14 +93,17 @@ class GraspImagination:
         with contextlib.ExitStack() as states:
             before = self._imagine(start, observation, label, handle)
             steps = [_step(before, before.grasp, float(before.is_held))]
+            idle: tuple[Push, ...] = ()
             for _ in range(self._max_pushes):
-                push = None if before.is_held else self._choose(before.observation, epsilon, rng)
-                rule = self._policy.push_rule
-                if push is None or not self._trials.push(
-                    before.state, before.observation, push, rule
-                ):
+                seen_before, rule = before.observation, self._policy.push_rule
+                push = None if before.is_held else self._choose(seen_before, epsilon, idle, rng)
+                if push is None or not self._trials.push(before.state, seen_before, push, rule):
                     break
                 seen, _ = self._trials.look()
+                done = rule.push(seen_before.heightmap, push, self._trials.workspace)
+                idle = idle_after(
+                    idle, done, seen_before.heightmap, seen.heightmap, self._trials.workspace
+                )
                 if label not in targets_of(seen, _LOST_PX):
                     steps.append(_step(before, push, lost_reward(self._reward)))
                     break
@@ -124,12 +128,16 @@ class GraspImagination:
         return _Look(state, aimed, best, score, outcome.is_target_held)
 
     def _choose(
-        self, observation: Observation, epsilon: float, rng: np.random.Generator
+        self,
+        observation: Observation,
+        epsilon: float,
+        idle: tuple[Push, ...],
+        rng: np.random.Generator,
     ) -> PixelPush | None:
         target = observation.goal[TARGET]
         if rng.random() < epsilon:
             return self._policy.random_push(observation, target, rng)
-        return self._policy.choose_push(observation, target)
+        return self._policy.choose_push(observation, target, idle)
 
 
 def _step(look: _Look, action: PixelGrasp | PixelPush, reward: float) -> ImaginedStep:

@@ -16,6 +16,7 @@ from equigrasp.experiments.statistics import Rounds, wider_interval
 from equigrasp.geometry.actions import Push
 from equigrasp.learning.interfaces import Attempt, Context, Decision, Policy
 from equigrasp.perception.observation import Observation
+from equigrasp.perception.scene_change import idle_after
 from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell
 
@@ -119,25 +120,29 @@ class TargetEvaluation:
         history: tuple[Attempt, ...] = ()
         looks: list[Look] = []
         num_pushes = num_grasps = 0
+        idle: tuple[Push, ...] = ()
         is_taken = False
         noise = np.random.default_rng(derive_seed(self._task.seed, Stream.MASKS, scene, target))
         follower = make_follower(self._masks, self._policy, self._scenes.workspace, noise)
         self._episode.begin(target, follower)
         while not self._episode.is_over and len(history) < _MOST_ACTIONS:
             observation = self._episode.observe()
-            decision = self._policy.choose(observation, Context("greedy", history), rng)
+            decision = self._policy.choose(
+                observation, Context("greedy", history, idle_pushes=idle), rng
+            )
             looks.append((observation, decision))
             history = (*history, decision.tried(self._scenes.workspace.name))
-            is_push = isinstance(decision.action, Push)
-            try:
-                step = self._episode.step(decision.action)
-            except (PlanningError, DeviceError):  # counts as an action
-                num_pushes, num_grasps = num_pushes + is_push, num_grasps + (not is_push)
-                if not isinstance(decision.action, Push) or not self._recovers(decision.action):
-                    break
-                continue
+            action = decision.action
+            is_push = isinstance(action, Push)
             num_pushes, num_grasps = num_pushes + is_push, num_grasps + (not is_push)
-            is_taken = step.is_taken
+            try:
+                is_taken = self._episode.step(action).is_taken
+            except (PlanningError, DeviceError):  # counts as an action
+                if not isinstance(action, Push) or not self._recovers(action):
+                    break
+            if isinstance(action, Push):
+                before, after = observation.heightmap, self._episode.observe().heightmap
+                idle = idle_after(idle, action, before, after, self._scenes.workspace)
         seconds = round(clock.now() - began, 3)
         scores = [decision.value for _, decision in looks] or [float("nan")]
         result = TargetResult(

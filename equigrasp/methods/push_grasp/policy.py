@@ -1,6 +1,7 @@
 """Grasp the target where the score is high enough, else push (paper, section III-D)."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -99,7 +100,7 @@ class PushGraspPolicy(NetworkPolicy):
         if threshold is None:
             threshold = self.score_threshold
         if score <= threshold and limits.num_pushes < limits.max_pushes:
-            pushes = self.push_for(observation, target, rng)
+            pushes = self.push_for(observation, target, rng, context.idle_pushes)
             if pushes is not None:
                 chosen = pushes.best
                 views |= {} if pushes.value_map is None else {PUSH_MAP: pushes.value_map}
@@ -111,7 +112,11 @@ class PushGraspPolicy(NetworkPolicy):
         return PushLimits(_num_pushes(context), self._config.acting.max_pushes)
 
     def push_for(
-        self, observation: Observation, target: np.ndarray, rng: np.random.Generator
+        self,
+        observation: Observation,
+        target: np.ndarray,
+        rng: np.random.Generator,
+        idle: Sequence[Push] = (),
     ) -> RatedPushes | None:
         """Return the push that `acting.push_choice` stands for; None: there is no room, or no reason.
 
@@ -119,24 +124,29 @@ class PushGraspPolicy(NetworkPolicy):
             observation: Heightmap and labels.
             target: The target's mask, shape (S, S).
             rng: Draws random ones.
+            idle: Pushes that moved nothing; none like them is returned.
         """
-        choice, push = self._config.acting.push_choice, None
+        choice, push, rule = self._config.acting.push_choice, None, self.push_rule.without(idle)
         if choice == "learned":
-            return self.rate_pushes(observation, target)
+            return self.rate_pushes(observation, target, idle)
         if choice == "random":
-            push = random_push(observation, target, self.push_rule, rng)
+            push = random_push(observation, target, rule, rng)
         elif choice == "nearest":
-            push = nearest_push(observation, target, self.push_rule)
+            push = nearest_push(observation, target, rule)
         else:
-            push = imagined_push(observation, target, self.push_rule, self._glance)
+            push = imagined_push(observation, target, rule, self._glance)
         return None if push is None else RatedPushes(push)
 
-    def choose_push(self, observation: Observation, target: np.ndarray) -> PixelPush | None:
+    def choose_push(
+        self, observation: Observation, target: np.ndarray, idle: Sequence[Push] = ()
+    ) -> PixelPush | None:
         """Return PushNet's best push for a target; see `rate_pushes`."""
-        rated = self.rate_pushes(observation, target)
+        rated = self.rate_pushes(observation, target, idle)
         return None if rated is None else rated.best
 
-    def rate_pushes(self, observation: Observation, target: np.ndarray) -> RatedPushes | None:
+    def rate_pushes(
+        self, observation: Observation, target: np.ndarray, idle: Sequence[Push] = ()
+    ) -> RatedPushes | None:
         """Return PushNet's values of pushes for a target; None: there is no room for any.
 
         Args as those of `push_for`.
@@ -147,7 +157,8 @@ class PushGraspPolicy(NetworkPolicy):
                 maps, masks = torch.from_numpy(view.maps[None]), torch.from_numpy(view.masks)
                 return np.asarray(self._modules[PUSH](maps, [masks])[0].numpy())
 
-        return learned_push(observation, target, self.push_rule, self._config.network, values)
+        rule = self.push_rule.without(idle)
+        return learned_push(observation, target, rule, self._config.network, values)
 
     def random_push(
         self, observation: Observation, target: np.ndarray, rng: np.random.Generator

@@ -13,7 +13,7 @@ from equigrasp.errors import CancelledError, EquigraspError
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
-from equigrasp.perception.scene_change import has_changed, is_gone
+from equigrasp.perception.scene_change import idle_after, is_gone
 from equigrasp.perception.target_tracker import TargetTracker
 from equigrasp.primitives.outcome import Phase, PushOutcome
 from equigrasp.primitives.push import PushPrimitive
@@ -22,11 +22,12 @@ from equigrasp.ros.executor.goal_server import Goal
 from equigrasp.ros.executor.grasp_goals import GraspGoals
 from equigrasp.ros.executor.policy_calls import PolicyCall
 from equigrasp.ros.messages.heightmaps import from_heightmap_msg
-from equigrasp.ros.messages.pushes import from_push_msg, to_push_limits
+from equigrasp.ros.messages.pushes import from_push_msg, to_push_limits, to_push_msg
 from equigrasp.ros.messages.scenes import from_label_map_msg
 from equigrasp.ros.messages.times import to_time
 from equigrasp.ros.runtime.ros_clock import RosClock
 
+_MOST_IDLE = 100  # of which plan_push_grasp is told
 _SHORTEST = 1e-3  # [m] a push that was blocked at once still has a direction
 
 
@@ -76,6 +77,7 @@ class PushGoals:
         to_push_limits(request, num_pushes=0)
         self._grasps.move_home(goal)  # the camera sees every workspace
         tracker, plan = TargetTracker(workspace), self._plan(goal, request.target)
+        idle: tuple[Push, ...] = ()
         seen, labels = _seen(plan, workspace)
         tracker.begin(labels, seen.heightmap, plan.target_id)
         while plan.kind == Action.KIND_PUSH:
@@ -92,13 +94,12 @@ class PushGoals:
                     MotionResult.TARGET_LOST,
                     f"The target is not to be seen after push {result.num_pushes}.",
                 )
-            is_idle = not has_changed(seen.heightmap, after.heightmap, workspace)
-            if is_idle and outcome.is_blocked:
+            idle = idle_after(idle, push, seen.heightmap, after.heightmap, workspace)
+            if idle and outcome.is_blocked:
                 raise _blocked(outcome)
             target = Target(kind=Target.KIND_ID, id=target_id)
             target.segmented_at = scene.labels.header.stamp
-            # A push that moved nothing would be chosen again: rather grasp.
-            plan = self._plan(goal, target, must_grasp=is_idle)
+            plan = self._plan(goal, target, idle)
             seen = after
         result.grasp = plan.grasp
         result.is_success = self._grasps.carry_out(goal, plan.grasp, workspace.name, seen)
@@ -115,7 +116,7 @@ class PushGoals:
         return outcome, replace(push, length=max(outcome.length, _SHORTEST))
 
     def _plan(
-        self, goal: Goal, target: Target, *, must_grasp: bool = False
+        self, goal: Goal, target: Target, idle: tuple[Push, ...] = ()
     ) -> PlanPushGrasp.Response:
         """Ask the policy for the next action on a target."""
         goal.on_phase(Phase.SEGMENT)
@@ -125,7 +126,11 @@ class PushGoals:
             target=target,
             seed=asked.seed,
             num_pushes=num_pushes,
-            max_pushes=num_pushes if must_grasp else asked.max_pushes,
+            max_pushes=asked.max_pushes,
+            idle_pushes=[
+                to_push_msg(push, asked.workspace, self._clock.stamp())
+                for push in idle[-_MOST_IDLE:]
+            ],
             score_threshold=asked.score_threshold,
         )
         if target.kind != Target.KIND_ID:  # a number is of an image that was taken before

@@ -11,7 +11,7 @@ from equigrasp_interfaces.msg import Target
 from equigrasp_interfaces.srv import PlanPushGrasp, SegmentScene
 
 from equigrasp.environments.oracle import is_empty
-from equigrasp.errors import ConfigError
+from equigrasp.errors import CommandRejectedError, ConfigError
 from equigrasp.geometry.actions import Action, Push
 from equigrasp.learning.interfaces import (
     PUSH_MAP,
@@ -27,7 +27,7 @@ from equigrasp.perception.segmentation import MOST_LABELS, Segmenter, segmented
 from equigrasp.ros import names
 from equigrasp.ros.messages.actions import to_action_msg
 from equigrasp.ros.messages.heightmaps import to_heightmap_msg
-from equigrasp.ros.messages.pushes import to_push_limits
+from equigrasp.ros.messages.pushes import from_push_msg, to_push_limits
 from equigrasp.ros.messages.scenes import to_label_map_msg, to_scene_object_msg
 from equigrasp.ros.messages.times import from_time
 from equigrasp.ros.training.plan_codes import PlanError
@@ -90,13 +90,15 @@ class TargetPlans:
             raise PlanError(_CODES.NO_TARGETS, text)
         try:
             limits = to_push_limits(request, request.num_pushes)
-        except ConfigError as error:
+            idle = tuple(from_push_msg(push) for push in request.idle_pushes)
+        except (ConfigError, CommandRejectedError) as error:
             raise PlanError(_CODES.BAD_REQUEST, str(error)) from error
         is_by_id = request.target.kind == Target.KIND_ID
         seen = self._kept(request) if is_by_id else self._segmented(request)
         _check_masks(seen)
         aimed = _aimed(seen, request.target)
-        decision = self._choose(aimed, Context(mode, push_limits=limits), request.seed)
+        context = Context(mode, push_limits=limits, idle_pushes=idle)
+        decision = self._choose(aimed, context, request.seed)
         action = to_action_msg(decision, aimed)
         response.kind, response.grasp, response.push = action.kind, action.grasp, action.push
         response.score, response.push_value = decision.value, math.nan

@@ -48,12 +48,12 @@ class _Scripted:
     """Both an episode and a policy, of which a script tells what happens.
 
     `x`: a grasp that fails, `o`: one that takes its target, `2`: that and another object, `a`: one that takes
-    another object, `p`: a push, `b`: a grasp that is refused, `h`: one after which the arm cannot go home, `d`: one
+    another object, `p`: a push that moves nothing, `m`: one that does, `b`: a grasp that is refused, `h`: one after which the arm cannot go home, `d`: one
     that a device stops with the target in the fingers, `f`: a push that is stopped, `g`: that, and no way home.
     """
 
     def __init__(self, script: str) -> None:
-        self._script, self.histories = list(script), list[int]()
+        self._script, self.histories, self.idle = list(script), list[int](), list[int]()
         self._present, self.num_recoveries = "", 0
 
     def survey(self) -> Observation:
@@ -67,12 +67,19 @@ class _Scripted:
         if not self._script:
             raise EmptyWorkspaceError("empty")
         self.histories.append(len(context.history))
+        self.idle.append(len(context.idle_pushes))
         self._present = self._script.pop(0)
-        action = _PUSH if self._present in "pfg" else _GRASP
+        action = _PUSH if self._present in "pmfg" else _GRASP
         return Decision(action, {}, 0.5, goal={TARGET: observation.arrays[LABELS] == 3})
 
     def begin(self, label: int) -> None:
         assert label == 3
+
+    def observe(self) -> Observation:
+        seen = self.survey()
+        if self._present == "m":
+            seen.arrays[HEIGHTMAP][40:60, 40:60] = 0.05
+        return seen
 
     def step(self, action: Any) -> TargetStep:
         if self._present == "b":
@@ -141,6 +148,10 @@ def test_the_arm_goes_home_after_a_push_that_failed() -> None:
 
 def test_pushes_are_counted_since_the_last_grasp() -> None:
     assert _clear("ppopx")[2].histories == [0, 1, 2, 0, 1]
+
+
+def test_pushes_that_moved_nothing_are_known_until_something_moves() -> None:
+    assert _clear("pfmpox")[2].idle == [0, 1, 2, 0, 1, 0]
 
 
 def test_a_row_that_a_crash_tore_is_made_anew(tmp_path: Path) -> None:

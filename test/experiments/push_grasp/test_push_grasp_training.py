@@ -1,6 +1,6 @@
 """The stages of push-grasp's training: arithmetic, rewards, and carrying on after a stop."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from equigrasp.experiments.push_grasp.imagination import GraspImagination
 from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
 from equigrasp.experiments.push_grasp.pretraining import Amounts, pretrain
 from equigrasp.experiments.push_grasp.push_reward import LOST
-from equigrasp.geometry.actions import PixelGrasp, PixelPush
+from equigrasp.geometry.actions import PixelGrasp, PixelPush, Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.logged_trainer import LoggedTrainer
 from equigrasp.learning.weight_store import load_weights, tensor_digest
@@ -166,7 +166,7 @@ class _ScriptedPolicy:
     def __init__(self, scores: list[float]) -> None:
         self._scores = iter(scores)
         self.push_rule = make_push_rule(load_method("push_grasp:tiny")[1])
-        self.num_random = 0
+        self.num_random, self.num_idle = 0, list[int]()
 
     def rate(self, observation: Observation, target: np.ndarray) -> Any:
         from types import SimpleNamespace
@@ -174,7 +174,10 @@ class _ScriptedPolicy:
         score = next(self._scores)
         return SimpleNamespace(grasps=[PixelGrasp(80, 80, 9)], scores=np.array([score]))
 
-    def choose_push(self, observation: Observation, target: np.ndarray) -> PixelPush:
+    def choose_push(
+        self, observation: Observation, target: np.ndarray, idle: Sequence[Push]
+    ) -> PixelPush:
+        self.num_idle.append(len(idle))
         return PixelPush(75, 90, 4)
 
     def random_push(self, *args: Any) -> PixelPush:
@@ -193,7 +196,9 @@ def test_a_grasp_that_holds_needs_no_push() -> None:
 
 
 def test_a_push_earns_the_gain_in_score_and_at_last_the_success() -> None:
-    found = _imagine(_ScriptedTrials(2), _ScriptedPolicy([0.2, 0.5, 0.4]))
+    policy = _ScriptedPolicy([0.2, 0.5, 0.4])
+    found = _imagine(_ScriptedTrials(2), policy)
+    assert policy.num_idle == [0, 1]  # pushes that moved nothing are not chosen again
     assert found == [
         ("PixelGrasp", 0.0),
         ("PixelPush", pytest.approx(0.3)),

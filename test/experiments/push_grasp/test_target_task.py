@@ -21,6 +21,7 @@ from equigrasp.experiments.push_grasp.target_task import (
 )
 from equigrasp.experiments.push_grasp.task_scenes import TargetTask
 from equigrasp.geometry.actions import PlanarGrasp, Push
+from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import Context, Decision
 from equigrasp.learning.trained_weights import describe_weights
 from equigrasp.learning.weight_store import read_parameters, write_weights
@@ -82,7 +83,7 @@ class _PushThenGrasp:
 class _FailedPushes:
     """Both scenes and an episode, in which pushes stop midway; `is_stuck`: the arm cannot go home then."""
 
-    workspace = SimpleNamespace(name="table")
+    workspace = Workspace("table", 0.45, -0.1, heightmap_size_px=160, action_size_px=128)
     is_over = False
 
     def __init__(self, is_stuck: bool) -> None:
@@ -94,8 +95,9 @@ class _FailedPushes:
     def begin(self, label: int, follower: None) -> None:
         self.calls.append("begin")
 
-    def observe(self) -> None:
+    def observe(self) -> Observation:
         self.calls.append("observe")
+        return Observation.of_heightmap(np.zeros((160, 160), np.float32), self.workspace)
 
     def step(self, action: Any) -> TargetStep:
         self.calls.append("step")
@@ -115,8 +117,10 @@ def test_after_a_push_that_failed_the_scene_is_seen_anew(
     is_stuck: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenes = _FailedPushes(is_stuck)
+    idle = []
 
-    def choose(_: None, context: Context, __: np.random.Generator) -> Decision[Any]:
+    def choose(_: Observation, context: Context, __: np.random.Generator) -> Decision[Any]:
+        idle.append(context.idle_pushes)
         action: Any = _GRASP if context.history else _PUSH
         return Decision(action, {}, 0.5)
 
@@ -127,7 +131,8 @@ def test_after_a_push_that_failed_the_scene_is_seen_anew(
     made = TargetEvaluation(simulation, policy, TargetTask(num_objects=2), tmp_path / "x.csv")
     found = made._take(0, 1)
     first = ["begin", "observe", "step", "recover"]
-    assert scenes.calls == first + ([] if is_stuck else ["observe", "step"])
+    assert scenes.calls == first + ([] if is_stuck else ["observe", "observe", "step"])
+    assert idle == [()] + ([] if is_stuck else [(_PUSH,)])  # nothing moved: none like it again
     assert (found.is_taken, found.num_pushes, found.num_grasps) == (not is_stuck, 1, not is_stuck)
 
 

@@ -17,11 +17,14 @@ from equigrasp_interfaces.srv import PlanPushGrasp, SegmentScene  # noqa: E402
 from equigrasp.config import load_config  # noqa: E402
 from equigrasp.devices.cell import CellConfig  # noqa: E402
 from equigrasp.errors import CancelledError, ConfigError  # noqa: E402
+from equigrasp.geometry.actions import Push  # noqa: E402
 from equigrasp.perception.observation import LABELS, Observation  # noqa: E402
+from equigrasp.primitives.outcome import PushOutcome  # noqa: E402
 from equigrasp.ros.executor.goal_codes import GoalError  # noqa: E402
 from equigrasp.ros.executor.goal_server import Goal  # noqa: E402
 from equigrasp.ros.executor.push_goals import PushGoals  # noqa: E402
 from equigrasp.ros.messages.heightmaps import to_heightmap_msg  # noqa: E402
+from equigrasp.ros.messages.pushes import to_push_msg  # noqa: E402
 from equigrasp.ros.messages.scenes import to_label_map_msg  # noqa: E402
 
 CELL = load_config(CellConfig, "cells", "ur5_table")
@@ -37,6 +40,11 @@ class Robot:
         self.warnings: list[str] = []
         self.kind = int(Action.KIND_GRASP)
         self.failure: Exception | None = None  # of the look after the grasp
+        self.pushes_left, self.moves_at = (
+            0,
+            -1,
+        )  # pushes before the grasp; the one that moves something
+        self.num_idle: list[int] = []  # pushes that the policy was told moved nothing
         size = TABLE.heightmap_size_px
         self.heights = np.zeros((size, size), np.float32)
         self.labels = np.zeros((size, size), np.uint8)
@@ -47,7 +55,9 @@ class Robot:
         )
         planner: Any = SimpleNamespace(is_in_view=lambda workspace, positions: True)
         grasps: Any = SimpleNamespace(
-            move_home=lambda goal: self.did.append("home"), carry_out=self.grasp
+            move_home=lambda goal: self.did.append("home"),
+            carry_out=self.grasp,
+            push_along=self.push,
         )
         segment: Any = SimpleNamespace(ask=self.segment)
         plan: Any = SimpleNamespace(ask=self.plan)
@@ -72,8 +82,19 @@ class Robot:
         return self.seen(SegmentScene.Response())
 
     def plan(self, request: Any, cancel: threading.Event) -> Any:
-        response = PlanPushGrasp.Response(kind=self.kind, target_id=1, score=0.9)
+        self.num_idle.append(len(request.idle_pushes))
+        is_push = self.pushes_left > 0
+        kind = int(Action.KIND_PUSH) if is_push else self.kind
+        push = to_push_msg(Push(0.45, 0.05 * self.pushes_left, 0.02, 0.5, 0.1), "table", 1.0)
+        response = PlanPushGrasp.Response(kind=kind, target_id=1, score=0.9, push=push)
         return self.seen(response)
+
+    def push(self, goal: Goal, push: Push, workspace: str) -> PushOutcome:
+        self.pushes_left -= 1
+        self.did.append("push")
+        if self.pushes_left == self.moves_at:
+            self.heights[100:120, 100:120] = 0.04
+        return PushOutcome(0.1, True, False, 1.0, 0.0)
 
     def take(self, **request: Any) -> PushGrasp.Result:
         goal = Goal(
@@ -91,6 +112,13 @@ class Robot:
 @pytest.fixture
 def robot() -> Robot:
     return Robot()
+
+
+def test_the_policy_is_told_which_pushes_moved_nothing(robot: Robot) -> None:
+    robot.pushes_left, robot.moves_at = 4, 1
+    result = robot.take(max_pushes=5)
+    assert robot.did == ["home", *["push"] * 4, "grasp"] and result.num_pushes == 4
+    assert robot.num_idle == [0, 1, 2, 0, 1]  # after the third push something lies elsewhere
 
 
 def test_a_target_whose_place_is_empty_is_taken(robot: Robot) -> None:
