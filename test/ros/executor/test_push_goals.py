@@ -85,7 +85,7 @@ class Robot:
         self.num_idle.append(len(request.idle_pushes))
         is_push = self.pushes_left > 0
         kind = int(Action.KIND_PUSH) if is_push else self.kind
-        push = to_push_msg(Push(0.45, 0.05 * self.pushes_left, 0.02, 0.5, 0.1), "table", 1.0)
+        push = to_push_msg(Push(TABLE.center_x, TABLE.center_y, 0.02, 0.5, 0.1), "table", 1.0)
         response = PlanPushGrasp.Response(kind=kind, target_id=1, score=0.9, push=push)
         return self.seen(response)
 

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("equigrasp_interfaces")
 
 from equigrasp_interfaces.msg import Action, Target  # noqa: E402
+from equigrasp_interfaces.msg import Push as PushMsg  # noqa: E402
 from equigrasp_interfaces.srv import PlanGrasp, PlanPushGrasp, SegmentScene  # noqa: E402
 
 from equigrasp.errors import ConfigError, DeviceTimeoutError  # noqa: E402
@@ -25,6 +26,7 @@ from equigrasp.learning.interfaces import (  # noqa: E402
 )
 from equigrasp.methods.registry import load_method  # noqa: E402
 from equigrasp.perception.observation import LABELS, TARGET, Observation  # noqa: E402
+from equigrasp.ros.messages.pushes import to_push_msg  # noqa: E402
 from equigrasp.ros.messages.scenes import to_label_map_msg  # noqa: E402
 from equigrasp.ros.messages.times import to_time  # noqa: E402
 from equigrasp.ros.training import (
@@ -174,6 +176,7 @@ def test_a_method_whose_pushes_are_drawn_by_a_rule_is_planned_with(scene: Scene)
         ({"target": at_point(0.45, -0.1, "camera")}, CODES.POINT_OUTSIDE),
         ({"target": Target(kind=9)}, CODES.BAD_REQUEST),
         ({"score_threshold": 1.5}, CODES.BAD_REQUEST),
+        ({"idle_pushes": [PushMsg(workspace="table")]}, CODES.BAD_REQUEST),  # without a length
     ],
 )
 def test_what_cannot_be_planned_for_has_a_code(
@@ -184,6 +187,12 @@ def test_what_cannot_be_planned_for_has_a_code(
     assert not scene.contexts
     scene.see()
     assert scene.plan(target=by_id(2)).target_id == 2  # the next request works
+
+
+def test_pushes_that_moved_nothing_come_to_the_policy(scene: Scene) -> None:
+    push = Push(0.4, -0.1, 0.02, 0.5, 0.1)
+    scene.plan(target=Target(), idle_pushes=[to_push_msg(push, "table", 3.0)])
+    assert scene.contexts[-1][1].idle_pushes == (push,)
 
 
 def test_a_number_needs_a_segmentation(scene: Scene) -> None:
