@@ -36,11 +36,13 @@ from equigrasp.ros.messages.tracking import (
     to_feedback_msg,
 )
 from equigrasp.ros.messages.trajectories import (
+    MAX_POINTS,
     from_trajectory_msg,
     to_trajectory_msg,
     to_trajectory_result,
 )
 from equigrasp.ros.runtime.action_server import ActionServer
+from equigrasp.ros.runtime.bounded_trajectories import bounded_follow_joint_trajectory
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.heartbeat import CommanderWatch, Heartbeats
 from equigrasp.ros.runtime.managed_node import ManagedNode
@@ -94,7 +96,7 @@ class TrajectoryServer:
         node.create_service(Trigger, "~/confirm", self._confirmation.give, callback_group=group)
         self._server = ActionServer(
             node,
-            FollowJointTrajectory,
+            bounded_follow_joint_trajectory(MAX_POINTS + 1),  # one more, and it is refused
             names.FOLLOW_JOINT_TRAJECTORY,
             execute_callback=self._execute,
             goal_callback=self._accept,
