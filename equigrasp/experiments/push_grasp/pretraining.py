@@ -22,7 +22,7 @@ from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
 from equigrasp.experiments.push_grasp.push_learning import learn_pushes
 from equigrasp.experiments.push_grasp.push_workers import PushJob
 from equigrasp.experiments.push_grasp.stage_jobs import StageJob, run_jobs
-from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.experiments.push_grasp.trials import simulated_trials
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.run_folder import LABELS, RunFolder
 from equigrasp.geometry.workspace import Workspace
@@ -35,7 +35,6 @@ from equigrasp.methods.push_grasp.policy import PushGraspPolicy, make_policy
 from equigrasp.methods.push_grasp.rule import make_rule
 from equigrasp.methods.registry import load_method
 from equigrasp.simulation.clutter import open_workspace
-from equigrasp.simulation.make import make_simulated_cell
 
 _LOGGER = logging.getLogger(__name__)
 _SCENES = "scenes"  # the argument that tells how many are labelled
@@ -183,16 +182,16 @@ class PushGraspPretraining:
     def _calibrate(self, policy: PushGraspPolicy, modules: dict[str, torch.nn.Module]) -> None:
         """Set the threshold from scenes that nothing was learned from."""
         given = self._arguments
-        with make_simulated_cell(
-            given["cell"], object_set=given["objects"], seed=self._seed
-        ) as simulation:
-            trials = Trials(simulation, make_rule(self._config), given["split"])
+        rule, folder = make_rule(self._config), self.folder / "validation"
+        with simulated_trials(
+            given["cell"], given["objects"], self._seed, given["split"], rule
+        ) as trials:
             found = calibrate(
                 trials,
                 policy,
                 self._seed,
                 self._amounts.num_validation,
-                self.folder / "validation" / tensor_digest(read_parameters(modules))[:12],
+                folder / tensor_digest(read_parameters(modules))[:12],
             )
         with torch.no_grad():
             modules[THRESHOLD].value.fill_(found.threshold)  # type: ignore[operator,union-attr]
