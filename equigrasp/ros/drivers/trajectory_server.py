@@ -123,14 +123,6 @@ class TrajectoryServer:
             tracking = Tracking.at(arm.joint_state(), arm.set_point())
         return to_controller_state_msg(tracking, arm.joint_names, arm.speed_scaling())
 
-    def _tolerances(self, goal: FollowJointTrajectory.Goal) -> Tolerances:
-        tolerances = Tolerances.of_goal(goal, self._arm.joint_names)
-        if tolerances.has_accelerations:
-            self._node.get_logger().warning(
-                "Tolerances of accelerations are not held: nobody measures these.", once=True
-            )
-        return tolerances
-
     def wait_for_end(self) -> None:
         """Give the goals of a node that is no longer active a moment to end and answer."""
         deadline = time.monotonic() + _END_TIMEOUT
@@ -169,7 +161,7 @@ class TrajectoryServer:
         try:
             if refusal := self._commanders.refusal(goal_handle.goal_id):
                 raise CommandRejectedError(refusal)
-            tolerances = self._tolerances(goal_handle.request)
+            tolerances = Tolerances.of_goal(goal_handle.request, self._arm.joint_names)
             trajectory, start = self._admit(goal_handle.request, config)
             commander = CommanderWatch(
                 self._heartbeats,
