@@ -8,6 +8,7 @@ import torch
 from tqdm import tqdm
 
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.push_grasp.imagination import ImaginedStep
 from equigrasp.experiments.push_grasp.push_workers import PushJob, PushWorkers
 from equigrasp.experiments.runs.claims import read_json, write_json
 from equigrasp.geometry.workspace import Workspace
@@ -75,15 +76,18 @@ def learn_pushes(
                     index = trainer.num_attempts
                     kept = Step(index, index, step.observation, step.action, step.reward)
                     trainer.add(kept, progress.extras(len(steps)))
-                pushes = sum(int(s.action["kind"]) == PUSH_KIND for s in steps)
-                progress = progress.completed(pushes)
+                progress = progress.completed(_num_pushes(steps))
                 write_json(folder / _COUNT, {_PUSHES: progress.pushes})
-                bar.update(pushes)
+                bar.update(progress.last_pushes)
                 bar.set_postfix_str(f"{first + _SCENES} scenes, {trainer.num_steps} SGD steps")
             trainer.train_pending(trainer.num_pending_steps)
             return trainer.weights()
     finally:
         trainer.close()
+
+
+def _num_pushes(steps: Sequence[ImaginedStep]) -> int:
+    return sum(int(step.action["kind"]) == PUSH_KIND for step in steps)
 
 
 def num_pushes_in(folder: Path) -> int:
