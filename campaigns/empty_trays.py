@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from equigrasp.cli.arguments import within
 from equigrasp.devices.world import DROP_SPREAD
 from equigrasp.environments.grasp_episode import GraspEpisode
 from equigrasp.errors import PlanningError
@@ -81,8 +82,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folder", type=Path, help="takes the table and what was left")
-    parser.add_argument("--trays", type=int, default=40, help="how many in all [40]")
-    parser.add_argument("--first", type=int, default=0, help="number of the first one [0]")
+    parser.add_argument(
+        "--trays", type=within(int, 1, 10_000), default=40, help="how many in all [40]"
+    )
+    parser.add_argument(
+        "--first", type=within(int, 0, 10**6), default=0, help="number of the first one [0]"
+    )
     parser.add_argument("--cell", default="ur5", help="a name or a YAML file [ur5]")
     parser.add_argument("--split", default="test", help="part of the object set [test]")
     parser.add_argument("--seed", type=int, default=0, help="of the trays [0]")

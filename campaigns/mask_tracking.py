@@ -10,9 +10,8 @@ from equigrasp.experiments.push_grasp.grasp_labels import MIN_VISIBLE_PX
 from equigrasp.geometry.actions import PixelPush
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.push_rule import PushRule
+from equigrasp.perception.segmentation import LOST_PX
 from equigrasp.perception.target_tracker import TargetTracker
-
-_SEEN_PX = 20  # of which less is seen, an object is gone
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +92,7 @@ def _follow(
     """Follow one object until it is gone or the tracker is wrong."""
     for k, (row, col, direction, _) in enumerate(scene.pushes.tolist()):
         after = scene.labels[k + 1] == thing
-        if after.sum() < _SEEN_PX:
+        if after.sum() < LOST_PX:
             return
         push = PushRule().push(scene.heightmaps[k], PixelPush(row, col, direction), workspace)
         seen = labels[k + 1], heightmaps[k + 1]

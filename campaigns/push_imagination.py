@@ -21,11 +21,11 @@ from equigrasp.methods.push_grasp.rule import make_push_rule, make_rule
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import LABELS
 from equigrasp.perception.push_imagination import imagine_push
+from equigrasp.perception.segmentation import LOST_PX
 from equigrasp.simulation.make import make_simulated_cell
 
 _PUSHES_OF_SCENE = 10
 _MOVED_PX = 1.6  # 5 mm
-_MIN_PX = 20  # that an object must show before and after
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Found:
         self.num_pushes += 1
         for label in np.unique(before[before > 0]).tolist():
             masks = [seen == label for seen in (before, imagined, after)]
-            if min(int(m.sum()) for m in (masks[0], masks[2])) < _MIN_PX:
+            if min(int(m.sum()) for m in (masks[0], masks[2])) < LOST_PX:
                 continue
             self.num_objects += 1
             first, guess, true = (

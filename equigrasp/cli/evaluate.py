@@ -79,7 +79,7 @@ def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
     targets.add_argument("--num-objects", type=count, default=10, help="of a clutter [10]")
     targets.add_argument(
         "--spread",
-        type=float,
+        type=within(float, 0.0, 1.0),
         help="half side of where it is dropped [m; as config/benchmarks/push_grasp.yaml has it]",
     )
     targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")

@@ -7,11 +7,12 @@ from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
 from equigrasp.environments.environment import StepResult
 from equigrasp.environments.put_away import clear_view, take_away
-from equigrasp.environments.target_follower import LOST_PX, TargetFollower, aimed
+from equigrasp.environments.target_follower import TargetFollower, aimed
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PlanarGrasp, Push
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import TARGET, Observation
+from equigrasp.perception.segmentation import LOST_PX
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.push import PushPrimitive

@@ -7,10 +7,8 @@ import numpy as np
 
 from equigrasp.geometry.actions import Push
 from equigrasp.perception.observation import LABELS, TARGET, Observation
-from equigrasp.perception.segmentation import Segmenter
+from equigrasp.perception.segmentation import LOST_PX, Segmenter
 from equigrasp.perception.target_tracker import TargetTracker
-
-LOST_PX = 20  # of which less is seen, an object is lost
 
 
 class TargetFollower:

@@ -1,6 +1,7 @@
 """The box over a tray that a heightmap covers, and its pixel grid."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from equigrasp.errors import ConfigError
 
 _MOST_PX = 1024  # a side; published work uses up to 320
+_ACROSS = 1e-9  # components of a direction below it lead nowhere
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,19 @@ class Workspace:
         col = np.floor((y - self.center_y) / self.pixel_size + half)
         return row.astype(np.int64), col.astype(np.int64)
 
+    @property
+    def action_bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Smallest and largest (x, y) of the action square in the base frame [m]."""
+        half = self.action_size_px * self.pixel_size / 2.0
+        x, y = self.center_x, self.center_y
+        return (x - half, y - half), (x + half, y + half)
+
+    def way_out_px(self, pixel: Iterable[float], ahead: Iterable[float]) -> float:
+        """Return how far it is from a pixel to the edge of the action square [px]; see `way_out`."""
+        low = self.border_px - 0.5
+        high = low + self.action_size_px
+        return way_out(pixel, ahead, (low, low), (high, high))
+
     def contains_pixel(self, row: int, col: int) -> bool:
         """Tell whether a pixel lies in the action square."""
         low, high = self.border_px, self.border_px + self.action_size_px
@@ -100,3 +115,25 @@ class Workspace:
         """Tell whether a base-frame position [m] lies in the action square."""
         half = self.action_size_px * self.pixel_size / 2.0
         return abs(x - self.center_x) <= half and abs(y - self.center_y) <= half
+
+
+def way_out(
+    start: Iterable[float],
+    ahead: Iterable[float],
+    lower: Iterable[float],
+    upper: Iterable[float],
+) -> float:
+    """Return how far it is from a place to the end of a box, in the box's unit; negative: it is outside.
+
+    Args:
+        start: In as many axes as `ahead` has.
+        ahead: A unit vector.
+        lower: Where the box begins.
+        upper: Where it ends.
+    """
+    ways = [
+        ((high if way > 0.0 else low) - at) / way
+        for at, way, low, high in zip(start, ahead, lower, upper, strict=False)
+        if abs(way) > _ACROSS
+    ]
+    return float(min(ways))

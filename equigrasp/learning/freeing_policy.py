@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from equigrasp.geometry.actions import PixelPush, PlanarGrasp, Push
 from equigrasp.learning.interfaces import Attempt, Context, Decision, Mode, Policy, Probe
+from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.perception.depth_segmenter import DepthSegmenter
 from equigrasp.perception.freeing_push import FreeingRule, find_freeing_push
 from equigrasp.perception.observation import LABELS, Observation
@@ -145,3 +146,20 @@ def _nearest_labels(labels: np.ndarray, cell: float) -> np.ndarray:
 def _pixel(place: Mapping[str, np.ndarray]) -> tuple[int, int]:
     """Return row and column of an encoded grasp."""
     return int(place["row"]), int(place["col"])
+
+
+def with_pushes(policy: Any, acting: Any, warn: Callable[[str], Any]) -> Any:
+    """Return a policy that makes freeing pushes; warn, and return the policy itself, where it cannot.
+
+    Args:
+        policy: What grasps.
+        acting: How it chooses, an `ActingConfig` if it is a `PixelPolicy`.
+        warn: Takes the warning.
+    """
+    if not isinstance(policy, PixelPolicy):
+        kind = type(policy).__name__
+        warn(f"has_freeing_pushes is without effect: {kind} chooses no grasps by pixel and yaw.")
+        return policy
+    looks_elsewhere = getattr(acting, "failure_penalty", 0.0) > 0.0
+    modes: tuple[Mode, ...] = ("train", "greedy") if looks_elsewhere else ("greedy",)
+    return FreeingPolicy(policy, modes)

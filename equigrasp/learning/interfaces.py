@@ -1,18 +1,23 @@
-"""What every method offers to actors and learners."""
+"""What every method offers to actors and learners; imports no PyTorch, which the executor does without."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
-import torch
 
 from equigrasp.errors import ConfigError, PerceptionError
 from equigrasp.geometry.actions import Push
-from equigrasp.learning.weight_store import WeightFile
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import Step
 from equigrasp.replay.step_record import Extras
+
+if TYPE_CHECKING:
+    import torch
+
+    from equigrasp.learning.weight_store import WeightFile
 
 Mode = Literal["random", "train", "greedy"]
 Q_MAP = "q_map"  # view: values of the pixels of the action square, (A, A)

@@ -193,3 +193,8 @@ def num_random_attempts(config: Any) -> int:
     """Return with how many random attempts runs of a method begin: 0 if its configuration says nothing."""
     acting = getattr(config, "acting", None)
     return int(getattr(acting, "num_random_attempts", 0))
+
+
+def chooses_pixels(config: Any) -> bool:
+    """Tell whether a method chooses grasps by pixel and yaw, as policies do that can be freed by pushes."""
+    return isinstance(getattr(config, "acting", None), ActingConfig)

@@ -141,7 +141,9 @@ class _Scene:
         height = self._height(start, frame)
         if height is None:
             return None
-        length = self._free_length(start, frame, height, self._length(pixel, frame[0]))
+        way_out = self._workspace.way_out_px((pixel.row, pixel.col), frame[0].tolist())
+        length = min(rule.length, way_out * self._cell)
+        length = self._free_length(start, frame, height, length)
         if length < rule.shortest:
             return None
         gain, ways = math.inf, []
@@ -202,16 +204,6 @@ class _Scene:
         low, cells = self._workspace.border_px, np.rint(points / self._cell)
         is_inside = (cells >= low) & (cells < low + self._workspace.action_size_px)
         return int((~is_inside.all(axis=1)).sum())
-
-    def _length(self, pixel: PixelPush, ahead: np.ndarray) -> float:
-        """Return how far a stroke may go in the action square, at most the rule's length [m]."""
-        low = self._workspace.border_px - 0.5
-        high = low + self._workspace.action_size_px
-        length = self._rule.length
-        for start, way in zip((pixel.row, pixel.col), ahead.tolist(), strict=True):
-            if abs(way) > 1e-9:
-                length = min(length, ((high if way > 0.0 else low) - start) / way * self._cell)
-        return length
 
     def _room_after(self, points: np.ndarray) -> float:
         """Return the share of room about the object where it would be."""

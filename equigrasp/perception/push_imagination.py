@@ -13,7 +13,7 @@ import numpy as np
 from equigrasp.errors import PerceptionError
 from equigrasp.geometry.actions import PixelPush, Push
 from equigrasp.geometry.workspace import Workspace
-from equigrasp.perception.push_rule import HALF_FINGER_PX, PushRule
+from equigrasp.perception.push_rule import PushRule, half_finger_px
 
 _NUM_LABELS = 256
 _CONTACT_PX = 2.0  # that lanes may be farther apart than the nearest and still touch
@@ -86,8 +86,10 @@ def push_ways(
     from_start = np.stack([rows - start[0], cols - start[1]], 1)
     along, aside = from_start @ ahead, from_start @ np.array([-ahead[1], ahead[0]])
     tip = push.z - workspace.floor_z
-    contacts = _contacts(labels[rows, cols], along, aside, heightmap[rows, cols] > tip)
-    return contacts.passed_on(_length_px(start, ahead, push.length, workspace))
+    is_high, half = heightmap[rows, cols] > tip, half_finger_px(workspace)
+    contacts = _contacts(labels[rows, cols], along, aside, is_high, half)
+    length = min(push.length / workspace.pixel_size, workspace.way_out_px(start, ahead.tolist()))
+    return contacts.passed_on(max(0.0, length))
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +123,7 @@ class _Contacts:
 
 
 def _contacts(
-    labels: np.ndarray, along: np.ndarray, aside: np.ndarray, is_high: np.ndarray
+    labels: np.ndarray, along: np.ndarray, aside: np.ndarray, is_high: np.ndarray, half: int
 ) -> _Contacts:
     """Return what would push what, by one-pixel lanes along the push.
 
@@ -130,6 +132,7 @@ def _contacts(
         along: Their places along the push, from its start on, shape (K,) [px].
         aside: And across it, shape (K,) [px].
         is_high: Whether the fingers would meet them, shape (K,).
+        half: Of the fingers [px].
     """
     lane_of = np.round(aside).astype(int)
     key, index = np.unique(lane_of * _NUM_LABELS + labels.astype(int), return_inverse=True)
@@ -145,11 +148,11 @@ def _contacts(
     is_same = lane[one] == lane[other]
     one, other = one[is_same], other[is_same]
     high = np.bincount(index, is_high, len(key)) > 0
-    is_ahead = middle > -HALF_FINGER_PX  # or under the fingers
-    met = np.nonzero(high & (np.abs(lane) <= HALF_FINGER_PX) & is_ahead)[0]
+    is_ahead = middle > -half  # or under the fingers
+    met = np.nonzero(high & (np.abs(lane) <= half) & is_ahead)[0]
     behind = np.concatenate([np.zeros(len(met), int), name[one]])
     before = np.concatenate([name[met], name[other]])
-    gap = np.concatenate([first[met] - HALF_FINGER_PX, first[other] - last[one] - 1.0])
+    gap = np.concatenate([first[met] - half, first[other] - last[one] - 1.0])
     pair, which = np.unique(behind * _NUM_LABELS + before, return_inverse=True)
     nearest = np.full(len(pair), np.inf)
     np.minimum.at(nearest, which, gap)
@@ -181,18 +184,6 @@ def _bodies(
 
     spread = mean(along**2) - mean(along) ** 2 + mean(aside**2) - mean(aside) ** 2
     return mean(aside), np.maximum(1.0, _LEVER * spread)
-
-
-def _length_px(
-    start: tuple[int, int], ahead: np.ndarray, length: float, workspace: Workspace
-) -> float:
-    """Return the length [px] of a stroke of a length [m] within the action square."""
-    low, high = workspace.border_px - 0.5, workspace.border_px + workspace.action_size_px - 0.5
-    length /= workspace.pixel_size
-    for at, way in zip(start, ahead.tolist(), strict=True):
-        if abs(way) > 1e-9:
-            length = min(length, ((high if way > 0.0 else low) - at) / way)
-    return max(0.0, float(length))
 
 
 def _moved(

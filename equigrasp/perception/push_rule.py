@@ -11,9 +11,14 @@ from equigrasp.geometry.actions import PixelPush, Push
 from equigrasp.geometry.angles import bin_to_direction
 from equigrasp.geometry.workspace import Workspace
 
-HALF_FINGER_PX = 4  # half the width of closed fingers, 25 mm
+FINGER_HALF_WIDTH = 0.011  # [m] of closed fingers, across a push
 _LIKE_START = 0.015  # [m] from the start of a push within which others are like it
 _LIKE_TURN = math.radians(45.0)  # nor do they differ by more than this
+
+
+def half_finger_px(workspace: Workspace) -> int:
+    """Return half the width of closed fingers in whole pixels, rounded up."""
+    return math.ceil(FINGER_HALF_WIDTH / workspace.pixel_size)
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,8 @@ class PushRule:
         ahead = np.array([math.cos(direction), math.sin(direction)])
         aside = np.array([-ahead[1], ahead[0]])
         along = np.arange(0.0, self.length / workspace.pixel_size, 2.0)
-        across = np.arange(-HALF_FINGER_PX, HALF_FINGER_PX + 1.0, 2.0)
+        half = half_finger_px(workspace)
+        across = np.arange(-half, half + 1.0, 2.0)
         places = along[:, None, None] * ahead + across[None, :, None] * aside
         rows, cols = (np.round(places + [pixel.row, pixel.col]).astype(int)).reshape(-1, 2).T
         inside = (rows >= 0) & (rows < len(labels)) & (cols >= 0) & (cols < len(labels))

@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from equigrasp.perception.observation import LABELS, Observation
 
 MOST_LABELS = 255  # labels are bytes
+LOST_PX = 20  # of which less is seen, an object is lost
 
 
 class Segmenter(Protocol):

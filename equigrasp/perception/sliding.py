@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from equigrasp.perception.push_rule import FINGER_HALF_WIDTH
+
 _STEP = 0.005  # [m] of the stroke
 _FRICTION = 0.5  # between fingers and object
 _NUM_POINTS = 150  # that stand for an object
@@ -26,7 +28,7 @@ class Fingers:
         half_depth: Along it [m].
     """
 
-    half_width: float = 0.011
+    half_width: float = FINGER_HALF_WIDTH
     half_depth: float = 0.010
 
 

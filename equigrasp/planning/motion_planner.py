@@ -50,7 +50,7 @@ class MotionPlanner(ABC):
     ) -> JointTrajectory:
         """Plan a collision-free motion between joint positions, at rest at both ends.
 
-        With `has_closed_fingers` they close on the way: it is free with open fingers and with closed ones.
+        With `has_closed_fingers` they may close on the way: it is free with open fingers and with closed ones.
 
         Raises:
             CollisionError: if the goal touches the scene.

@@ -17,6 +17,8 @@ from equigrasp.planning.kinematics import Kinematics, tool_points
 
 _SLACK = 1.01  # of a speed or acceleration: rounding of messages
 _POSITION_SLACK = 1e-3  # [m] beyond box and heights
+_STOP_SLACK = 3e-3  # [m] the same while the arm brakes, off its path; `CellGuard` leaves 20 mm
+_STOP_EVERY = 3  # samples from one stop that is looked at to the next: 0.06 rad
 _RETURN = 1e-3  # [m] by which what stands farther outside must end nearer
 _END_SPEED = (
     0.01  # [rad/s] of the last point: nothing stops an arm that a trajectory leaves moving
@@ -55,8 +57,8 @@ class TrajectoryCheck:
         What is judged is what the arm would do: the trajectory joined to the set-point, and to rest
         (`join_trajectory`), whatever its form: one point or many, the first at time 0 or later. Checked
         are form, start and end, joint positions, speeds and accelerations, and, on samples, speed and
-        place of the TCP, places of fingertips, flange, elbow and wrists. An arm that stands outside may
-        come back, but not go farther out, and must end nearer.
+        place of the TCP, places of fingertips, flange, elbow and wrists, and where a stop would lead them
+        from there. An arm that stands outside may come back, but not go farther out, and must end nearer.
 
         Args:
             trajectory: What is to be followed.
@@ -140,38 +142,68 @@ class TrajectoryCheck:
         spline = CubicHermiteSpline(trajectory.times, trajectory.positions, trajectory.velocities)
         joints = spline(samples)
         self._arm.limits.check_positions(joints, self._arm.joint_names, start)
-        tool, heights = self.places(np.vstack([start, joints]))
-        self._check_box(tool[:, :3], samples)
-        self._check_height(heights, samples)
-        speeds = np.linalg.norm(np.diff(tool[1:, 0], axis=0), axis=1) / np.diff(samples)
+        stopped = samples[::_STOP_EVERY]
+        stops = self._stops(joints[::_STOP_EVERY], spline(stopped, 1))
+        tool, heights = self.places(np.vstack([start, joints, stops]))
+        path = len(samples) + 1
+        self._check_box(tool[:path, :3], samples)
+        self._check_height(heights[:path], samples)
+        speeds = np.linalg.norm(np.diff(tool[1:path, 0], axis=0), axis=1) / np.diff(samples)
         if speeds.max() > _SLACK * self._safety.tcp_speed:
             raise CommandRejectedError(
                 f"The TCP would move at {speeds.max():.2f} m/s, {samples[speeds.argmax()]:.2f} s "
                 f"into the trajectory; its limit is {self._safety.tcp_speed} m/s."
             )
+        stopped = np.tile(stopped, len(stops) // len(stopped))
+        self._check_box(np.delete(tool, slice(1, path), 0)[:, :3], stopped, is_stop=True)
+        self._check_height(np.delete(heights, slice(1, path), 0), stopped, is_stop=True)
 
-    def _check_box(self, points: np.ndarray, samples: np.ndarray) -> None:
+    def _stops(self, joints: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        """Return where a stop leads to, from each of many states.
+
+        Each joint brakes as hard as it may, as simulated arms do, or all come to rest together, as a UR's
+        do. Of the first, which bends, the middle is looked at as well.
+
+        Args:
+            joints: Shape (T, n) [rad].
+            rates: Shape (T, n) [rad/s].
+
+        Returns:
+            Shape (3 T, n) [rad].
+        """
+        braking = np.abs(rates) / np.asarray(self._arm.limits.stop_accelerations)  # [s]
+        longest = braking.max(axis=1, keepdims=True)
+        left = np.clip(1.0 - 0.5 * longest / np.maximum(braking, 1e-9), 0.0, None)
+        each = 0.5 * rates * braking
+        return np.vstack(
+            [joints + each * (1.0 - left**2), joints + each, joints + 0.5 * rates * longest]
+        )
+
+    def _check_box(
+        self, points: np.ndarray, samples: np.ndarray, *, is_stop: bool = False
+    ) -> None:
         box = self._safety.box
         lower, upper = np.asarray(box.lower), np.asarray(box.upper)
         outside = np.maximum(lower - points, points - upper)  # (1 + T, 3 points, xyz)
-        excess = _excess(outside)
+        excess = _excess(outside, is_stop)
         t, point, axis = np.unravel_index(int(excess.argmax()), excess.shape)
         if excess[t, point, axis] > 0.0:
             raise CommandRejectedError(
                 f"{'TCP' if point == 0 else 'Fingertip'} {'xyz'[axis]} would be "
-                f"{points[t + 1, point, axis]:.3f} m, {samples[t]:.2f} s into the trajectory; the "
+                f"{points[t + 1, point, axis]:.3f} m{_when(samples[t], is_stop)}; the "
                 f"safety box allows [{lower[axis]}, {upper[axis]}] m."
             )
 
-    def _check_height(self, heights: np.ndarray, samples: np.ndarray) -> None:
-        excess = _excess(self._safety.link_height - heights)
+    def _check_height(
+        self, heights: np.ndarray, samples: np.ndarray, *, is_stop: bool = False
+    ) -> None:
+        excess = _excess(self._safety.link_height - heights, is_stop)
         t, link = np.unravel_index(int(excess.argmax()), excess.shape)
         if excess[t, link] > 0.0:
             names = [*self._arm.joint_names[_ELBOW - 1 :], "the flange"]
             raise CommandRejectedError(
-                f"The height of {names[link]} would be {heights[t + 1, link]:.3f} m, "
-                f"{samples[t]:.2f} s into the trajectory; at least {self._safety.link_height} m "
-                "are demanded."
+                f"The height of {names[link]} would be {heights[t + 1, link]:.3f} m"
+                f"{_when(samples[t], is_stop)}; at least {self._safety.link_height} m are demanded."
             )
 
 
@@ -209,15 +241,21 @@ class _Chain:
         return rotation @ self._tcp[0], np.stack(origins, axis=1)
 
 
-def _excess(outside: np.ndarray) -> np.ndarray:
+def _excess(outside: np.ndarray, is_stop: bool) -> np.ndarray:
     """Return by how much a path is farther out than it may be, shape (T, ...) [m].
 
     Args:
         outside: How far out (negative: inside), where the arm is and along the path, (1 + T, ...).
+        is_stop: Whether these are places of stops, of which none is an end.
     """
-    excess = outside[1:] - np.maximum(outside[0], _POSITION_SLACK)
-    excess[-1] = outside[-1] - np.maximum(outside[0] - _RETURN, _POSITION_SLACK)
+    excess = outside[1:] - np.maximum(outside[0], _STOP_SLACK if is_stop else _POSITION_SLACK)
+    if not is_stop:
+        excess[-1] = outside[-1] - np.maximum(outside[0] - _RETURN, _POSITION_SLACK)
     return np.asarray(excess)
+
+
+def _when(time: float, is_stop: bool) -> str:
+    return f", {'in a stop ' if is_stop else ''}{time:.2f} s into the trajectory"
 
 
 def _samples(times: np.ndarray, shares: np.ndarray) -> np.ndarray:

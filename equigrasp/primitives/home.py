@@ -13,13 +13,22 @@ from equigrasp.primitives.motion import Motion, halted_on_error
 _LOGGER = logging.getLogger(__name__)
 
 
-def return_home(motion: Motion, planner: MotionPlanner) -> None:
-    """Move to the home position, straight up first where the TCP is low; errors as `Motion.follow`."""
+def return_home(
+    motion: Motion, planner: MotionPlanner, *, has_closed_fingers: bool = False
+) -> None:
+    """Move to the home position, straight up first where the TCP is low; errors as `Motion.follow`.
+
+    Args:
+        motion: Moves.
+        planner: Of the same cell.
+        has_closed_fingers: Whether they are closed, and reach lower than open ones.
+    """
     home = np.asarray(motion.cell.arm_config.home_positions)
     start = motion.joint_positions()
     if np.abs(home - start).max() > 1e-3:
         with halted_on_error(motion):
-            motion.follow(planner.plan_joints(_clear(motion, planner, start), home))
+            clear = _clear(motion, planner, start)
+            motion.follow(planner.plan_joints(clear, home, has_closed_fingers=has_closed_fingers))
 
 
 def _clear(motion: Motion, planner: MotionPlanner, start: np.ndarray) -> np.ndarray:

@@ -22,9 +22,9 @@ _STATE_TIMEOUT = 0.5  # [s] to wait for a joint state that is newer than the que
 _AT_REST = 0.02  # [rad/s]
 _SLOWEST = 0.02  # speed scaling below which a wait does not get longer
 _STOP_TIMEOUT = 1.0  # [s] that an arm may be seen to move after it was told to stop
-_CONFIRM_TIMEOUT = (
-    20.0  # [s] within which an arm that is not seen to move says that it has stopped
-)
+# [s] within which an arm that is not seen to move says that it has stopped: before a goal that waits for
+# this one's end gives up (`GoalSlot`)
+_CONFIRM_TIMEOUT = 4.5
 _MOVING = 0.05  # [rad/s]
 _LONGEST_STEP = 0.25  # [s] counted between two looks: time may come late, and then all at once
 _GRIPPER_TIMEOUT = 3.0  # [s] beyond the time that the stroke takes at the commanded speed

@@ -68,7 +68,7 @@ class PushPrimitive:
             is_contact = self._descend(motion, plan, enter)
             length, is_blocked = self._push(motion, plan, enter)
             self._rise(motion, enter)
-            return_home(motion, self.planner)
+            return_home(motion, self.planner, has_closed_fingers=True)
             enter(Phase.RETURN)
         duration = phases.duration
         idle = max(0.0, duration - motion.busy_time)

@@ -10,7 +10,7 @@ from equigrasp.devices.safety import SafetyBox
 from equigrasp.errors import CommandRejectedError
 from equigrasp.geometry.actions import Push
 from equigrasp.geometry.transform import Transform
-from equigrasp.geometry.workspace import Workspace
+from equigrasp.geometry.workspace import Workspace, way_out
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.top_down import plan_from_above
 from equigrasp.primitives.validation import check_position
@@ -35,15 +35,9 @@ def clipped(push: Push, workspace: Workspace, box: SafetyBox) -> Push:
     Raises:
         CommandRejectedError: if next to nothing is left of it.
     """
-    half = workspace.action_size_px * workspace.pixel_size / 2.0
-    center = workspace.center_x, workspace.center_y
-    length, direction = push.length, (np.cos(push.direction), np.sin(push.direction))
-    for start, way, middle, low, high in zip(
-        (push.x, push.y), direction, center, box.lower, box.upper, strict=False
-    ):
-        if abs(way) > 1e-9:
-            limit = min(high, middle + half) if way > 0.0 else max(low, middle - half)
-            length = min(length, (limit - start) / way)
+    start, ahead = (push.x, push.y), (np.cos(push.direction), np.sin(push.direction))
+    within = way_out(start, ahead, *workspace.action_bounds)
+    length = min(push.length, within, way_out(start, ahead, box.lower, box.upper))
     if length < _SHORTEST:
         raise CommandRejectedError(
             f"A push from ({push.x:.3f}, {push.y:.3f}) m towards {push.direction:.3f} rad leaves "

@@ -65,6 +65,8 @@ def test_a_number_out_of_range_is_one_line(
         (["evaluate", "/nowhere", "--task", "clutter", "--max-pushes", "-1"], "--max-pushes"),
         (["evaluate", "/nowhere", "--freeing-pushes", "--policy", "oracle"], "--policy oracle"),
         (["evaluate", "/nowhere", "--freeing-pushes", "--task", "tight"], "--task tight"),
+        (["evaluate", "/nowhere", "--task", "clutter", "--spread=-0.1"], "at least 0"),
+        (["evaluate", "/nowhere", "--task", "clutter", "--spread", "nan"], "at least 0"),
         (["bench", "table3", "--seeds", "0", "-3"], "-3"),
         (["pretrain", "--seed", "x"], "--seed"),
         (["virtual", "ur5", "--camera-rate", "inf"], "--camera-rate"),

@@ -133,6 +133,29 @@ def test_an_arm_that_stands_outside_creeps_no_farther(bench: Bench) -> None:
     assert bench.offer(slowly) or bench.outside([self_state(bench)]) < 1e-3
 
 
+def test_a_stop_on_the_way_leads_nowhere_outside(bench: Bench) -> None:
+    """A path above the table, in the middle of which joints that brake alone would lead into it."""
+    middle = np.array([-0.2213, -0.873, 1.2111, -1.6134, -1.7484, 0.9208])
+    rates = np.array([0.0, -1.489, 2.815, -2.99, 0.077, 0.0])
+    half = 0.36  # [s]
+    way = 0.5 * half * rates
+    motion = JointTrajectory(
+        np.array([0.0, half, 2.0 * half]),
+        np.stack([middle - way, middle, middle + way]),
+        np.stack([0.0 * rates, rates, 0.0 * rates]),
+    )
+    bench.arm.teleport(middle - way)
+    with pytest.raises(CommandRejectedError, match=r"Fingertip z would be .*, in a stop 0\.\d+ s"):
+        bench.check.check(motion, bench.arm.joint_state(), bench.arm.set_point())
+    bench.arm.start_trajectory(motion)  # as if nobody had judged it
+    bench.let_pass(half)
+    assert bench.outside(bench.references) < SLACK
+    bench.arm.stop()
+    bench.let_pass(0.5)
+    assert bench.outside(bench.references) > 0.015
+    assert not np.any(bench.arm.set_point().velocities)
+
+
 @pytest.mark.parametrize("kind", ["servo", "bullet"])
 def test_the_guard_passes_what_the_check_admits(kind: str) -> None:
     guard, rng = CellGuard(CELL), np.random.default_rng(3)

@@ -20,6 +20,7 @@ from equigrasp.learning.interfaces import (
     PushLimits,
 )
 from equigrasp.learning.learned_segmenter import LearnedSegmenter
+from equigrasp.learning.weight_store import read_parameters
 from equigrasp.methods.push_grasp.batches import PushGraspBatches
 from equigrasp.methods.push_grasp.config import NetworkConfig, PushGraspConfig
 from equigrasp.methods.push_grasp.critic_input import GraspViews, critic_input
@@ -62,6 +63,38 @@ def config() -> PushGraspConfig:
 @pytest.fixture(scope="module")
 def policy(config: PushGraspConfig) -> PushGraspPolicy:
     return make_policy(config, make_networks(config, 0))
+
+
+def test_graspnet_is_asked_once_for_all_targets_of_a_scene(config: PushGraspConfig) -> None:
+    """And anew where heights or weights have changed, with what a new policy would say."""
+    modules, asked = make_networks(config, 3), []
+    policy = make_policy(config, modules)
+    modules[GRASP].register_forward_pre_hook(lambda *_: asked.append(1))
+
+    def found(observation: Observation) -> list[float]:
+        return [
+            float(value)
+            for label in (1, 2)
+            for value in policy.rate(observation, observation.arrays[LABELS] == label).values
+        ]
+
+    def of_a_new_policy(observation: Observation) -> list[float]:
+        fresh = make_policy(config, make_networks(config, 3))
+        tensors = {k: v.detach().clone() for k, v in read_parameters(modules).items()}
+        fresh.load(tensors, 1, "test")
+        masks = [observation.arrays[LABELS] == label for label in (1, 2)]
+        return [float(v) for mask in masks for v in fresh.rate(observation, mask).values]
+
+    observation = _observation()
+    first = found(observation)
+    assert len(asked) == 1 and first == of_a_new_policy(observation)
+    observation.arrays[HEIGHTMAP][80, 80] += 0.02  # in place
+    second = found(observation)
+    assert len(asked) == 2 and second != first and second == of_a_new_policy(observation)
+    tensors = {k: 1.1 * v.detach() for k, v in read_parameters(modules).items()}
+    policy.load(tensors, 1, "test")
+    third = found(observation)
+    assert len(asked) == 3 and third != second and third == of_a_new_policy(observation)
 
 
 def test_the_compact_size_has_the_parameters_that_the_docs_name() -> None:

@@ -242,6 +242,21 @@ def test_a_push_may_begin_where_open_fingers_touch_a_wall(
     assert primitive.execute(off_wall, bench.workspace).length == pytest.approx(0.10, abs=1e-3)
 
 
+def test_the_way_home_is_held_against_closed_fingers_too(
+    bench: Bench, primitive: PushPrimitive, push: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, plan, asked = bench.cell.arm_config.home_positions, bench.planner.plan_joints, []
+
+    def plan_joints(start: np.ndarray, goal: np.ndarray, **options: bool) -> Any:
+        if np.allclose(goal, home):
+            asked.append(options.get("has_closed_fingers", False))
+        return plan(start, goal, **options)
+
+    monkeypatch.setattr(bench.planner, "plan_joints", plan_joints)
+    primitive.execute(push, bench.workspace)
+    assert asked == [True]
+
+
 def test_closed_fingers_reach_lower_than_open_ones(bench: Bench) -> None:
     middle = bench.workspace.center_x, bench.workspace.center_y
     start = bench.arm.joint_state().positions

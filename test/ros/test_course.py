@@ -149,6 +149,8 @@ def test_speeds_have_tolerances_too(arm: LaggingArm) -> None:
         Goal(goal_tolerance=tolerance(math.nan)),
         Goal(path_tolerance=tolerance(0.1, velocity=math.inf)),
         Goal(goal_time_tolerance=Duration(sec=-3)),
+        Goal(path_tolerance=[JointTolerance(name="wrist_3_joint", acceleration=1.0)]),
+        Goal(goal_tolerance=[JointTolerance(name="wrist_3_joint", acceleration=1.0)]),
     ],
 )
 def test_what_is_no_tolerance_is_refused(goal: Goal) -> None:

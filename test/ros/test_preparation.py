@@ -1,4 +1,4 @@
-"""What watches over a graph stays small: it never imports PyTorch."""
+"""Processes stay small: they do not import what others need."""
 
 import subprocess
 import sys
@@ -47,3 +47,21 @@ def test_what_is_wrong_is_said_as_ever(arguments: dict[str, str], match: str) ->
 def test_the_supervisor_does_without_pytorch() -> None:
     child = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True)
     assert child.stdout.split() == ["False"], child.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "without"),
+    [
+        ("import equigrasp.ros.executor.executor_node", {"torch"}),
+        (
+            "from equigrasp.cli.main import main\ntry: main(['up', 'sim', '--help'])\nexcept SystemExit: pass",
+            {"torch", "cv2", "pinocchio", "ompl", "matplotlib", "scipy.interpolate"},
+        ),
+    ],
+)
+def test_what_a_process_does_without(code: str, without: set[str]) -> None:
+    code += "\nimport sys; sys.stderr.write(' '.join(sys.modules))"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    imported = set(found.stderr.split())
+    assert "equigrasp" in imported and not without & imported

@@ -17,6 +17,7 @@ from graph import wait_for  # noqa: E402
 from rclpy.action import ActionServer, CancelResponse, GoalResponse  # noqa: E402
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from rclpy.task import Future  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
 from equigrasp.devices.cell import ArmConfig, GripperConfig  # noqa: E402
@@ -130,6 +131,24 @@ def test_a_trajectory_whose_acceptance_was_lost_is_cancelled(
     arm.start_trajectory(_trajectory(arm))
     wait_for(lambda: not arm.motion_status().is_active, 10.0, "the arm to give up")
     assert controller.is_cancelled.wait(10.0)
+
+
+def test_a_cancel_that_is_lost_is_repeated(
+    controller: SlowController, arm: RemoteArm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel, asked = ActionClient._cancel_goal_async, []
+
+    def lose_the_first(self: ActionClient, goal_handle: object) -> object:
+        asked.append(goal_handle)
+        return Future() if len(asked) == 1 else cancel(self, goal_handle)
+
+    monkeypatch.setattr(ActionClient, "_cancel_goal_async", lose_the_first)
+    arm.start_trajectory(_trajectory(arm))
+    wait_for(lambda: arm._goal._handle is not None, 10.0, "the acceptance")
+    arm.stop()
+    wait_for(lambda: not arm.motion_status().is_active, 10.0, "the arm to have stopped")
+    assert controller.is_cancelled.is_set() and len(asked) >= 2
+    assert arm.motion_status().state is MotionState.STOPPED
 
 
 def test_an_answer_waits_until_its_request_is_in_the_books(controller: SlowController) -> None:

@@ -8,6 +8,7 @@ import yaml
 
 from equigrasp.config import read_yaml
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks.kept_pieces import restore_pieces
 from equigrasp.experiments.benchmarks.protocol import Order
 from equigrasp.experiments.runs.claims import write_whole
 from equigrasp.experiments.runs.run_folder import commit
@@ -33,6 +34,7 @@ def open_results(out: Path, order: Order, is_any_commit: bool) -> None:
             raise ConfigError(f"'{out}' holds runs but no {_NAME}; choose another folder.")
         _write(path, {"conditions": conditions, "commits": [present]})
         return
+    restore_pieces(out)
     values = read_yaml(path)
     for key, new in conditions.items():
         old = values["conditions"].get(key)

@@ -10,6 +10,7 @@ from typing import IO
 
 from equigrasp.devices.owner import become_owner
 from equigrasp.experiments.benchmarks.curves import draw_curves
+from equigrasp.experiments.benchmarks.kept_pieces import keep_pieces
 from equigrasp.experiments.benchmarks.plan import Piece, chosen_pieces
 from equigrasp.experiments.benchmarks.protocol import Order
 from equigrasp.experiments.benchmarks.results import read_results
@@ -35,6 +36,7 @@ def redraw(order: Order, out: Path) -> None:
 
         write_target_tables(order, out)
         return
+    keep_pieces(out)
     results = read_results(order, out)
     write_tables(order, out, results)
     draw_curves(order, out, results)

@@ -84,8 +84,11 @@ def _status(
     total = piece.attempts if is_training else _num_rows(piece, conditions)
     if piece.result(out).is_file():
         return PieceStatus(piece, "finished", total, total, 0.0, False)
-    progress = piece.run(out).metrics if is_training else piece.result(out).with_suffix(".csv")
-    done = min(total, _num_lines(progress) - int(is_headed))
+    if is_training and conditions.protocol == "targets":
+        done = int(total * _share_trained(piece, out))
+    else:
+        progress = piece.run(out).metrics if is_training else piece.result(out).with_suffix(".csv")
+        done = min(total, _num_lines(progress) - int(is_headed))
     state = "ready" if piece.is_ready(out) else "waiting"
     if error_path(piece, out).is_file():
         state = "failed"
@@ -94,6 +97,13 @@ def _status(
     cost = costs[piece] or _mean(costs, piece, same_method=True) or _mean(costs, piece)
     seconds = (total - max(0, done)) * (cost or _GUESS)
     return PieceStatus(piece, state, max(0, done), total, seconds, cost is None)
+
+
+def _share_trained(piece: Piece, out: Path) -> float:
+    """Return how far a training of push-grasp is, 0 to 1, by the scenes and pushes that it has simulated."""
+    from equigrasp.experiments.push_grasp.pretraining import Amounts, share_simulated
+
+    return share_simulated(piece.run(out).path, Amounts(num_pushes=piece.attempts))
 
 
 def _mean(

@@ -180,8 +180,13 @@ def _policy(
     if weights is not None:
         cell = simulation.cell.config
         load_trained_weights(policy, weights, method, cell.workspaces, cell.gripper)
-    is_freeing = bool(arguments.get(FREEING_PUSHES)) and isinstance(policy, PixelPolicy)
-    return FreeingPolicy(policy) if is_freeing else policy  # type: ignore[return-value]
+    if not arguments.get(FREEING_PUSHES):
+        return policy
+    if not isinstance(policy, PixelPolicy):
+        raise ConfigError(
+            f"Freeing pushes are for methods that choose a grasp by pixel and yaw, not '{package.name}'."
+        )
+    return FreeingPolicy(policy)  # type: ignore[return-value]
 
 
 def _scenes(seed: int) -> int:

@@ -15,8 +15,7 @@ from equigrasp.methods.push_grasp.decision_step import encode, encode_action
 from equigrasp.methods.push_grasp.policy import PushGraspPolicy
 from equigrasp.perception.observation import LABELS, TARGET, Observation
 from equigrasp.perception.scene_change import idle_after
-
-_LOST_PX = 20  # of a target of which less is visible it is lost
+from equigrasp.perception.segmentation import LOST_PX
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +103,7 @@ class GraspImagination:
                 idle = idle_after(
                     idle, done, seen_before.heightmap, seen.heightmap, self._trials.workspace
                 )
-                if label not in targets_of(seen, _LOST_PX):
+                if label not in targets_of(seen, LOST_PX):
                     steps.append(_step(before, push, lost_reward(self._reward)))
                     break
                 state = states.enter_context(self._trials.kept())

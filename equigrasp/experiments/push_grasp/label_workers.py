@@ -12,13 +12,12 @@ from equigrasp.experiments.push_grasp.grasp_labels import (
     collect_scene,
     scene_path,
 )
-from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.experiments.push_grasp.trials import simulated_trials
 from equigrasp.experiments.push_grasp.worker_pool import worker_pool
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.push_grasp.rule import make_rule
 from equigrasp.methods.registry import load_method
 from equigrasp.seeding import Stream
-from equigrasp.simulation.make import make_simulated_cell
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,9 @@ class LabelWorker:
         if job.weights is not None:
             self._policy = method.make_policy(config, method.make_networks(config, job.seed))
             load_trained_weights(self._policy, job.weights, config)
-        simulation = self._simulation.enter_context(
-            make_simulated_cell(job.cell, object_set=job.objects, seed=job.seed)
+        self._trials = self._simulation.enter_context(
+            simulated_trials(job.cell, job.objects, job.seed, job.split, make_rule(config))
         )
-        self._trials = Trials(simulation, make_rule(config), job.split)
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -19,10 +19,10 @@ from equigrasp.errors import ConfigError
 from equigrasp.experiments.push_grasp.calibration import calibrate
 from equigrasp.experiments.push_grasp.grasp_labels import LabelPlan, scene_path
 from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
-from equigrasp.experiments.push_grasp.push_learning import learn_pushes
+from equigrasp.experiments.push_grasp.push_learning import learn_pushes, num_pushes_in
 from equigrasp.experiments.push_grasp.push_workers import PushJob
 from equigrasp.experiments.push_grasp.stage_jobs import StageJob, run_jobs
-from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.experiments.push_grasp.trials import simulated_trials
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.run_folder import LABELS, RunFolder
 from equigrasp.geometry.workspace import Workspace
@@ -35,10 +35,10 @@ from equigrasp.methods.push_grasp.policy import PushGraspPolicy, make_policy
 from equigrasp.methods.push_grasp.rule import make_rule
 from equigrasp.methods.registry import load_method
 from equigrasp.simulation.clutter import open_workspace
-from equigrasp.simulation.make import make_simulated_cell
 
 _LOGGER = logging.getLogger(__name__)
 _SCENES = "scenes"  # the argument that tells how many are labelled
+_LABELS, _PUSHES = "labels", "pushes"  # folders of the first scenes, and of stage 2
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class PushGraspPretraining:
 
     def run(self) -> Path:
         """Do what is left to do, and return the weights."""
-        first = self._collect("labels", self._amounts.num_scenes, None)
+        first = self._collect(_LABELS, self._amounts.num_scenes, None)
         modules = self._method.make_networks(self._config, self._seed)
         modules |= self._learn([("grasp_round_1", GRASP)], [first])
         own = self._collect(
@@ -118,7 +118,7 @@ class PushGraspPretraining:
         modules |= self._learn(stages, [first, own])
         parameters = learn_pushes(
             self._push_job(self._write("stage_1", modules)),
-            self.folder / "pushes",
+            self.folder / _PUSHES,
             [folder for folder, count in (first, own) if count],
             self._workspace,
             self._amounts.num_pushes,
@@ -183,16 +183,16 @@ class PushGraspPretraining:
     def _calibrate(self, policy: PushGraspPolicy, modules: dict[str, torch.nn.Module]) -> None:
         """Set the threshold from scenes that nothing was learned from."""
         given = self._arguments
-        with make_simulated_cell(
-            given["cell"], object_set=given["objects"], seed=self._seed
-        ) as simulation:
-            trials = Trials(simulation, make_rule(self._config), given["split"])
+        rule, folder = make_rule(self._config), self.folder / "validation"
+        with simulated_trials(
+            given["cell"], given["objects"], self._seed, given["split"], rule
+        ) as trials:
             found = calibrate(
                 trials,
                 policy,
                 self._seed,
                 self._amounts.num_validation,
-                self.folder / "validation" / tensor_digest(read_parameters(modules))[:12],
+                folder / tensor_digest(read_parameters(modules))[:12],
             )
         with torch.no_grad():
             modules[THRESHOLD].value.fill_(found.threshold)  # type: ignore[operator,union-attr]
@@ -214,3 +214,13 @@ def pretrain(arguments: dict[str, str], amounts: Amounts, is_resume: bool | None
     training = PushGraspPretraining(arguments, amounts, is_resume)
     training.run()
     return training.folder
+
+
+def share_simulated(folder: Path, amounts: Amounts) -> float:
+    """Return how much of a training in a run folder has been simulated, 0 to 1.
+
+    Scenes of the first round and pushes count alike; what is learned between, and the second round, do not.
+    """
+    scenes = sum(scene_path(folder / _LABELS, k).exists() for k in range(amounts.num_scenes))
+    pushes = min(num_pushes_in(folder / _PUSHES), amounts.num_pushes)
+    return (scenes + pushes) / (amounts.num_scenes + amounts.num_pushes)

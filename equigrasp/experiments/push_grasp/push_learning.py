@@ -8,7 +8,9 @@ import torch
 from tqdm import tqdm
 
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.push_grasp.imagination import ImaginedStep
 from equigrasp.experiments.push_grasp.push_workers import PushJob, PushWorkers
+from equigrasp.experiments.runs.claims import read_json, write_json
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.methods.push_grasp.decision_step import PUSH_KIND
 from equigrasp.methods.registry import load_method
@@ -16,7 +18,9 @@ from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.replay.step import Step
 from equigrasp.replay.step_record import Extras
 
+_PUSHES = "pushes"
 _ROUND, _SIZE, _SGD = "round", "round_steps", "sgd_steps"  # extras of a step in the log
+_COUNT = "count.json"  # how many pushes there were, for whoever watches
 _SCENES = 4  # of a round: imagined by the same weights, and by several processes
 
 
@@ -72,14 +76,23 @@ def learn_pushes(
                     index = trainer.num_attempts
                     kept = Step(index, index, step.observation, step.action, step.reward)
                     trainer.add(kept, progress.extras(len(steps)))
-                pushes = sum(int(s.action["kind"]) == PUSH_KIND for s in steps)
-                progress = progress.completed(pushes)
-                bar.update(pushes)
+                progress = progress.completed(_num_pushes(steps))
+                write_json(folder / _COUNT, {_PUSHES: progress.pushes})
+                bar.update(progress.last_pushes)
                 bar.set_postfix_str(f"{first + _SCENES} scenes, {trainer.num_steps} SGD steps")
             trainer.train_pending(trainer.num_pending_steps)
             return trainer.weights()
     finally:
         trainer.close()
+
+
+def _num_pushes(steps: Sequence[ImaginedStep]) -> int:
+    return sum(int(step.action["kind"]) == PUSH_KIND for step in steps)
+
+
+def num_pushes_in(folder: Path) -> int:
+    """Return how many pushes whole rounds in a folder of `learn_pushes` have made; 0: none yet."""
+    return int((read_json(folder / _COUNT) or {}).get(_PUSHES, 0))
 
 
 @dataclass(frozen=True)

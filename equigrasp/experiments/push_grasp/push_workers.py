@@ -10,14 +10,13 @@ import numpy as np
 import torch
 
 from equigrasp.experiments.push_grasp.imagination import GraspImagination, ImaginedStep
-from equigrasp.experiments.push_grasp.trials import Trials
+from equigrasp.experiments.push_grasp.trials import simulated_trials
 from equigrasp.experiments.push_grasp.worker_pool import worker_pool
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.push_grasp.policy import make_policy
 from equigrasp.methods.push_grasp.rule import make_rule
 from equigrasp.methods.registry import load_method
 from equigrasp.seeding import Stream, derive_seed
-from equigrasp.simulation.make import make_simulated_cell
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,9 @@ class PushWorker:
         if config.training.judge == "first":
             judge = make_policy(config, method.make_networks(config, job.seed))
             load_trained_weights(judge, job.weights, config)
-        simulation = self._simulation.enter_context(
-            make_simulated_cell(job.cell, object_set=job.objects, seed=job.seed)
+        self._trials = self._simulation.enter_context(
+            simulated_trials(job.cell, job.objects, job.seed, job.split, make_rule(config))
         )
-        self._trials = Trials(simulation, make_rule(config), job.split)
         self._imagination = GraspImagination(
             self._trials, self._policy, config.acting.max_pushes, config.training, judge
         )

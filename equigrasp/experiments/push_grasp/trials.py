@@ -17,10 +17,27 @@ from equigrasp.replay.grasp_scenes import GraspOutcomeKind
 from equigrasp.simulation.clutter import Clutter
 from equigrasp.simulation.fast_hand import FastHand
 from equigrasp.simulation.label_camera import LabelCamera
-from equigrasp.simulation.make import SimulatedCell
+from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 _FINGER_REACH = 0.035  # [m] that a hand reaches beyond its opening
 _HALF_HAND = 0.019  # [m] half the hand's width across the opening, and slack
+
+
+@contextlib.contextmanager
+def simulated_trials(
+    cell: str, objects: str, seed: int, split: str, rule: GraspRule
+) -> Iterator["Trials"]:
+    """Open a simulation, and close it in the end.
+
+    Args:
+        cell: Cell to simulate.
+        objects: Object set.
+        seed: Of the simulation.
+        split: Part of the object set.
+        rule: Height and opening of grasps.
+    """
+    with make_simulated_cell(cell, object_set=objects, seed=seed) as simulation:
+        yield Trials(simulation, rule, split)
 
 
 class Trials:

@@ -31,6 +31,7 @@ from equigrasp.methods.push_grasp.grasp_choice import (
     heuristic_grasps,
     random_grasp,
 )
+from equigrasp.methods.push_grasp.grasp_maps import GraspMaps
 from equigrasp.methods.push_grasp.networks import CRITIC, GRASP, PUSH, SEGMENTER, THRESHOLD
 from equigrasp.methods.push_grasp.push_choice import (
     RatedPushes,
@@ -65,6 +66,7 @@ class PushGraspPolicy(NetworkPolicy):
         self._config = config
         self.rule, self.push_rule = make_rule(config), make_push_rule(config)
         self.segmenter = LearnedSegmenter(modules[SEGMENTER])
+        self._grasp_maps = GraspMaps(modules[GRASP], config.network.input_scale)
 
     @property
     def score_threshold(self) -> float:
@@ -213,8 +215,8 @@ class PushGraspPolicy(NetworkPolicy):
         """Return some values of a fixed scene, and how they follow half a turn of it, the exact one."""
         scene = _probe_scene()
         with self._lock:
-            maps = self._grasp_maps(scene)
-            turned = self._grasp_maps(np.ascontiguousarray(scene[::-1, ::-1]))
+            maps = self._grasp_maps.of(scene)
+            turned = self._grasp_maps.of(np.ascontiguousarray(scene[::-1, ::-1]))
         size = _PROBE_PX // 2
         answers = tuple(round(float(v), 4) for v in maps[:, size, size + 4])
         error = float(np.abs(turned - maps[:, ::-1, ::-1]).max())
@@ -267,20 +269,15 @@ class PushGraspPolicy(NetworkPolicy):
             masks = [labels == k for k in np.unique(labels[labels > 0])]
             return max(masks, key=lambda mask: self._glance(observation, mask))
         with self._lock:
-            best = np.where(labels > 0, self._grasp_maps(observation.heightmap).max(axis=0), -1.0)
+            best = np.where(
+                labels > 0, self._grasp_maps.of(observation.heightmap).max(axis=0), -1.0
+            )
         row, col = np.unravel_index(int(best.argmax()), best.shape)
         return np.asarray(labels == labels[row, col])
 
     def _glance(self, observation: Observation, target: np.ndarray) -> float:
         """Return the score of the best of a few grasps on a target."""
         return float(self.rate(observation, target, _NUM_GLANCED).scores[0])
-
-    def _grasp_maps(self, heightmap: np.ndarray) -> np.ndarray:
-        """Return GraspNet's P(success) of all yaws at all pixels, shape (n, S, S)."""
-        scaled = heightmap[None, None] * self._config.network.input_scale
-        with torch.inference_mode():
-            logits = self._modules[GRASP](torch.from_numpy(scaled.astype(np.float32)))
-            return np.asarray(torch.sigmoid(logits)[0].numpy())
 
     def _candidates(
         self, observation: Observation, target: np.ndarray, count: int, num_yaws: int
@@ -293,7 +290,7 @@ class PushGraspPolicy(NetworkPolicy):
         """
         workspace = observation.workspace
         inner = slice(workspace.border_px, workspace.border_px + workspace.action_size_px)
-        maps = self._grasp_maps(observation.heightmap)[:, inner, inner]
+        maps = self._grasp_maps.of(observation.heightmap)[:, inner, inner]
         best = np.where(target[inner, inner], maps.max(axis=0), 0.0)
         places = spread_maxima(best, target[inner, inner], count, _SPREAD_PX)
         of_place = maps[:, places[:, 0], places[:, 1]].T

@@ -14,6 +14,7 @@ from equigrasp.methods.push_grasp.push_input import PushView, push_view
 from equigrasp.perception.observation import HEIGHTMAP, LABELS, TARGET, Observation
 from equigrasp.perception.push_imagination import imagine_push
 from equigrasp.perception.push_rule import PushRule
+from equigrasp.perception.segmentation import LOST_PX
 
 _NUM_DRAWS = 50  # of random pushes, until one would touch something
 _NEAR_PX = 25.0  # that a start may be off for a direction that is off by one radian
@@ -21,7 +22,6 @@ _NUM_STARTS = 12  # of imagined pushes, in each direction
 _GRID_PX = 4  # between two of the places that these are drawn from
 _NUM_IMAGINED = 24  # of which the outcome is judged: those that clear most about the target
 _RING_PX = 10  # about the target that must be clear
-_MIN_TARGET_PX = 20  # of the target that must still be seen
 
 Judge = Callable[[Observation, np.ndarray], float]
 
@@ -148,7 +148,7 @@ def imagined_push(
     imagined = []
     for push in _candidates(labels, target, rule, observation):
         scene = imagine_push(observation.heightmap, labels, push, rule, observation.workspace)
-        if _num_inside(scene.labels == 255, observation) >= _MIN_TARGET_PX:
+        if _num_inside(scene.labels == 255, observation) >= LOST_PX:
             imagined.append((_crowd(scene.labels), push, scene))
     imagined.sort(key=lambda found: found[0])
     best, chosen = -math.inf, None

@@ -7,7 +7,7 @@ from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.devices.cell import OVERHEAD
 from equigrasp.diagnosis.network import NETWORKS, THIS_MACHINE
 from equigrasp.errors import ConfigError
-from equigrasp.learning.method_config import num_random_attempts
+from equigrasp.learning.method_config import chooses_pixels, num_random_attempts
 from equigrasp.learning.method_names import DEFAULT_METHOD, DEFAULT_SIZE, full_name
 from equigrasp.ros import names
 from equigrasp.ros.bringup.graph_options import Argument, GraphOptions
@@ -198,7 +198,8 @@ def describe(
     planning: Parameters = {"planner": values["planner"]}
     if MODES[mode].is_real:
         planning["descent_speed"] = _number(values, "descent_speed", float)
-    pushes: Parameters = {"has_freeing_pushes": not MODES[mode].is_real}
+    is_freeing = not MODES[mode].is_real and chooses_pixels(config)
+    pushes: Parameters = {"has_freeing_pushes": is_freeing}
     nodes = [
         *_robot(mode, values, joint_states),
         *_display(cell | time, joint_states, options),

@@ -32,7 +32,6 @@ class Tolerances:
         goal_velocity: How fast it may still turn [rad/s].
         goal_time: How late the goal may be reached [s, the robot's time]; NaN: as long as the arm itself
             takes, and 0.5 s to come within `goal`.
-        has_accelerations: Whether accelerations have tolerances, which nobody measures.
     """
 
     path: np.ndarray
@@ -40,7 +39,6 @@ class Tolerances:
     goal: np.ndarray
     goal_velocity: np.ndarray
     goal_time: float
-    has_accelerations: bool
 
     @classmethod
     def of_goal(
@@ -49,10 +47,9 @@ class Tolerances:
         """Return what a goal demands: 0 is the default, -1 no limit.
 
         Raises:
-            CommandRejectedError: if a joint is unknown, or a tolerance is none.
+            CommandRejectedError: if a joint is unknown, or a tolerance is none or cannot be held.
         """
         limits = np.full((2, 2, len(joint_names)), np.inf)  # path and goal, position and velocity
-        has_accelerations = False
         lists = ("path_tolerance", goal.path_tolerance), ("goal_tolerance", goal.goal_tolerance)
         for i, (what, tolerances) in enumerate(lists):
             for tolerance in tolerances:
@@ -64,12 +61,16 @@ class Tolerances:
                 joint = joint_names.index(tolerance.name)
                 limits[i, 0, joint] = _limit(tolerance.position, of)
                 limits[i, 1, joint] = _limit(tolerance.velocity, of)
-                has_accelerations |= math.isfinite(_limit(tolerance.acceleration, of))
+                if math.isfinite(_limit(tolerance.acceleration, of)):
+                    raise CommandRejectedError(
+                        f"{of} limits the acceleration, which nobody measures; it must be 0 (the "
+                        "default) or -1 (no limit)."
+                    )
         late = goal.goal_time_tolerance
         seconds = late.sec + late.nanosec * 1e-9
         goal_time = math.nan if seconds == _DEFAULT else _limit(seconds, "goal_time_tolerance")
         (path, path_velocity), (end, end_velocity) = limits
-        return cls(path, path_velocity, end, end_velocity, goal_time, has_accelerations)
+        return cls(path, path_velocity, end, end_velocity, goal_time)
 
     @property
     def has_path(self) -> bool:

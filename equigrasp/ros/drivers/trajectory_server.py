@@ -36,11 +36,13 @@ from equigrasp.ros.messages.tracking import (
     to_feedback_msg,
 )
 from equigrasp.ros.messages.trajectories import (
+    MAX_POINTS,
     from_trajectory_msg,
     to_trajectory_msg,
     to_trajectory_result,
 )
 from equigrasp.ros.runtime.action_server import ActionServer
+from equigrasp.ros.runtime.bounded_trajectories import bounded_follow_joint_trajectory
 from equigrasp.ros.runtime.commanders import Commanders
 from equigrasp.ros.runtime.heartbeat import CommanderWatch, Heartbeats
 from equigrasp.ros.runtime.managed_node import ManagedNode
@@ -94,7 +96,7 @@ class TrajectoryServer:
         node.create_service(Trigger, "~/confirm", self._confirmation.give, callback_group=group)
         self._server = ActionServer(
             node,
-            FollowJointTrajectory,
+            bounded_follow_joint_trajectory(MAX_POINTS + 1),  # one more, and it is refused
             names.FOLLOW_JOINT_TRAJECTORY,
             execute_callback=self._execute,
             goal_callback=self._accept,
@@ -120,14 +122,6 @@ class TrajectoryServer:
         else:
             tracking = Tracking.at(arm.joint_state(), arm.set_point())
         return to_controller_state_msg(tracking, arm.joint_names, arm.speed_scaling())
-
-    def _tolerances(self, goal: FollowJointTrajectory.Goal) -> Tolerances:
-        tolerances = Tolerances.of_goal(goal, self._arm.joint_names)
-        if tolerances.has_accelerations:
-            self._node.get_logger().warning(
-                "Tolerances of accelerations are not held: nobody measures these.", once=True
-            )
-        return tolerances
 
     def wait_for_end(self) -> None:
         """Give the goals of a node that is no longer active a moment to end and answer."""
@@ -167,7 +161,7 @@ class TrajectoryServer:
         try:
             if refusal := self._commanders.refusal(goal_handle.goal_id):
                 raise CommandRejectedError(refusal)
-            tolerances = self._tolerances(goal_handle.request)
+            tolerances = Tolerances.of_goal(goal_handle.request, self._arm.joint_names)
             trajectory, start = self._admit(goal_handle.request, config)
             commander = CommanderWatch(
                 self._heartbeats,

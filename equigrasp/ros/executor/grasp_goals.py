@@ -14,6 +14,7 @@ from equigrasp.primitives.outcome import GraspOutcome, Phase, PushOutcome
 from equigrasp.primitives.pick import PickPrimitive
 from equigrasp.primitives.place_target import PlaceTarget, sample_place
 from equigrasp.primitives.push import PushPrimitive
+from equigrasp.ros import names
 from equigrasp.ros.executor.goal_codes import GoalError
 from equigrasp.ros.executor.goal_server import Goal
 from equigrasp.ros.executor.policy_calls import PolicyCall
@@ -103,9 +104,15 @@ class GraspGoals:
                 return plan
             answer = self._ask(self._actions, PlanAction, goal)
             push = from_action_msg(answer.action)
+            if isinstance(push, PlanarGrasp):
+                break
             # A rule's push has no observation to learn from; a method's is for a target.
             if not isinstance(push, Push) or answer.observation.arrays:
-                break
+                raise GoalError(
+                    MotionResult.UNSUPPORTED,
+                    f"The method wants a {type(push).__name__} before it grasps; pick_object grasps "
+                    f"only. For one that pushes its targets free call '{names.PUSH_GRASP}'.",
+                )
             self.push_along(goal, push, answer.action.push.workspace)
             self.move_home(goal)
         return self._ask(self._policy, PlanGrasp, goal)

@@ -39,7 +39,7 @@ def from_trajectory_msg(
     """
     if len(message.points) > MAX_POINTS:  # before anything is made of them
         raise CommandRejectedError(
-            f"The trajectory has {len(message.points)} points; at most {MAX_POINTS} are followed."
+            f"The trajectory has more than {MAX_POINTS} points: too many to be followed."
         )
     if sorted(message.joint_names) != sorted(joint_names):
         raise CommandRejectedError(

@@ -13,6 +13,7 @@ from equigrasp.ros.runtime.commanders import make_goal_id
 from equigrasp.ros.runtime.ros_clock import RosClock
 
 _ANSWER_TIMEOUT = 2.0  # [s] a controller answers a goal within this
+_CANCEL_PERIOD = 0.5  # [s] between cancels of a goal that does not end: one may be lost
 _REFUSED = (
     "the controller refused the goal; its log says why (is it active, are the joints its own?)"
 )
@@ -44,6 +45,7 @@ class RemoteGoal:
         self._handle: Any = None
         self._result: AwaitedResult | None = None
         self._is_cancelled = False
+        self._cancelled = clock.moment()
         self._sent = self.ended = clock.moment()  # `ended`: when the result came
         self._lock = threading.Lock()
         self._status = MotionStatus(MotionState.MOVING)
@@ -57,7 +59,7 @@ class RemoteGoal:
         sent.add_done_callback(self._answered)
 
     def status(self) -> MotionStatus:
-        """Return what has become of it."""
+        """Return what has become of it; to be asked all the time: a cancel is repeated here."""
         loss = "" if self._result is None else self._result.loss()
         with self._lock:
             if not self._status.is_active:
@@ -67,6 +69,8 @@ class RemoteGoal:
                 self._client.cancel_unanswered_async(self.goal_id)  # it may be moving
             if loss:
                 self._status = MotionStatus(MotionState.FAULT, loss, StopReason.LINK_LOST)
+            elif self._is_cancelled and self._clock.since(self._cancelled) > _CANCEL_PERIOD:
+                self._ask_to_stop()
             return self._status
 
     def cancel(self) -> None:
@@ -76,8 +80,12 @@ class RemoteGoal:
                 return
             self._is_cancelled = True
             self._status = MotionStatus(MotionState.STOPPING)
-            if self._handle is not None:
-                self._handle.cancel_goal_async()
+            self._ask_to_stop()
+
+    def _ask_to_stop(self) -> None:
+        self._cancelled = self._clock.moment()
+        if self._handle is not None:
+            self._handle.cancel_goal_async()
 
     def _answered(self, future: Any) -> None:
         handle = future.result()

@@ -13,6 +13,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import EquigraspError, ReplayError, WeightsError
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
+from equigrasp.learning.compiler_import import stand_in_for_compiler
 from equigrasp.learning.interfaces import StepReport, Trainer
 from equigrasp.learning.method_names import DEFAULT_METHOD
 from equigrasp.methods.registry import load_method
@@ -266,6 +267,7 @@ class LearnerNode(ManagedNode):
 def main() -> None:
     """Run the node, at a lower priority than the ones that the arm waits for."""
     os.nice(_NICENESS)
+    stand_in_for_compiler()
     run(lambda: [LearnerNode()], num_threads=2)
 
 

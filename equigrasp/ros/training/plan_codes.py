@@ -1,9 +1,18 @@
-"""Error codes of the policy node's services, and what they stand for."""
+"""Codes and modes of the policy node's services, and what they stand for."""
 
+from typing import Any
+
+from equigrasp_interfaces.msg import Experience
 from equigrasp_interfaces.srv import PlanGrasp
 
 from equigrasp.errors import ConfigError, DeviceError, EquigraspError, PerceptionError
-from equigrasp.learning.interfaces import EmptyWorkspaceError
+from equigrasp.learning.interfaces import EmptyWorkspaceError, Mode
+
+_MODES: dict[int, Mode] = {
+    Experience.MODE_RANDOM: "random",
+    Experience.MODE_TRAIN: "train",
+    Experience.MODE_GREEDY: "greedy",
+}
 
 
 class PlanError(PerceptionError):
@@ -26,3 +35,10 @@ def plan_code(error: EquigraspError) -> int:
     if isinstance(error, DeviceError):
         return int(codes.NO_IMAGE)
     return int(codes.BAD_IMAGE)
+
+
+def mode_of(request: Any, code: int = PlanGrasp.Response.BAD_IMAGE) -> Mode:
+    """Return how to choose; raise `PlanError` with a code if there is no such mode."""
+    if request.mode not in _MODES:
+        raise PlanError(code, f"Unknown mode {request.mode}; modes are {sorted(_MODES)}.")
+    return _MODES[request.mode]

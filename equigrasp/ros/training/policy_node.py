@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from equigrasp_interfaces.msg import Experience, LabelMap, PolicyUpdate
 from equigrasp_interfaces.msg import Grasp as GraspMsg
 from equigrasp_interfaces.msg import Heightmap as HeightmapMsg
+from equigrasp_interfaces.msg import LabelMap, PolicyUpdate
 from equigrasp_interfaces.msg import Push as PushMsg
 from equigrasp_interfaces.srv import PlanAction, PlanGrasp, PlanPushGrasp, SegmentScene
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -21,7 +21,7 @@ from equigrasp.errors import ConfigError, DeviceError, PerceptionError, WeightsE
 from equigrasp.experiments.runs.pictures import draw_decision, draw_push_map
 from equigrasp.geometry.actions import Action, PlanarGrasp, Push
 from equigrasp.learning.announced_weights import load_announced, num_parameter_bytes
-from equigrasp.learning.freeing_policy import FreeingPolicy
+from equigrasp.learning.freeing_policy import with_pushes
 from equigrasp.learning.history import last_failures
 from equigrasp.learning.interfaces import (
     PUSH_MAP,
@@ -29,10 +29,8 @@ from equigrasp.learning.interfaces import (
     Attempt,
     Context,
     Decision,
-    Mode,
 )
 from equigrasp.learning.method_names import DEFAULT_METHOD
-from equigrasp.learning.pixel_policy import PixelPolicy
 from equigrasp.learning.trained_weights import load_trained_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.paths import find_weights
@@ -50,15 +48,9 @@ from equigrasp.ros.remote.remote_camera import RemoteCamera
 from equigrasp.ros.runtime.managed_node import ManagedNode, run
 from equigrasp.ros.runtime.parameters import parameter
 from equigrasp.ros.runtime.ros_clock import RosClock
-from equigrasp.ros.training.plan_codes import PlanError, plan_code
+from equigrasp.ros.training.plan_codes import PlanError, mode_of, plan_code
 from equigrasp.ros.training.remote_segmenter import RemoteSegmenter
 from equigrasp.ros.training.target_plans import TargetPlans
-
-_MODES: dict[int, Mode] = {
-    Experience.MODE_RANDOM: "random",
-    Experience.MODE_TRAIN: "train",
-    Experience.MODE_GREEDY: "greedy",
-}
 
 _MAX_FAILURES = 1000  # in a row; more of them change nothing
 
@@ -220,7 +212,7 @@ class PolicyNode(ManagedNode):
     def _plan_push_grasp(
         self, request: PlanPushGrasp.Request, response: PlanPushGrasp.Response
     ) -> None:
-        self._show(*self._targets.plan(request, response, _mode_of(request, response.BAD_REQUEST)))
+        self._show(*self._targets.plan(request, response, mode_of(request, response.BAD_REQUEST)))
 
     def _segment_scene(
         self, request: SegmentScene.Request, response: SegmentScene.Response
@@ -244,7 +236,7 @@ class PolicyNode(ManagedNode):
 
     def _look_and_choose(self, request: Any) -> tuple[Observation, Decision[Action]]:
         """Look and choose as a request of `plan_action` or `plan_grasp` says."""
-        mode = _mode_of(request)
+        mode = mode_of(request)
         observation = self._look(request.workspace, from_time(request.not_before))
         if LABELS in self._sees:
             observation = segmented(observation, self._segmenter)
@@ -296,30 +288,6 @@ class PolicyNode(ManagedNode):
             self._policy.load(tensors, update.version, update.file)
         except WeightsError as error:
             self.get_logger().error(f"Keeping version {self._policy.version}: {error}")
-
-
-def with_pushes(policy: Any, acting: Any, warn: Callable[[str], Any]) -> Any:
-    """Return a policy that makes freeing pushes; warn, and return the policy itself, where it cannot.
-
-    Args:
-        policy: What grasps.
-        acting: How it chooses, an `ActingConfig` if it is a `PixelPolicy`.
-        warn: Takes the warning.
-    """
-    if not isinstance(policy, PixelPolicy):
-        kind = type(policy).__name__
-        warn(f"has_freeing_pushes is without effect: {kind} chooses no grasps by pixel and yaw.")
-        return policy
-    looks_elsewhere = getattr(acting, "failure_penalty", 0.0) > 0.0
-    modes: tuple[Mode, ...] = ("train", "greedy") if looks_elsewhere else ("greedy",)
-    return FreeingPolicy(policy, modes)
-
-
-def _mode_of(request: Any, code: int = PlanGrasp.Response.BAD_IMAGE) -> Mode:
-    """Return how to choose; raise `PlanError` with a code if there is no such mode."""
-    if request.mode not in _MODES:
-        raise PlanError(code, f"Unknown mode {request.mode}; modes are {sorted(_MODES)}.")
-    return _MODES[request.mode]
 
 
 def main() -> None:

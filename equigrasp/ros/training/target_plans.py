@@ -23,7 +23,7 @@ from equigrasp.learning.interfaces import (
 from equigrasp.perception.observation import LABELS, TARGET, Observation
 from equigrasp.perception.scene_change import has_changed
 from equigrasp.perception.scene_objects import scene_objects, seen_px
-from equigrasp.perception.segmentation import MOST_LABELS, Segmenter, segmented
+from equigrasp.perception.segmentation import LOST_PX, MOST_LABELS, Segmenter, segmented
 from equigrasp.ros import names
 from equigrasp.ros.messages.actions import to_action_msg
 from equigrasp.ros.messages.heightmaps import to_heightmap_msg
@@ -32,7 +32,6 @@ from equigrasp.ros.messages.scenes import to_label_map_msg, to_scene_object_msg
 from equigrasp.ros.messages.times import from_time
 from equigrasp.ros.training.plan_codes import PlanError
 
-LOST_PX = 20  # of which less is seen in the action square, a target is hidden
 _SAME_STAMP = 1e-6  # [s] that a stamp may lose on its way through floats
 _CODES = PlanPushGrasp.Response
 

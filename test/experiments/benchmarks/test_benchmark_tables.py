@@ -4,12 +4,14 @@ import csv
 import io
 import math
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from equigrasp.errors import ConfigError
 from equigrasp.experiments.benchmarks import results_folder
 from equigrasp.experiments.benchmarks.curves import running_mean, training_curve
 from equigrasp.experiments.benchmarks.plan import make_plan
@@ -171,3 +173,29 @@ def test_a_name_tells_of_first_weights_just_where_there_are_some(size: str) -> N
     for method in set(rows()) - {RANDOM, LIMIT}:
         _, config = load_method(method, size)
         assert ("first weights" in label(method, size)) == bool(config.training.first_weights)
+
+
+def test_a_folder_that_is_kept_in_one_file_gives_the_same_tables(tmp_path: Path) -> None:
+    order, kept = Order(("table3",), CONDITIONS, ("asr", "fcn"), (0, 1), 300), tmp_path / "kept"
+    _finish(order, tmp_path, {("asr", 0, 150): 0.6, ("asr", 1, 150): 0.8, ("fcn", 0, 300): 0.75})
+    redraw(order, tmp_path)
+    kept.mkdir()
+    for name in ("bench.yaml", "pieces.json"):
+        shutil.copy(tmp_path / name, kept)
+    open_results(kept, order, is_any_commit=True)
+    redraw(order, kept)
+    for name in ("table3.md", "table3.csv", "pieces.json"):
+        assert (kept / name).read_bytes() == (tmp_path / name).read_bytes()
+    piece = make_plan(order)[0]
+    piece.result(kept).unlink()  # to be made anew: what was taken away does not come back
+    open_results(kept, order, is_any_commit=True)
+    assert not piece.result(kept).exists()
+
+
+def test_a_kept_file_writes_nowhere_else(tmp_path: Path) -> None:
+    order = Order(("table3",), CONDITIONS, ("asr",), (0,), 300)
+    open_results(tmp_path / "out", order, is_any_commit=True)
+    write_json(tmp_path / "out" / "pieces.json", {"runs/../../seed_0/training_1.json": {}})
+    with pytest.raises(ConfigError, match="no piece of a plan"):
+        open_results(tmp_path / "out", order, is_any_commit=True)
+    assert not (tmp_path / "seed_0").exists()

@@ -27,6 +27,8 @@ from equigrasp.experiments.benchmarks.target_pieces import take_weights, target_
 from equigrasp.experiments.benchmarks.worker import Task
 from equigrasp.experiments.push_grasp.clearing_task import ClearingResult
 from equigrasp.experiments.push_grasp.difficulty import Difficulty
+from equigrasp.experiments.push_grasp.grasp_labels import scene_path
+from equigrasp.experiments.push_grasp.push_learning import num_pushes_in
 from equigrasp.experiments.push_grasp.result_rows import append_row, read_rows
 from equigrasp.experiments.push_grasp.target_task import TargetResult
 from equigrasp.experiments.runs.claims import write_json
@@ -242,6 +244,28 @@ def test_options_of_other_benchmarks_are_refused(capsys: pytest.CaptureFixture[s
     assert "have no halves" in capsys.readouterr().err
     assert main(["bench", "push_table1", "table3", "--dry-run"]) == 2
     assert "have different protocols" in capsys.readouterr().err
+
+
+def test_a_training_shows_how_far_it_is(tmp_path: Path) -> None:
+    """By labelled scenes, 400 of them, and then by pushes: it has no rows of attempts."""
+    piece = Piece(OURS, 0, "train", 400)
+    folder = piece.run(tmp_path).path
+
+    def done() -> int:
+        (status,) = survey([piece], tmp_path, CONDITIONS)
+        return status.done
+
+    assert done() == 0
+    for k in range(200):
+        scene = scene_path(folder / "labels", k)
+        scene.parent.mkdir(parents=True, exist_ok=True)
+        scene.touch()
+    assert done() == 100
+    for k in range(200, 400):
+        scene_path(folder / "labels", k).touch()
+    (folder / "pushes").mkdir()
+    write_json(folder / "pushes" / "count.json", {"pushes": 100})
+    assert num_pushes_in(folder / "pushes") == 100 and done() == 250
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ import pytest
 from equigrasp.environments.environment import StepResult
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.evaluation.evaluation import (
+    FREEING_PUSHES,
+    _policy,
     aimed_at,
     evaluate,
     evaluation_folder,
@@ -26,6 +28,7 @@ from equigrasp.experiments.runs.pictures import draw_action, lay_out, load_pictu
 from equigrasp.geometry.actions import PixelGrasp, PlanarGrasp
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
+from equigrasp.learning.freeing_policy import FreeingPolicy
 from equigrasp.learning.grasping.grasp_step import encode_grasp
 from equigrasp.learning.interfaces import Decision
 from equigrasp.perception.observation import Observation
@@ -158,3 +161,12 @@ def test_the_oracle_is_evaluated_and_a_longer_order_goes_on(tmp_path: Path) -> N
     assert rows[:2] == first and len(rows) == 3
     easy = shape_names(HouseholdSet(), "household", "easy", 3)
     assert {row["object"] for row in rows} <= set(easy)
+
+
+def test_freeing_pushes_of_a_method_that_cannot_make_them_are_refused() -> None:
+    """They were left out without a word."""
+    arguments = {"method": "push_grasp:tiny", "seed": "0", FREEING_PUSHES: "true"}
+    with pytest.raises(ConfigError, match="choose a grasp by pixel and yaw, not 'push_grasp'"):
+        _policy(arguments, "learned", None, None)
+    arguments["method"] = "asr:tiny"
+    assert isinstance(_policy(arguments, "learned", None, None), FreeingPolicy)

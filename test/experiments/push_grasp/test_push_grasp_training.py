@@ -22,7 +22,7 @@ from equigrasp.experiments.push_grasp.grasp_labels import (
 from equigrasp.experiments.push_grasp.grasp_training import Stage, run_stage
 from equigrasp.experiments.push_grasp.imagination import GraspImagination
 from equigrasp.experiments.push_grasp.label_workers import LabelJob, collect_all
-from equigrasp.experiments.push_grasp.pretraining import Amounts, pretrain
+from equigrasp.experiments.push_grasp.pretraining import Amounts, pretrain, share_simulated
 from equigrasp.experiments.push_grasp.push_reward import LOST
 from equigrasp.geometry.actions import PixelGrasp, PixelPush, Push
 from equigrasp.geometry.workspace import Workspace
@@ -305,6 +305,7 @@ def test_a_whole_training_carries_on_wherever_it_was_stopped(
 ) -> None:
     whole = pretrain(_arguments(tmp_path, "whole"), _AMOUNTS, None)
     assert (whole / "calibration.json").is_file()
+    assert share_simulated(whole, _AMOUNTS) == 1.0
     # Stopped in the middle of labels, then between two steps of one scene of stage 2.
     stops = {"save": 1, "add": 2}
     save, add = GraspScene.save, LoggedTrainer.add

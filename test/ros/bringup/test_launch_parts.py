@@ -149,3 +149,20 @@ def test_weights_are_found_and_checked_before_anything_starts(tmp_path: Path) ->
     torn.write_bytes(find_weights(name).read_bytes()[:-9])
     with pytest.raises(WeightsError, match=f"{torn}: not a readable weight file"):
         describe("ur5", {"weights": str(torn)})
+
+
+@pytest.mark.parametrize(
+    ("mode", "method", "is_on"),
+    [
+        ("sim", "asr", True),
+        ("sim", "fcn", True),
+        ("sim", "push_grasp", False),
+        ("ur5", "asr", False),
+    ],
+)
+def test_freeing_pushes_are_on_in_simulation_where_the_method_can_make_them(
+    mode: str, method: str, is_on: bool
+) -> None:
+    nodes = describe(mode, {"method": method, "weights": "none"})
+    (policy,) = (n for n in nodes if n.kind == "policy")
+    assert policy.parameters["has_freeing_pushes"] is is_on

@@ -169,8 +169,9 @@ def test_a_push_of_a_method_for_targets_is_not_carried_out() -> None:
     did: list[str] = []
     none, wanted, _ = _plans()
     wanted.observation.arrays = [NamedArray(name="heightmap")]
-    with pytest.raises(GoalError, match="A push"):
-        _picking(_Policy(none, none), _Policy(wanted), did).pick_object(_pick_goal())
+    with pytest.raises(GoalError, match="wants a Push .* call 'push_grasp'") as refused:
+        _picking(_Policy(none), _Policy(wanted), did).pick_object(_pick_goal())
+    assert refused.value.code == CODES.UNSUPPORTED
     assert did == ["home"]
 
 

@@ -8,10 +8,9 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("equigrasp_interfaces")
 
-from equigrasp.learning.freeing_policy import FreeingPolicy  # noqa: E402
+from equigrasp.learning import freeing_policy  # noqa: E402
+from equigrasp.learning.freeing_policy import FreeingPolicy, with_pushes  # noqa: E402
 from equigrasp.methods.registry import load_method  # noqa: E402
-from equigrasp.ros.training import policy_node  # noqa: E402
-from equigrasp.ros.training.policy_node import with_pushes  # noqa: E402
 
 
 class _Pixels:
@@ -34,7 +33,7 @@ def test_pushes_while_learning_are_for_policies_that_look_elsewhere(
 
     monkeypatch.setattr(FreeingPolicy, "__init__", remember)
     warnings: list[str] = []
-    monkeypatch.setattr(policy_node, "PixelPolicy", _Pixels)
+    monkeypatch.setattr(freeing_policy, "PixelPolicy", _Pixels)
     acting = load_method(name)[1].acting
     assert isinstance(with_pushes(_Pixels(), acting, warnings.append), FreeingPolicy)
     assert given == [modes] and not warnings
