@@ -226,7 +226,7 @@ def fuzz(folder: Path, minutes: float, seed: int) -> int:
         topics.stop()
         num_open = goals.wait_for_the_rest()
         grown = {n: size - before.get(n, size) for n, size in memory(graph).items()}
-        home = graph.result(graph.send(MoveHome, names.MOVE_HOME, MoveHome.Goal())).result
+        home = graph.result(graph.send(MoveHome, names.MOVE_HOME, MoveHome.Goal())).result.motion
         rows = [
             ("goals sent; without an answer", f"{goals.count}; {num_open}", num_open == 0),
             ("states watched; outside", f"{watch.num_states}; {dict(watch.breaches) or 'none'}",

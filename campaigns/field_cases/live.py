@@ -13,7 +13,7 @@ import numpy as np
 from control_msgs.action import FollowJointTrajectory
 from domains import free_domain
 from equigrasp_interfaces.action import CollectExperience, MoveHome, PickObject
-from equigrasp_interfaces.msg import Experience
+from equigrasp_interfaces.msg import Experience, MotionResult
 from geometry_msgs.msg import TransformStamped
 from graph import Graph, wait_for
 from rosgraph_msgs.msg import Clock
@@ -72,7 +72,9 @@ class Live:
     def check_alive(self) -> None:
         """Fail unless every process lives, and the arm goes home."""
         deadline = time.monotonic() + 60.0
-        while (result := self.result(MoveHome, names.MOVE_HOME, MoveHome.Goal())).error_code:
+        while (
+            result := self.result(MoveHome, names.MOVE_HOME, MoveHome.Goal()).motion
+        ).error_code:
             assert time.monotonic() < deadline, f"the arm does not go home: {result.error_msg}"
         assert not self.graph.restarts, self.graph.restarts
 
@@ -168,8 +170,8 @@ def _wrong_pick(**change: Any) -> Any:
     def run(_: Path) -> str:
         live, before = _live(), _live().positions()
         goal = PickObject.Goal(**({"pick_workspace": "left", "place_workspace": "right"} | change))
-        result = live.result(PickObject, names.PICK_OBJECT, goal)
-        assert result.error_code == PickObject.Result.INVALID_GOAL, result.error_code
+        result = live.result(PickObject, names.PICK_OBJECT, goal).motion
+        assert result.error_code == MotionResult.INVALID_GOAL, result.error_code
         assert np.abs(live.positions() - before).max() < 1e-3, "the arm moved"
         return f"refused: {result.error_msg}"
 

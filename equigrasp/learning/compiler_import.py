@@ -25,7 +25,8 @@ class _StandIn(ModuleType):
         return function
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        # Imports of what lies below it ask for `__path__`.
+        if name.startswith("__") and name != "__path__":
             raise AttributeError(name)
         if sys.modules.get(_NAME) is self:
             del sys.modules[_NAME]

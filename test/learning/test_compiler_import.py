@@ -23,6 +23,7 @@ def learned():
 stand_in_for_compiler()
 without = learned()
 assert "sympy" not in sys.modules
+from torch._dynamo.backends.registry import lookup_backend
 assert torch._dynamo.config.cache_size_limit > 0
 assert "sympy" in sys.modules and sys.modules["torch._dynamo"].__file__
 assert torch.equal(without, learned())
