@@ -156,7 +156,7 @@ def _check_answers(path: Path, probe: Probe, expected: list[float]) -> None:
         raise WeightsError(
             f"{path}: on a test scene its networks answer otherwise than where it was written, by up to "
             f"{error:.2g}; at most {_PROBE_TOLERANCE:g} is accepted. Install the versions of "
-            "requirements/, or learn the weights anew."
+            "requirements/, or train the weights again."
         )
 
 

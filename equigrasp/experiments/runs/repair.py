@@ -39,7 +39,7 @@ def repair_run(folder: Path) -> list[str]:
     if config is None and run.config.exists():
         done.append(
             f"config.yaml cannot be read: moved to {aside.move(run.config)}. Resume with the run's own "
-            "arguments; it is written anew then"
+            "arguments; it is then written again"
         )
     done += _move_stale(run, config, aside)
     records = list(ExperienceLog(run.log, is_writing=False)) if run.log.exists() else []

@@ -125,7 +125,8 @@ class TrajectoryServer:
         tolerances = Tolerances.of_goal(goal, self._arm.joint_names)
         if tolerances.has_accelerations:
             self._node.get_logger().warning(
-                "Tolerances of accelerations are not held: nobody measures these.", once=True
+                "Tolerances of accelerations are ignored: accelerations are not measured.",
+                once=True,
             )
         return tolerances
 
@@ -269,7 +270,7 @@ class TrajectoryServer:
             if self._parameters.values.is_careful_beside(config):
                 raise CommandRejectedError(
                     "Speed, confirmation or dry run were set while the trajectory waited; nothing "
-                    "moved. Send it anew."
+                    "moved. Send it again."
                 )
             with self._arm.moment():  # the arm may be elsewhere by now
                 self._judge(trajectory)
