@@ -18,7 +18,7 @@ ASIDE = "set_aside"  # folder of what was taken out of a run
 
 
 def repair_run(folder: Path) -> list[str]:
-    """Repair a run that nobody works on, and return what was done, a line each.
+    """Repair a run that no other process uses, and return what was done, a line each.
 
     What the log holds is kept up to its first damaged record; checkpoints and weights that learned
     from more are moved aside, and a run that resumes learns anew from its log.
