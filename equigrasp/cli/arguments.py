@@ -10,7 +10,7 @@ T = TypeVar("T", int, float)
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and ends with exit code 2."""
+    """Report an error in one line and end with exit code 2."""
 
     def error(self, message: str) -> NoReturn:
         """See `argparse`; the usage is left to --help."""
@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def within(kind: type[T], low: float, high: float) -> Callable[[str], T]:
-    """Return what reads a number of a kind in [low, high] from the command line."""
+    """Return a reader of command-line numbers of a kind in [low, high]."""
     what = "a whole number" if kind is int else "a number"
 
     def read(text: str) -> T:
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser, mode: str) -> None:
 
 
 def add_graph_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a graph's nodes are started."""
+    """Add the options for starting a graph's nodes."""
     from equigrasp.ros.bringup.graph_options import GRAPH_ARGUMENTS
 
     for argument in GRAPH_ARGUMENTS:
@@ -70,11 +70,14 @@ def _add(parser: argparse.ArgumentParser, argument: Any) -> None:
 
 
 def add_units(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says what the numbers in a folder of meshes are."""
+    """Add the option for the unit of a folder of meshes."""
     from equigrasp.simulation.object_sets.mesh_files import UNITS
 
     parser.add_argument(
-        "--units", default="", choices=list(UNITS), help="of meshes in --objects [by their size]"
+        "--units",
+        default="",
+        choices=list(UNITS),
+        help="unit of the meshes in --objects [guessed by size]",
     )
 
 
@@ -86,12 +89,14 @@ def objects_of(options: argparse.Namespace) -> str:
 
 
 def add_acting_method(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add the options that say which method acts with weights."""
+    """Add the options for the method that acts with weights."""
     parser.add_argument(
-        "--method", default="", help=f"that acts with the weights, such as asr/no_fcb [{default}]"
+        "--method",
+        default="",
+        help=f"method that acts with the weights, such as asr/no_fcb [{default}]",
     )
     parser.add_argument(
-        "--size", default="", help="of its networks: compact, paper or tiny [as the method's]"
+        "--size", default="", help="size of its networks: compact, paper or tiny [the method's]"
     )
 
 
@@ -102,9 +107,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_resume(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to do with a run that is there already."""
+    """Add the options for a run that exists already."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--resume", action="store_true", help="only carry on what lies in --out")
+    group.add_argument("--resume", action="store_true", help="only continue the run in --out")
     group.add_argument("--new", action="store_true", help="refuse if --out holds a run already")
 
 
@@ -112,7 +117,7 @@ def values_of(options: argparse.Namespace, mode: str) -> dict[str, str]:
     """Return the resolved arguments of a launch mode.
 
     Raises:
-        ConfigError: if one is out of range or names what is not there.
+        ConfigError: if one is out of range or names a missing thing.
     """
     from equigrasp.ros.bringup.launch_parts import MODES, resolve
 
@@ -123,5 +128,5 @@ def values_of(options: argparse.Namespace, mode: str) -> dict[str, str]:
 
 
 def is_resume(options: argparse.Namespace) -> bool | None:
-    """Return True to only carry on, False to only begin anew, None for either."""
+    """Return True to only continue a run, False to only begin one, None for either."""
     return True if options.resume else False if options.new else None

@@ -23,20 +23,19 @@ table1, table2    the on-robot protocol, simulated: two trays, 500 (1000) attemp
 push_table1, push_figure8, push_table2, push_table3
                   push-grasp: targets out of clutter, what pushes add, clearing the table, tight layouts
 
-The queue's state is the results folder alone. Stop it whenever you like, even with kill -9, and give the
-same command again: at most the attempt in flight is lost. Several commands, also on several
-machines that share the folder, may work on it at once. To train on one machine and validate on
-another, run `--only train` there, copy the folder, run `--only validate` here: weights, curves and
-results are files in it, and no piece is done twice. A training run itself can be in two places, such
-as a machine with the simulator and one with a GPU: `--only simulate validate` here, `--only learn`
-there, on the same folder or on copies that are kept in step (docs/benchmarks.md). Methods, seeds and
-attempts may be added later."""
+The results folder holds the whole state of the queue. Stop it at any time, even with kill -9: at most the
+attempt in flight is lost, and the same command continues. Several commands may work on one folder,
+also from several machines that share it; no job is done twice. To train on one machine and validate
+on another, run `--only train` there, copy the folder, run `--only validate` here. A training run
+itself can be split, such as between a machine with the simulator and one with a GPU:
+`--only simulate validate` here, `--only learn` there, on one folder or on copies kept in step
+(docs/benchmarks.md). Methods, seeds and attempts may be added later."""
 EPILOG = """examples:
-  equigrasp bench table3 table5 --seeds 0 1 2 --dry-run     what there is to do, and for how long
+  equigrasp bench table3 table5 --seeds 0 1 2 --dry-run     the queue, with estimated times
   equigrasp bench table3 --methods asr fcn/rot --seeds 0    these two first
   equigrasp bench table3 table5 --size paper --device cuda  as published, on a GPU
   equigrasp bench push_table1 push_figure8 --only validate --seeds 0 1 --weights push_grasp=RUN_0 push_grasp=RUN_1
-                                                            by weights that are there"""
+                                                            with existing weights"""
 
 
 def add(commands: Any) -> None:
@@ -48,21 +47,21 @@ def add(commands: Any) -> None:
     parser.add_argument("--no-graph", action="store_true", help="speed: only what needs no ROS")
     parser.add_argument("--no-paper", action="store_true", help="speed: not the published size")
     parser.add_argument(
-        "--methods", nargs="+", default=[], metavar="METHOD", help="some of its methods [all]"
+        "--methods", nargs="+", default=[], metavar="METHOD", help="only these methods [all]"
     )
     parser.add_argument(
-        "--seeds", nargs="+", type=seed, default=[0], metavar="N", help="a run for each [0]"
+        "--seeds", nargs="+", type=seed, default=[0], metavar="N", help="seeds of the runs [0]"
     )
     parser.add_argument(
         "--attempts",
         type=count,
-        help="of a run [500; paper size in simulation: 1500; push_*: 2000 pushes of a training]",
+        help="attempts of a run [500; paper size in simulation: 1500; push_*: 2000 pushes of a training]",
     )
     parser.add_argument(
         "--size",
         default="compact",
         choices=["compact", "paper", "tiny"],
-        help="of the networks; tiny is for tests [compact]",
+        help="size of the networks; tiny is for tests [compact]",
     )
     parser.add_argument(
         "--cell",
@@ -73,7 +72,7 @@ def add(commands: Any) -> None:
     )
     add_units(parser)
     parser.add_argument(
-        "--num-objects", type=count, default=15, metavar="N", help="in the trays at first [15]"
+        "--num-objects", type=count, default=15, metavar="N", help="objects at the start [15]"
     )
     parser.add_argument(
         "--validate-every",
@@ -86,7 +85,7 @@ def add(commands: Any) -> None:
         "--validation-attempts",
         type=count,
         metavar="N",
-        help="at each checkpoint [60; paper size: 1000; on-robot: 100]",
+        help="attempts at each checkpoint [60; paper size: 1000; on-robot: 100]",
     )
     _add_target_options(parser)
     _add_queue_options(parser)
@@ -96,15 +95,15 @@ def add(commands: Any) -> None:
 def _add_target_options(parser: argparse.ArgumentParser) -> None:
     """Add those of push-grasp's tables."""
     parser.add_argument(
-        "--targets", type=count, metavar="N", help="push_*: of a cell of the tables [1200]"
+        "--targets", type=count, metavar="N", help="push_*: targets of a table cell [1200]"
     )
     parser.add_argument(
         "--weights",
         nargs="+",
         default=[],
         metavar="METHOD=WEIGHTS",
-        help="push_*: trained ones, in the place of a training: a name below models, a file or a run "
-        "folder; the k-th of a method is that of the k-th seed",
+        help="push_*: trained weights instead of a training: a name below models, a file or a run folder; "
+        "the k-th of a method belongs to the k-th seed",
     )
 
 
@@ -112,14 +111,14 @@ def _add_queue_options(parser: argparse.ArgumentParser) -> None:
     """Add those that say how the work is done, not what is measured."""
     parser.add_argument("--workers", type=count, help="processes [one a core]")
     parser.add_argument(
-        "--device", default="cpu", choices=["cpu", "cuda"], help="of networks [cpu]"
+        "--device", default="cpu", choices=["cpu", "cuda"], help="device of the networks [cpu]"
     )
     parser.add_argument(
         "--only",
         nargs="+",
         default=["train", "validate"],
         choices=["train", "simulate", "learn", "validate"],
-        help="take these pieces only; simulate and learn are the halves of train [train validate]",
+        help="kinds of jobs to do; simulate and learn are the halves of train [train validate]",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="list the queue with estimated costs"
@@ -201,10 +200,10 @@ def _order(options: argparse.Namespace) -> "Order":
     kind = protocol.protocol_of(names)
     is_targets = kind == "targets"
     if not is_targets and (options.weights or options.targets):
-        raise ConfigError("--weights and --targets are of the benchmarks that begin with push.")
+        raise ConfigError("--weights and --targets need benchmarks whose names begin with push.")
     if is_targets and set(options.only) - {"train", "validate"}:
         raise ConfigError(
-            "Trainings of push-grasp have no halves: --only train, validate or both."
+            "Training of push-grasp cannot be split: use --only train, validate or both."
         )
     options.objects = options.objects or protocol.DEFAULT_OBJECTS[kind]
     given = options.targets if is_targets else options.validation_attempts

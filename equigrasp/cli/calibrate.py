@@ -1,4 +1,4 @@
-"""`equigrasp calibrate`: find where camera, trays and table are."""
+"""`equigrasp calibrate`: measure where camera, trays and table are."""
 
 import argparse
 import contextlib
@@ -15,11 +15,11 @@ from equigrasp.paths import config_dir
 EPILOG = """in this order:
   equigrasp calibrate board --out board.pdf          print it at 100 %, measure a square, glue it to a plate
   equigrasp calibrate hand-eye --cell ur5            where the camera is
-  equigrasp calibrate table --cell ur5               is the tray level and at height 0 in what the camera sees?
+  equigrasp calibrate table --cell ur5               whether the trays look level and at height 0
   equigrasp calibrate workspace --cell ur5           where the trays are
-Each adds to one file, config/calibrations/CELL.yaml, which the cell takes over when its own file says
+Each adds to one file, config/calibrations/CELL.yaml. The cell uses it when its own file says
 `calibration: CELL`. The drivers of arm and camera must run; --simulated needs neither robot nor ROS.
-docs/hardware/calibration.md leads through all of it.
+docs/hardware/calibration.md describes every step.
 """
 _FORMAT = argparse.RawDescriptionHelpFormatter
 
@@ -27,7 +27,7 @@ _FORMAT = argparse.RawDescriptionHelpFormatter
 def add(commands: "argparse._SubParsersAction", say: Say = print, ask: Ask = input) -> None:
     """Add the command to a parser's subcommands; `say` and `ask` speak with the person."""
     calibrate = commands.add_parser(
-        "calibrate", help="find where camera, trays and table are", epilog=EPILOG,
+        "calibrate", help="measure where camera, trays and table are", epilog=EPILOG,
         formatter_class=_FORMAT,
     )  # fmt: skip
     what = calibrate.add_subparsers(title="what", required=True, metavar="WHAT")
@@ -47,7 +47,7 @@ def _add_hand_eye(what: "argparse._SubParsersAction", say: Say, ask: Ask) -> Non
         "hand-eye",
         help="camera beside the robot, board on the gripper",
         description="The gripper holds the board (or it is bolted to the flange); the arm shows it to "
-        "the camera in many poses. Finds the camera's pose in base_link, with a verdict.",
+        "the camera in many poses. Reports the camera's pose in base_link, with a verdict.",
     )
     _add_common(hand_eye)
     _add_board(hand_eye)
@@ -67,7 +67,7 @@ def _add_hand_eye(what: "argparse._SubParsersAction", say: Say, ask: Ask) -> Non
     hand_eye.add_argument(
         "--camera-serial",
         default="",
-        help="is kept in the file, to warn when another camera is there",
+        help="stored in the file: a warning follows when another camera is connected",
     )
     hand_eye.set_defaults(run=lambda o: _hand_eye(o, say, ask))
 
@@ -111,13 +111,13 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulated",
         action="store_true",
-        help="on a simulated cell that is a little off; tells the true error",
+        help="on a simulated cell with small errors of pose; reports the true error",
     )
     parser.add_argument(
         "--use-sim-time", action="store_true", help="the drivers run on simulated time (/clock)"
     )
     parser.add_argument(
-        "--seed", type=seed, default=0, help="draws how far the simulated cell is off [0]"
+        "--seed", type=seed, default=0, help="seed of the simulated cell's errors [0]"
     )
     parser.add_argument(
         "--out",
@@ -200,7 +200,7 @@ def _workspace(options: argparse.Namespace, say: Say, ask: Ask) -> int:
     from equigrasp.calibration.workspace_command import run_workspace
 
     if options.simulated and options.by == "touch":
-        raise ConfigError("Nobody can move a simulated arm by hand: use --by see.")
+        raise ConfigError("A simulated arm cannot be moved by hand: use --by see.")
     with _setup(options, "workspace") as setup:
         run_workspace(setup, by=options.by, inset=options.inset / 1000, say=say, ask=ask)
         _say_how_to_use(setup, say)

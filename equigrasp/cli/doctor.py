@@ -55,4 +55,4 @@ def _print_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
         print(f"{'ok  ' if finding.is_ok else 'FAIL'} {finding.what}", flush=True)
         if not finding.is_ok:
-            print(f"     to mend it: {finding.remedy}", flush=True)
+            print(f"     to fix it: {finding.remedy}", flush=True)

@@ -13,26 +13,32 @@ def add(commands: Any) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="try frozen weights",
-        description="Makes attempts without learning. An evaluation that was stopped carries on; "
-        "other weights, objects, seeds or commits begin anew; of tasks they get files of their own.",
+        description="Makes attempts without learning. The same command continues an evaluation that was stopped; "
+        "other weights, objects, seeds or commits begin a new one. Tasks keep a file for each of these.",
     )
-    evaluate.add_argument("folder", type=Path, help="run folder; evaluation.json goes there")
-    evaluate.add_argument("--attempts", type=count, default=100, help="how many [100]")
-    evaluate.add_argument("--objects", default="household", help="object set or folder of meshes")
+    evaluate.add_argument("folder", type=Path, help="run folder; receives evaluation.json")
+    evaluate.add_argument(
+        "--attempts", type=count, default=100, help="attempts in the evaluation [100]"
+    )
+    evaluate.add_argument(
+        "--objects", default="household", help="object set or folder of meshes [household]"
+    )
     add_units(evaluate)
     evaluate.add_argument(
         "--split",
         default="test",
         choices=["train", "test", "all", "easy", "hard"],
-        help="easy and hard: of the test split, as measured; they write to a subfolder [test]",
+        help="part of the object set; easy and hard: 15 shapes each of the test split, as measured; these write to a subfolder [test]",
     )
-    evaluate.add_argument("--seed", type=seed, default=1000, help="seed of objects and choices")
-    evaluate.add_argument("--cell", help="cell: a name or a YAML file [the run's]")
+    evaluate.add_argument(
+        "--seed", type=seed, default=1000, help="seed of objects and choices [1000]"
+    )
+    evaluate.add_argument("--cell", help="robot cell: name or YAML file [the run's]")
     evaluate.add_argument(
         "--depth-noise",
         default="",
         choices=["none", "realsense"],
-        help="what the simulated camera adds; writes to a subfolder [as the camera's file says]",
+        help="noise of the simulated camera; writes to a subfolder [as the camera's file says]",
     )
     evaluate.add_argument(
         "--weights", help="name below models, or a safetensors file [the run's newest]"
@@ -40,19 +46,19 @@ def add(commands: Any) -> None:
     evaluate.add_argument(
         "--freeing-pushes",
         action="store_true",
-        help="push free what cannot be grasped (docs/freeing_pushes.md); writes to a subfolder",
+        help="push objects free that cannot be grasped (docs/freeing_pushes.md); writes to a subfolder",
     )
     add_acting_method(
         evaluate,
-        "the run's; of weights alone what `up` runs, if they fit, or what is stored with them",
+        "the run's; of weights alone: the default of `up` if the weights fit it, else the method stored with them",
     )
     evaluate.add_argument(
         "--policy",
         default="learned",
         type=_policy,
         metavar="POLICY",
-        help="learned, random, heuristic or oracle; the others are references, heuristic by heightmaps, oracle by the true places of the objects; "
-        "they write to a subfolder [learned]",
+        help="learned, or a reference: random, heuristic (rates grasps by the heightmap) or oracle (knows the objects' "
+        "places); references write to a subfolder [learned]",
     )
     _add_target_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -67,24 +73,26 @@ def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
         "--task",
         default="grasps",
         choices=["grasps", "clutter", "clearing", "tight"],
-        help="grasps: attempts at anything; clutter, tight: fetch one object after the other, each from "
-        "the restored scene; clearing: empty one table after the other; rows go to the subfolder tasks [grasps]",
+        help="grasps: attempts at any object; clutter, tight: fetch each object once, always from the restored "
+        "scene; clearing: empty one table after the other; rows go to the subfolder tasks [grasps]",
     )
     targets.add_argument(
         "--targets",
         type=count,
         default=100,
-        help="how many; clearing: rounds with as many objects in all [100]",
+        help="number of targets; clearing: rounds with as many objects in all [100]",
     )
-    targets.add_argument("--num-objects", type=count, default=10, help="of a clutter [10]")
+    targets.add_argument("--num-objects", type=count, default=10, help="objects in a clutter [10]")
     targets.add_argument(
         "--spread",
         type=within(float, 0.0, 1.0),
-        help="half side of where it is dropped [m; as config/benchmarks/push_grasp.yaml has it]",
+        help="half side of the square over which a clutter is dropped, in m [as in config/benchmarks/push_grasp.yaml]",
     )
     targets.add_argument("--layout", type=int, default=1, help="tight layout, 1 to 8 [1]")
     targets.add_argument(
-        "--max-pushes", type=within(int, 0, 1000), help="for a target; 0: none [the method's]"
+        "--max-pushes",
+        type=within(int, 0, 1000),
+        help="most pushes for a target; 0: none [the method's]",
     )
     targets.add_argument(
         "--draw",
@@ -96,8 +104,8 @@ def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
         "--masks",
         default="truth",
         choices=["truth", "noisy", "depth", "learned"],
-        help="of the objects, for the policy: the simulator's; these with noise; by heights alone; by the "
-        "method's own segmenter. All but truth follow the target by a tracker; success is the truth's [truth]",
+        help="object masks that the policy sees: the simulator's; these with noise; by heights alone; by the "
+        "method's segmenter. With all but truth a tracker follows the target; success is always the truth's [truth]",
     )
 
 

@@ -29,12 +29,12 @@ EPILOG = """examples:
   equigrasp up sim --attempts 500 --real-time-factor 4   learn over ROS 2, simulated robot
   equigrasp doctor --cell ur5 --robot-ip 192.168.1.102   check a real robot cell; moves nothing
   equigrasp up ur5 --robot-ip 192.168.1.102              learn on a real robot
-  equigrasp virtual ur5                                  a UR5 cell for want of a real one
+  equigrasp virtual ur5                                  a virtual UR5 cell
   equigrasp train --attempts 300 --out results/a         the same method in one process
-  equigrasp pretrain --out results/b                     first weights without a single grasp
+  equigrasp pretrain --out results/b                     first weights without a grasp
   equigrasp evaluate results/a --attempts 100            frozen weights on unseen objects
   equigrasp report results/a                             draw the curve, write report.md
-  equigrasp repair results/a                             mend a run that does not resume
+  equigrasp repair results/a                             repair a run that does not resume
   equigrasp publish results/a --name my_weights          weights and model card from a run
   equigrasp doctor                                       check machine and installation
 """
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         parser = _parser(named or _COMMANDS)
     except Exception as error:  # whatever a package of another Python raises
         problem = import_problem(error)
-        print(f"equigrasp: {problem.what}. To mend it: {problem.remedy}.", file=sys.stderr)
+        print(f"equigrasp: {problem.what}. To fix it: {problem.remedy}.", file=sys.stderr)
         return 1
     options = parser.parse_args(words)
     try:
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     except ImportError as error:
         problem = import_problem(error)
         print(
-            f"equigrasp: {error}. To mend it: {problem.remedy}; or see `equigrasp doctor`.",
+            f"equigrasp: {error}. To fix it: {problem.remedy}; or see `equigrasp doctor`.",
             file=sys.stderr,
         )
         return 1
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _tolerate_any_terminal() -> None:
-    """Have letters that the terminal does not know replaced: they are no reason to die."""
+    """Replace letters that the terminal cannot show: they are no reason to end."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError, OSError):  # a stream that is closed

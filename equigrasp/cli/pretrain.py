@@ -1,4 +1,4 @@
-"""`equigrasp pretrain`: first weights without a single grasp."""
+"""`equigrasp pretrain`: first weights without a grasp."""
 
 import argparse
 from typing import Any
@@ -12,13 +12,17 @@ from equigrasp.cli.arguments import (
     seed,
 )
 
-DESCRIPTION = """First weights from simulation. Methods that grasp anything: drops objects into a simulated tray, scene after scene, and lets a script say of random
-grasps, and of those that the method would choose, whether the fingers would hold something
-(docs/methods/asr.md). The method learns from these labels as from attempts, of heightmaps with a
-stereo camera's noise. A run that begins with the weights learns on from what really happens.
-push_grasp: tries grasps in clutter on an open table, each from the same state, and teaches GraspNet and
-CriticNet by what is held; then imagines grasps, pushes where they fail, and teaches PushNet
-(docs/methods/push_grasp.md). Stop it whenever you like; the same command carries on."""
+DESCRIPTION = """First weights from simulation.
+
+Methods of single grasps (asr, fcn): drops objects into a simulated tray, scene after scene. A heuristic labels random grasps and those
+that the method would choose: would the fingers hold something? The method learns from these labels
+as from attempts, with a stereo camera's noise on the heightmaps. A run that begins with the weights
+then learns from real outcomes (docs/methods/asr.md).
+push_grasp: tries grasps in clutter on an open table, each from the same state, and trains GraspNet and
+CriticNet on the outcomes. Then it tries the best grasp on each target and undoes it, pushes where that grasp
+fails, and trains PushNet (docs/methods/push_grasp.md).
+
+Stop it at any time; the same command continues."""
 EPILOG = """examples:
   equigrasp pretrain --out results/pretrained            about an hour
   equigrasp pretrain --scenes 800 --out results/pretrained   the same run, continued
@@ -29,13 +33,13 @@ EPILOG = """examples:
 
 def add(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
-    parser = commands.add_parser("pretrain", help="first weights, without a single grasp")
+    parser = commands.add_parser("pretrain", help="first weights, without a grasp")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     method, objects = "asr/cross_entropy", "household+random_urdfs"
-    parser.add_argument("--method", default=method, help=f"name or file [{method}]")
+    parser.add_argument("--method", default=method, help=f"method: name or file [{method}]")
     parser.add_argument(
-        "--size", default="", help="of its networks: compact, paper or tiny [compact]"
+        "--size", default="", help="size of its networks: compact, paper or tiny [compact]"
     )
     parser.add_argument(
         "--cell", default="", help="robot cell: name or YAML file [ur5; push_grasp: gantry]"
@@ -45,19 +49,24 @@ def add(commands: Any) -> None:
     )
     add_units(parser)
     parser.add_argument(
-        "--split", default="train", choices=["train", "test", "all"], help="part of it [train]"
+        "--split",
+        default="train",
+        choices=["train", "test", "all"],
+        help="part of the object set [train]",
     )
     parser.add_argument("--seed", type=seed, default=0, help="seed of everything random [0]")
     parser.add_argument(
-        "--scenes", type=count, default=400, help="in the run, about 12 labels each [400]"
+        "--scenes", type=count, default=400, help="scenes in the run, about 12 labels each [400]"
     )
     parser.add_argument(
-        "--pushes", type=count, default=2000, help="in the run, of push_grasp [2000]"
+        "--pushes", type=count, default=2000, help="push_grasp: pushes in the run [2000]"
     )
     parser.add_argument(
-        "--processes", type=count, default=1, help="at work at once, of push_grasp [1]"
+        "--processes", type=count, default=1, help="push_grasp: processes at work at once [1]"
     )
-    parser.add_argument("--out", default="results/pretrained", help="[results/pretrained]")
+    parser.add_argument(
+        "--out", default="results/pretrained", help="run folder [results/pretrained]"
+    )
     add_resume(parser)
     parser.set_defaults(run=_pretrain)
 

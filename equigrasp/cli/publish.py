@@ -7,14 +7,14 @@ from typing import Any
 from equigrasp.cli.arguments import add_acting_method, add_units, objects_of
 
 DESCRIPTION = """Writes three things into models/ (or --out):
-  NAME.safetensors   the weights; they carry checksum, network and what they fit
+  NAME.safetensors   the weights, with checksum, network and the cell that they fit
   NAME.md            the model card: data, seed, configuration, commit, success, failures
   NAME/              learning curve and pictures of failures
 
 Everything on the card comes from files of the run and of its evaluations. --evaluate makes the
-evaluations that are missing, on easy, hard and all unseen objects; stop it whenever you like,
-the same command carries on. They stay in the run folder. The card of push_grasp tells what
-equigrasp evaluate --task has found before."""
+evaluations that are missing, on easy, hard and all unseen objects, and keeps them in the run
+folder. Stop it at any time; the same command continues. The card of push_grasp reports earlier
+results of equigrasp evaluate --task."""
 EPILOG = """examples:
   equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
   equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("folder", type=Path, help="run folder of train, up or bench")
-    parser.add_argument("--name", required=True, help="of the weights: CONFIGURATION_CELL")
+    parser.add_argument("--name", required=True, help="name of the weights: CONFIGURATION_CELL")
     parser.add_argument(
         "--evaluate",
         type=int,

@@ -1,4 +1,4 @@
-"""`equigrasp repair`: mend a run that does not resume."""
+"""`equigrasp repair`: repair a run that does not resume."""
 
 import argparse
 from pathlib import Path
@@ -9,11 +9,11 @@ def add(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
     repair = commands.add_parser(
         "repair",
-        help="mend a run that does not resume",
-        description="Cuts the log before its first damaged record, moves aside what does not fit it, and "
-        "says what was lost. Nothing is deleted: all of it lies in the run's folder set_aside/.",
+        help="repair a run that does not resume",
+        description="Cuts the log before its first damaged record, moves files aside that do not fit it, and "
+        "reports what was lost. Nothing is deleted: it all goes to the run's folder set_aside/.",
     )
-    repair.add_argument("folder", type=Path, help="run folder, on which nobody works")
+    repair.add_argument("folder", type=Path, help="run folder that no other process uses")
     repair.set_defaults(run=_repair)
 
 

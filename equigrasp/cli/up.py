@@ -60,7 +60,7 @@ def _is_cell_clear() -> bool:
         "home and begins to grasp. Is the cell clear, and your hand on the emergency stop?"
     )
     try:
-        return input("Type yes to go on: ").strip().lower() == "yes"
+        return input("Type yes to continue: ").strip().lower() == "yes"
     except EOFError:
-        print("There is nobody to answer; --yes goes without asking.", file=sys.stderr)
+        print("No answer; --yes starts without asking.", file=sys.stderr)
         return False

@@ -37,16 +37,27 @@ def add(commands: Any) -> None:
     )
     ur5.add_argument("--seed", type=seed, default=0, help="seed of objects and their drop [0]")
     ur5.add_argument(
-        "--e-series", action="store_true", help="500 Hz and remote control; else a CB3"
+        "--e-series",
+        action="store_true",
+        help="an e-Series with 500 Hz and remote control, not a CB3",
     )
-    ur5.add_argument("--modbus", action="store_true", help="gripper on a serial port as well")
+    ur5.add_argument(
+        "--modbus", action="store_true", help="offer the gripper on a serial port too"
+    )
     ur5.add_argument(
         "--camera-rate", type=within(float, 0.1, 60.0), default=6.0, help="frames per second [6]"
     )
     ur5.set_defaults(run=_virtual)
-    order = kinds.add_parser("order", help="do something to a virtual cell that runs: faults")
-    order.add_argument("name", nargs="?", default="help", help="such as protective_stop [help]")
-    order.add_argument("value", nargs="?", default="", help="what the order needs")
+    order = kinds.add_parser(
+        "order", help="send a command to a running virtual cell, such as a fault"
+    )
+    order.add_argument(
+        "name",
+        nargs="?",
+        default="help",
+        help="such as protective_stop; help lists all [help]",
+    )
+    order.add_argument("value", nargs="?", default="", help="value that the command needs")
     order.add_argument("--host", default="127.0.0.1", help="address of the cell [127.0.0.1]")
     order.set_defaults(run=_order)
 
@@ -83,7 +94,7 @@ def _virtual(options: argparse.Namespace) -> int:
     with cell:
         print("\n".join(cell.addresses()), flush=True)
         if sys.stdin.isatty():
-            print("Orders, one a line; help lists them. Ctrl-C ends.")
+            print("Commands, one a line; help lists them. Ctrl-C ends.")
             threading.Thread(
                 target=_obey_terminal, args=[cell], name="orders", daemon=True
             ).start()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, whether it is well, and how to mend it."""
+    """A check: its subject, whether it passed, and the remedy."""
 
     what: str
     is_ok: bool

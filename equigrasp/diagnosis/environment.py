@@ -113,7 +113,7 @@ def _entry_of(place: str) -> str:
 
 
 def remedy_for(package: str, otherwise: str) -> str:
-    """Return how to mend a package that cannot be imported."""
+    """Return how to fix a package that cannot be imported."""
     if folder := foreign_folder(package):
         return f"it is taken from PYTHONPATH: remove '{folder}' from it, or unset PYTHONPATH"
     return otherwise

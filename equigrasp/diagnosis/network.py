@@ -71,7 +71,7 @@ def network_warning() -> str:
     if profile := _user_profile():
         return f"network: as the Fast DDS profile '{profile}' says; `equigrasp doctor` shows it."
     if os.environ.get("ROS_STATIC_PEERS"):
-        return f"ROS_STATIC_PEERS has no effect on network {THIS_MACHINE}: the graph answers nobody else."
+        return f"ROS_STATIC_PEERS has no effect on network {THIS_MACHINE}: the graph answers no other machine."
     return ""
 
 

@@ -188,7 +188,7 @@ class LoggedTrainer(Generic[B]):
             raise WeightsError(
                 f"The checkpoint of step {step} is of an older version, whose weights mean something else "
                 "on another machine. Delete the run's folder checkpoints/, and all its attempts are "
-                "learned anew from its log."
+                "learned again from its log."
             )
         parameters = {k: v for k, v in tensors.items() if not k.startswith(("adam.", _AVERAGE))}
         fill_parameters(self.learner.modules, parameters, "checkpoint")

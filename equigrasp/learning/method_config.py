@@ -1,6 +1,6 @@
 """How grasps are chosen and weights are learned: what the configurations of all methods share.
 
-Sources of the defaults: paper, table 4, and the asr page.
+Sources of the defaults: paper, table 4, and docs/methods/asr.md.
 """
 
 from dataclasses import dataclass
@@ -14,28 +14,27 @@ class ActingConfig:
     """How grasps are chosen.
 
     Args:
-        exploration: How grasps are varied while learning; frozen weights always use Boltzmann.
+        exploration: Exploration while learning; frozen weights always use Boltzmann.
         train_temperature: Boltzmann temperature while learning.
         train_temperature_per_failure: Added to it for each failure in a row.
         greedy_temperature: Boltzmann temperature of frozen weights.
         temperature_per_failure: Added to the greedy temperature for each failure in a row.
         epsilon_start: Epsilon-greedy: share of random grasps at first.
-        epsilon_end: The same at last (paper, section 6.1, "egreedy").
+        epsilon_end: Share of random grasps at last (paper, section 6.1, "egreedy").
         epsilon_attempts: Attempts over which the share falls, linearly.
         num_random_attempts: Attempts at the start of a run that are random.
         height_threshold: Pixels higher than this belong to objects [m].
-        mask_radius_px: Grasps may be this far from an object pixel.
-        min_object_pixels: A workspace with fewer object pixels is empty.
-        finger_depth: How far the pads reach over an object's top [m].
-        edge_depth: How far opened fingertips may go below objects under them [m].
-        wall_depth: How far they may go below the top of a tray wall [m].
+        mask_radius_px: Largest distance of a grasp from an object pixel.
+        min_object_pixels: Number of object pixels below which a workspace is empty.
+        finger_depth: Reach of the pads below an object's top [m].
+        edge_depth: Largest depth of opened fingertips below the top of objects under them [m].
+        wall_depth: Largest depth of the same below the top of a tray wall [m].
         width: Finger opening before a grasp, the largest [m].
-        min_width: The smallest: they open less where they would come down on something (see
-            `grasp_width`); 0: always as far.
-        script_weight: Pixel and yaw are chosen together among the best by their value and, times this, a
-            script's score of what the heightmap shows between the fingers (see `rate_grasps`); 0: by
-            the networks alone, in turn.
-        failure_penalty: Taken off that value for each failure since the last success at the same place;
+        min_width: Smallest opening, used where fingers would come down on something (see
+            `grasp_width`) [m]; 0: always `width`.
+        script_weight: Weight of the heuristic's score (see `rate_grasps`), which is added to the value when
+            pixel and yaw are chosen together among the best; 0: the networks choose alone, in turn.
+        failure_penalty: Penalty on that value for each failure at the same place since the last success;
             fades within 20 mm.
     """
 
@@ -128,7 +127,7 @@ class TrainingConfig(TrainerConfig):
         batch_size: Attempts a minibatch.
         num_copies: Augmented copies of each attempt in the buffer; 0: none.
         num_views: Fresh augmentations of each sampled attempt; 0: none, 1: RAD, 2: DrQ, whose
-            targets and losses are means over them (asr page, section 8).
+            targets and losses are means over them (docs/methods/asr_configurations.md).
         num_failure_slots: Batch slots given to the newest attempt if it failed.
         gradient_clip: Element-wise bound on gradients.
         buffer_capacity: Attempts in the replay buffer; 33 kB each.

@@ -23,10 +23,10 @@ _PIXEL_TOLERANCE = 0.01  # share by which the size of cells may differ
 
 
 def first_weights(name: str, config: Any) -> Path | None:
-    """Return the file of the weights that a run begins with; None: it knows nothing.
+    """Return the file of the weights that a run begins with; None: untrained.
 
     Args:
-        name: Of weights, or a file; empty: as the configuration says; `none`: knows nothing.
+        name: Of weights, or a file; empty: as the configuration says; `none`: untrained.
         config: The method's configuration.
     """
     chosen = name_of_first_weights(name, config.training.first_weights)
@@ -34,7 +34,7 @@ def first_weights(name: str, config: Any) -> Path | None:
 
 
 def name_of_first_weights(name: str, of_method: str) -> str:
-    """Return what a run begins with by its option and its method; empty: it knows nothing."""
+    """Return what a run begins with by its option and its method; empty: untrained."""
     chosen = name or of_method
     return "" if chosen == "none" else chosen
 
@@ -156,7 +156,7 @@ def _check_answers(path: Path, probe: Probe, expected: list[float]) -> None:
         raise WeightsError(
             f"{path}: on a test scene its networks answer otherwise than where it was written, by up to "
             f"{error:.2g}; at most {_PROBE_TOLERANCE:g} is accepted. Install the versions of "
-            "requirements/, or learn the weights anew."
+            "requirements/, or train the weights again."
         )
 
 

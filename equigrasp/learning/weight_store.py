@@ -118,7 +118,7 @@ def load_weights(
     written = metadata.pop(_CHECKSUM, None)
     found = _checksum(tensors, metadata)
     if written is None:
-        _LOGGER.warning("%s carries no checksum: nothing tells whether it was altered.", path)
+        _LOGGER.warning("%s carries no checksum: whether it was altered is unknown.", path)
     elif written != found:
         raise WeightsError(
             f"{path}: altered: its contents have the checksum {found[:12]}…, "

@@ -14,7 +14,7 @@ class PlainUNet(torch.nn.Module):
 
     The baselines' has 1 × 1 skips, narrows what comes up before it is joined, and starts from
     Xavier's weights without biases. The copy has the layers and the He initialisation of the
-    equivariant network, with one channel for each field (asr page, section 8).
+    equivariant network, with one channel for each field.
 
     Args:
         channels: Channels from the finest to the coarsest scale.

@@ -44,7 +44,7 @@ def convolution(
 
 
 class ResidualBlock(torch.nn.Module):
-    """Conv, ReLU, conv, plus skip, ReLU (asr page, section 1).
+    """Conv, ReLU, conv, plus skip, ReLU.
 
     The skip is a convolution of the same size where the fields change, else the identity.
     """

@@ -43,7 +43,7 @@ def grasp_height(
     """Return the TCP heights above the workspace floor [m] for grasps, shape (...,).
 
     The fingers reach below what lies between them, but not far below objects under the opened
-    fingertips or a wall of the tray, and never into the floor (paper, appendix D; constants: asr page, section 6). "Top" is the mean of the
+    fingertips or a wall of the tray, and never into the floor (paper, appendix D). "Top" is the mean of the
     3rd to 12th highest sample, which single wild pixels do not move.
 
     Args:

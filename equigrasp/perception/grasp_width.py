@@ -33,7 +33,7 @@ def grasp_width(
     """Return the widest openings with which the fingertips come down beside everything, (...,) [m].
 
     Where none is clear, it is the one with which they get deepest. A neighbour or a
-    wall under an opened finger is what often spoils a good policy's grasps (docs/methods/asr.md).
+    wall under an opened finger is what often spoils a good policy's grasps (docs/methods/asr_experiments.md).
 
     Args:
         heightmap: Heights above the floor, shape (S, S) [m].

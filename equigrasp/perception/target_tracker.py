@@ -87,7 +87,7 @@ class TargetTracker:
         if self._target is None or self._heightmap is None:
             raise PerceptionError("The tracker has no target; begin with one first.")
         if self.is_lost:
-            raise PerceptionError("The target is lost; begin with one anew.")
+            raise PerceptionError("The target is lost; begin again with a new one.")
         _check_maps(labels, heightmap, self._workspace)
         old, found = [self._target, *self._others], _masks(labels, heightmap)
         new = list(found.values())

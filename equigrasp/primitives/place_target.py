@@ -20,7 +20,7 @@ class PlaceTarget:
 def sample_place(workspace: Workspace, spread: float, rng: np.random.Generator) -> PlaceTarget:
     """Draw a drop place about a workspace's centre, normal with deviation `spread` [m].
 
-    The draw is held to two thirds of the action square (asr page, section 9: ± 0.125 m) so that
+    The draw is held to two thirds of the action square (± 0.125 m) so that
     nothing lands beside the tray.
     """
     half = workspace.action_size_px * workspace.pixel_size / 3.0

@@ -175,7 +175,7 @@ def cut_log(
                 step, _ = unpack_step(data[begin : begin + 4], payload)
                 check(step)
                 if step.index != count:
-                    raise ReplayError(f"It holds step {step.index} in the place of step {count}.")
+                    raise ReplayError(f"It holds step {step.index} instead of step {count}.")
             except ReplayError as error:
                 reason = f"cut at byte {begin}, before attempt {count}: {error}"
                 break

@@ -47,7 +47,7 @@ class CommandServer(TcpServer):
         if name == "help":
             return "ok " + " | ".join(f"{k}: {o.description}" for k, o in self._orders.items())
         if name not in self._orders:
-            return f"error unknown order '{name}'. Known: {', '.join(self._orders)}."
+            return f"error unknown command '{name}'. Known: {', '.join(self._orders)}."
         try:
             told = self._orders[name].act(value.strip())
         except (EquigraspError, ValueError) as error:
@@ -81,7 +81,7 @@ def send_order(host: str, port: int, line: str) -> str:
             answer = _read_line(connection)
     except OSError as error:
         raise DeviceTimeoutError(
-            f"No virtual cell takes orders at {host}:{port} ({error}). "
+            f"No virtual cell takes commands at {host}:{port} ({error}). "
             "Start one: equigrasp virtual ur5"
         ) from error
     is_ok, _, told = answer.partition(" ")

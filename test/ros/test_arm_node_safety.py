@@ -147,7 +147,7 @@ def test_each_motion_waits_for_its_own_consent() -> None:
         wait_for(lambda: bench.scalings[-1] == 100.0, 5.0, "time to go on")
         status, result = bench.result(bench.send(-0.2, 0.6))
         assert status == GoalStatus.STATUS_ABORTED
-        assert "Nobody confirmed the motion within 1.5 s" in result.error_string
+        assert "The motion was not confirmed within 1.5 s" in result.error_string
         waiting = bench.send(-0.2, 0.6)
         wait_for(lambda: bench.scalings[-1] == 0.0, 5.0, "time to stand still")
         waiting.cancel_goal_async()
@@ -183,7 +183,7 @@ def test_care_that_is_asked_for_counts_at_once(bench: Bench) -> None:
         wait_for(lambda: bench.set("speed_scale", 0.4) != "", 5.0, "the goal to wait")
         assert bench.set(name, True) == ""
         status, result = bench.result(waiting)
-        assert status == GoalStatus.STATUS_ABORTED and "Send it anew" in result.error_string
+        assert status == GoalStatus.STATUS_ABORTED and "Send it again" in result.error_string
         assert bench.set(name, False) == ""
         wait_for(lambda: bench.set("speed_scale", 0.5) == "", 5.0, "the goal's end")
     assert bench.arm.num_commands == 2

@@ -154,7 +154,7 @@ def test_goals_of_a_killed_server_are_given_up_when_it_is_there_again(
     serve()
     with wall_clock.within(BOUND):
         message = _end(pending)
-    assert "'move_home'" in message and "was started anew and does not know the goal" in message
+    assert "'move_home'" in message and "was restarted and does not know the goal" in message
     wait_for(lambda: not remote.status().is_active, BOUND, "the fingers' goal to be given up")
     assert remote.status().state is MotionState.FAULT
     assert remote.status().reason is StopReason.LINK_LOST

@@ -38,7 +38,7 @@ def test_orders_arrive_with_their_values(server: CommandServer, heard: list[str]
 
 
 def test_bad_orders_are_told_and_the_server_lives_on(server: CommandServer) -> None:
-    with pytest.raises(DeviceError, match="unknown order 'note1'. Known: note, answer, refuse"):
+    with pytest.raises(DeviceError, match="unknown command 'note1'. Known: note, answer, refuse"):
         send_order(server.host, server.port, "note1")
     with pytest.raises(DeviceError, match="refuse: '9' is too much"):
         send_order(server.host, server.port, "refuse 9")

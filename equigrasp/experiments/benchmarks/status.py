@@ -51,7 +51,7 @@ def describe(statuses: list[PieceStatus], num_workers: int) -> str:
     finished = sum(s.state == "finished" for s in statuses)
     running = [f"{s.piece} ({s.done}/{s.total})" for s in statuses if s.state == "running"]
     failed = sum(s.state == "failed" for s in statuses)
-    parts = [f"{finished}/{len(statuses)} pieces", *running]
+    parts = [f"{finished}/{len(statuses)} jobs", *running]
     parts += [f"{failed} failed"] if failed else []
     return " | ".join([*parts, f"about {remaining_hours(statuses, num_workers):.1f} h left"])
 
@@ -62,7 +62,7 @@ def remaining_hours(statuses: list[PieceStatus], num_workers: int) -> float:
 
 
 def listing(statuses: list[PieceStatus], num_workers: int) -> str:
-    """Return the whole queue, a line a piece, with costs; `?`: nothing like it measured yet."""
+    """Return the whole queue, a line a job, with costs; `?`: no similar job measured yet."""
     lines = [
         f"{s.state:9} {s.done:5d}/{s.total:<5d} {s.seconds / 60.0:7.1f} min{'?' if s.is_guess else ' '} "
         f"{s.piece}"

@@ -1,4 +1,4 @@
-"""First weights without a single grasp: a script labels grasps in simulated scenes."""
+"""First weights without a grasp: a heuristic labels grasps in simulated scenes."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""Labels that a script gives to grasps, by the heightmap alone."""
+"""Labels that a heuristic gives to grasps, by the heightmap alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ _GOOD_SCORE, _BAD_SCORE = 1.5, 0.5  # what lies between them gets no label
 
 @dataclass(frozen=True)
 class Label:
-    """A grasp and what the script says of it."""
+    """A grasp and the heuristic's verdict."""
 
     pixel: PixelGrasp
     is_good: bool
@@ -58,7 +58,7 @@ class ScriptedLabels:
         """Return labels of a scene: first of the policy's choices, the surest first, then of random grasps.
 
         Args:
-            observation: The scene as it is, by which the script judges.
+            observation: The scene as it is, by which the heuristic judges.
             seen: The same as a camera sees it, by which the policy chooses.
             rng: All randomness.
         """
@@ -69,7 +69,7 @@ class ScriptedLabels:
     ) -> list[Label]:
         """Label 4 choices of the policy, and where one is not good another yaw there that is.
 
-        What the script is not sure of counts as bad: there are better ones.
+        Where the heuristic is not sure, a choice counts as bad: there are better ones.
         """
         labels: list[Label] = []
         history: tuple[Attempt, ...] = ()
@@ -111,7 +111,7 @@ class ScriptedLabels:
         return [PixelGrasp(pixel.row, pixel.col, b) for b in bins]
 
     def _judge(self, observation: Observation, pixel: PixelGrasp) -> bool | None:
-        """Tell whether a grasp is good; None where the script is not sure."""
+        """Tell whether a grasp is good; None where the heuristic is not sure."""
         score = self._script.rate(observation, pixel.row, pixel.col, pixel.rotation_bin)
         if score is None or score < _BAD_SCORE:
             return False

@@ -160,7 +160,7 @@ def _learned_from(model: Model) -> list[str]:
     if model.labels:
         file, good = f"{model.name}{LABELS_SUFFIX}", int(sum(t.reward for t in model.labels))
         return [
-            f"| learned from | {len(model.labels)} grasps that a script labelled in simulated scenes, "
+            f"| learned from | {len(model.labels)} grasps that a heuristic labelled in simulated scenes, "
             f"{good} of them as good ([labels]({file})), cell `{a['cell']}`; {model.version} SGD steps; "
             "nothing was grasped |"
         ]

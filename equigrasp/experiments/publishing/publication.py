@@ -145,7 +145,7 @@ def _configuration(values: dict[str, Any], acting: str, where: Path) -> Any:
             if value != new.get(key):
                 raise ConfigError(
                     f"{where}: the run had network.{key} {value}, method '{of}' has "
-                    f"{new.get(key)} now. Nobody could load these weights by that name."
+                    f"{new.get(key)} now. These weights could not be loaded by that name."
                 )
     return config
 

@@ -18,7 +18,7 @@ ASIDE = "set_aside"  # folder of what was taken out of a run
 
 
 def repair_run(folder: Path) -> list[str]:
-    """Repair a run that nobody works on, and return what was done, a line each.
+    """Repair a run that no other process uses, and return what was done, a line each.
 
     What the log holds is kept up to its first damaged record; checkpoints and weights that learned
     from more are moved aside, and a run that resumes learns anew from its log.
@@ -39,7 +39,7 @@ def repair_run(folder: Path) -> list[str]:
     if config is None and run.config.exists():
         done.append(
             f"config.yaml cannot be read: moved to {aside.move(run.config)}. Resume with the run's own "
-            "arguments; it is written anew then"
+            "arguments; it is then written again"
         )
     done += _move_stale(run, config, aside)
     records = list(ExperienceLog(run.log, is_writing=False)) if run.log.exists() else []

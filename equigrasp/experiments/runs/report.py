@@ -39,7 +39,7 @@ def write_report(folder: Path, method: str = "", size: str = "") -> Path:
     rows = read_metrics(run.metrics)
     if run.holds_labels():
         raise ConfigError(
-            f"'{folder}' holds labels by a script, of which there is no curve to draw; "
+            f"'{folder}' holds a heuristic's labels, of which there is no curve to draw; "
             "`equigrasp publish` writes a card of the weights that learned from them."
         )
     if not rows or not run.config.is_file():

@@ -105,7 +105,7 @@ class RunFolder:
         """Return what `begin` wrote: `arguments`, `method` and `commit`.
 
         Raises:
-            ConfigError: if the file is missing, empty or damaged; says what mends it.
+            ConfigError: if the file is missing, empty or damaged; names the remedy.
         """
         try:
             values = read_yaml(self.config)

@@ -1,7 +1,7 @@
 """The published networks, written straightforwardly with escnn: what we are measured against.
 
 Every filter is expanded at every call, tensors lie as escnn lays them, and every pixel of every
-layer is computed. Layers: asr page, section 1. Parameters come in the order of `equigrasp.networks`,
+layer is computed. Parameters come in the order of `equigrasp.networks`,
 so that both can hold the same weights.
 """
 

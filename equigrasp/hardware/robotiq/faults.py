@@ -25,7 +25,7 @@ class Fault:
     remedy: str
 
 
-_RECONNECT = "disconnect and connect: the gripper then activates anew and moves its fingers"
+_RECONNECT = "disconnect and connect: the gripper then activates again and moves its fingers"
 
 FAULTS = {
     ACTION_DELAYED: Fault(

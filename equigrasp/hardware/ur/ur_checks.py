@@ -39,7 +39,7 @@ def check_ur(arm: ArmConfig, robot: UrConfig) -> Iterator[Finding]:
     except EquigraspError as error:
         yield Finding(f"RTDE: {error}", False, "another RTDE client, or the controller is booting")
         return
-    yield Finding("RTDE tells the robot's state", True)
+    yield Finding("RTDE reports the robot's state", True)
     yield _check_joints(arm, np.array(state["positions"]))
 
 

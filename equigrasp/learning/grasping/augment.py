@@ -83,7 +83,7 @@ def draw_transform(
     """Draw a transform that keeps the grasp in the action square.
 
     Turns are uniform over the 2n steps of a full turn, shifts normal with a twentieth of the
-    action square (asr page, section 5). After many refused draws only the flip is kept.
+    action square. After many refused draws only the flip is kept.
     """
     low = (heightmap_size_px - action_size_px) // 2 + _ACTION_MARGIN_PX
     high = heightmap_size_px - 1 - low

@@ -1,4 +1,4 @@
-"""Configuration of the method; sources of the defaults: paper, table 4, and the asr page."""
+"""Configuration of the method; sources of the defaults: paper, table 4, and docs/methods/asr.md."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,7 +16,7 @@ class NetworkConfig:
     Args:
         kind: `equivariant`; `conventional`: the same layers without symmetry, where a field is
             one channel (paper, table 5, "no equivariant network"); `residual`: the plain U-Net
-            and the plain encoder of the baselines (asr page, section 8).
+            and the plain encoder of the baselines (docs/methods/asr_configurations.md).
         output: `softmax` over {failure, success}, or `linear`: the value itself.
         q1_fields: Fields of the U-Net's scales, fine to coarse.
         q2_fields: Fields of the encoder's stages.

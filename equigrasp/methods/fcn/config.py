@@ -1,4 +1,4 @@
-"""Configuration of the method; sources of the defaults: paper, table 4, and the asr page."""
+"""Configuration of the method; sources of the defaults: paper, table 4, and docs/methods/asr.md."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -51,7 +51,7 @@ class ChannelFcn(torch.nn.Module):
 class TurningFcn(torch.nn.Module):
     """Rot-FCN (Zeng et al., 2018): what is seen is turned so that the fingers open along rows.
 
-    The heightmap is padded with floor, so that no turn loses a corner (asr page, section 8).
+    The heightmap is padded with floor, so that no turn loses a corner.
 
     Args:
         unet: Has C output maps.

@@ -10,7 +10,7 @@ from equigrasp.networks.outputs import success_probability
 
 
 class FcnPolicy(PixelPolicy):
-    """One selection among all yaws of all pixels (asr page, section 8)."""
+    """One selection among all yaws of all pixels."""
 
     def __init__(self, config: FcnConfig, modules: dict[str, torch.nn.Module]) -> None:
         super().__init__(config.acting, config.training, config.network.num_rotations, modules)

@@ -1,4 +1,4 @@
-"""How a graph is started, whatever it does: namespace, parameters of one's own, RViz, log level."""
+"""Options of every graph: namespace, your own parameters, RViz, log level."""
 
 import re
 from dataclasses import dataclass, fields
@@ -31,17 +31,17 @@ GRAPH_ARGUMENTS = (
     Argument(
         "params_file",
         "",
-        "YAML file with parameters of nodes, which outdo everything else; empty: none.",
+        "YAML file with parameters of nodes, which override all others; empty: none.",
     ),
     Argument("rviz", "false", "Show grasps, cell and motion in RViz.", ("true", "false")),
     Argument(
         "description",
         "own",
-        "Who tells where the robot's links are: own, or none where the vendor's "
-        "robot_state_publisher does.",
+        "Sender of the links' poses: own, or none where the vendor's robot_state_publisher "
+        "sends them.",
         ("own", "none"),
     ),
-    Argument("log_level", "info", "Of all nodes.", LOG_LEVELS),
+    Argument("log_level", "info", "Log level of all nodes.", LOG_LEVELS),
 )
 
 

@@ -44,7 +44,7 @@ def launch_description(mode: str) -> Any:
     attempts = Argument(
         "attempts",
         "0" if MODES[mode].is_real else "500",
-        "Attempts in the run, those of before included; 0: wait for goals.",
+        "Attempts in the run, earlier ones included; 0: wait for goals.",
     )
     arguments = (*MODES[mode].arguments, attempts, NETWORK, *GRAPH_ARGUMENTS)
     return _describe(arguments, _make_nodes, mode)

@@ -68,7 +68,7 @@ _LEARNING = (
         "weights",
         "",
         "Weights to begin with: a name below models, or a safetensors file; empty: as the method says; "
-        "none: knows nothing.",
+        "none: untrained.",
     ),
 )
 _SIMULATION = (
@@ -78,12 +78,12 @@ _SIMULATION = (
         "Object set: household, random_urdfs, a folder of meshes, or several joined by +.",
     ),
     Argument("split", "train", "Part of the object set.", ("train", "test", "all")),
-    Argument("real_time_factor", "1.0", "Simulated seconds per second; 0: as fast as it can."),
+    Argument("real_time_factor", "1.0", "Simulated seconds per second; 0: as fast as possible."),
 )
 _DESCENT_SPEED = Argument(
     "descent_speed",
     "0.1",
-    "Fastest descent onto a grasp [m/s]: the force of a contact grows with it (docs/safety.md).",
+    "Largest speed of the descent onto a grasp [m/s]; contact force grows with it (docs/safety.md).",
 )
 _DEVICES = (
     Argument("gripper_driver", "", "Name below config/gripper_drivers; empty: the cell's."),
@@ -101,12 +101,12 @@ _DEVICES = (
 NETWORK = Argument(
     "network",
     THIS_MACHINE,
-    "Who reaches the ROS graph: this_machine alone, or any that a network leads to (docs/safety.md).",
+    "Machines that reach the ROS graph: this_machine only, or any on the network (docs/safety.md).",
     NETWORKS,
 )
 MODES = {
     "sim": Mode(
-        "PyBullet stands in for the robot",
+        "a robot simulated in PyBullet",
         (_CELL, _PLANNER, *_LEARNING, *_SIMULATION, _OUT),
         is_real=False,
     ),

@@ -42,7 +42,7 @@ class Confirmation:
         try:
             while not self._is_given.wait(_POLL) and not is_over():
                 if time.monotonic() > deadline:
-                    raise CommandRejectedError(f"Nobody confirmed the motion within {timeout} s.")
+                    raise CommandRejectedError(f"The motion was not confirmed within {timeout} s.")
         finally:
             with self._lock:
                 self.is_awaited = False

@@ -263,7 +263,7 @@ class TrajectoryServer:
             if self._parameters.values.is_careful_beside(config):
                 raise CommandRejectedError(
                     "Speed, confirmation or dry run were set while the trajectory waited; nothing "
-                    "moved. Send it anew."
+                    "moved. Send it again."
                 )
             with self._arm.moment():  # the arm may be elsewhere by now
                 self._judge(trajectory)

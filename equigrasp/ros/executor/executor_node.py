@@ -43,7 +43,7 @@ class ExecutorNodeConfig:
         8.0, "Longest wait for the policy node's services [s, wall clock].", 0.1, 120.0
     )
     image_timeout: float = parameter(
-        2.0, "Longest wait for an image that tells of success [s, wall clock].", 0.1, 60.0
+        2.0, "Longest wait for an image that shows success [s, wall clock].", 0.1, 60.0
     )
     camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")
     descent_speed: float = parameter(

@@ -159,7 +159,7 @@ class GraspGoals:
             return outcome
         self._num_unclosed += 1
         message = (
-            f"The fingers did not close from {opening:.4f} m: an object so wide cannot be told from a "
+            f"The fingers did not close from {opening:.4f} m: so wide an object cannot be distinguished from a "
             "gripper that is blocked."
         )
         if self._num_unclosed > 1:

@@ -131,7 +131,7 @@ def from_trajectory_result(result: FollowJointTrajectory.Result, goal_status: in
     if goal_status == GoalStatus.STATUS_SUCCEEDED and result.error_code == result.SUCCESSFUL:
         return MotionStatus(MotionState.SUCCEEDED)
     if goal_status == GoalStatus.STATUS_CANCELED:
-        return MotionStatus(MotionState.STOPPED, "somebody cancelled the trajectory")
+        return MotionStatus(MotionState.STOPPED, "a client cancelled the trajectory")
     name = _CODE_NAMES.get(result.error_code, "")
     message = ": ".join(part for part in (name, shortened(result.error_string)) if part)
     reason = _REASONS.get(result.error_code, StopReason.OTHER)

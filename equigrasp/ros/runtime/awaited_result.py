@@ -52,7 +52,7 @@ class AwaitedResult:
         if self._client.server_is_ready():
             self._seen = now
         if self._was_unknown:
-            return "its server was started anew and does not know the goal"
+            return "its server was restarted and does not know the goal"
         if now - self._seen > _ABSENCE:
             return "its server is gone"
         if now > self._asked + _ASK_PERIOD:

@@ -72,7 +72,7 @@ class FrameTree:
         if common is None:
             raise NotConnectedError(
                 f"the way from frame '{frame}' ends at '{of_frame[-1]}', that from '{base}' at "
-                f"'{of_base[-1]}'; nobody tells how these are joined"
+                f"'{of_base[-1]}'; no transform joins these"
             )
         return self._climb(base, common, stamp).inverse() * self._climb(frame, common, stamp)
 
@@ -144,7 +144,7 @@ class _Link:
             if away < 0.0:
                 away, word = self._stamps[0] - stamp, "after"
             raise NotConnectedError(
-                f"frame '{self._child}' moves in '{self.parent}', and what is told of it "
+                f"frame '{self._child}' moves in '{self.parent}', and its record "
                 f"{'ends' if word == 'before' else 'begins'} {away:.3f} s {word} the time wanted"
             )
         i = bisect.bisect_left(self._stamps, stamp)

@@ -156,7 +156,7 @@ class ManagedNode(LifecycleNode):
             steps = [self.trigger_deactivate, *steps, self.trigger_activate]
         for step in steps:
             if step() is not TransitionCallbackReturn.SUCCESS:
-                raise EquigraspError(f"Node '{self.get_name()}' could not be set up anew.")
+                raise EquigraspError(f"Node '{self.get_name()}' could not be set up again.")
 
     def _start_once(self) -> TransitionCallbackReturn:
         result = self.trigger_configure()

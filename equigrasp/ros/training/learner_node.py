@@ -38,7 +38,7 @@ class LearnerNodeConfig:
     cell: str = parameter("ur5", "Robot cell: a name below config/cells, or a YAML file.")
     method: str = parameter(DEFAULT_METHOD, "Method, such as asr/no_fcb, or a YAML file.")
     size: str = parameter("", "Size of its networks: compact, paper or tiny; empty: compact.")
-    out: str = parameter("results/run", "Run folder; what lies in it is continued.")
+    out: str = parameter("results/run", "Run folder; an existing run is continued.")
     seed: int = parameter(0, "Seed of the run.", 0, 2**62)
     weights: str = parameter(
         "", "Weights to begin a new run with: a name below models, or a file; empty: untrained."

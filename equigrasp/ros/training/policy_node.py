@@ -65,7 +65,7 @@ class PolicyNodeConfig:
     weights: str = parameter(
         "", "Weights to begin with: a name below models, or a file; empty: untrained."
     )
-    out: str = parameter("results/run", "Run folder of the learner whose weights are taken over.")
+    out: str = parameter("results/run", "Run folder of the learner whose weights are loaded.")
     seed: int = parameter(0, "Seed of untrained weights.", 0, 2**62)
     image_timeout: float = parameter(3.0, "Longest wait for an image [s, wall clock].", 0.1, 60.0)
     camera_frame: str = parameter("overhead_optical_frame", "Frame of the depth image in tf.")

@@ -55,13 +55,13 @@ def decompose(path: Path, mesh: Path, result: Path, timeout: float = _TIMEOUT) -
         partial.unlink(missing_ok=True)
         raise ConfigError(
             f"Mesh '{path}' could not be divided into convex parts within {timeout:.0f} s. Is it flat, "
-            "or not closed? Mend or simplify it."
+            "or not closed? Repair or simplify it."
         ) from error
     if done.returncode or not partial.is_file() or not partial.stat().st_size:
         partial.unlink(missing_ok=True)
         raise ConfigError(
             f"Mesh '{path}' could not be divided into convex parts: V-HACD ended with code "
-            f"{done.returncode}. Mend or simplify it."
+            f"{done.returncode}. Repair or simplify it."
         )
     partial.replace(result)
 

@@ -9,7 +9,7 @@ from equigrasp.geometry.transform import Transform
 from equigrasp.simulation.physics import Physics
 
 SPLITS = ("train", "test", "all")
-MASS = 0.15  # [kg], friction and damping: as the paper's simulator (asr page, section 6)
+MASS = 0.15  # [kg], friction and damping: as the paper's simulator
 LATERAL_FRICTION = 0.6
 ROLLING_FRICTION = 0.005
 

@@ -17,7 +17,7 @@ from equigrasp.simulation.physics import TIME_STEP, Physics
 from equigrasp.simulation.worlds.resting_objects import RestingObjects
 
 _DROP_HEIGHT = 0.15  # [m] above the tray floor, raised where objects pile up
-_STEPS_BETWEEN_DROPS = 60  # asr page, section 6
+_STEPS_BETWEEN_DROPS = 60  # of the simulation, as the next
 _STEPS_TO_SETTLE = 240
 _STEPS_PARKED = 3
 _FAR_AWAY = 50.0  # [m] where bodies are parked to empty the contact caches

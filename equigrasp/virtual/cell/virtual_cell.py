@@ -111,9 +111,11 @@ class VirtualCell:
             orders = make_orders(
                 self.controller, self.robot, self.firmware, self.gripper, self.camera
             )
-            orders["objects"] = Order("tell where the objects truly are", lambda _: self._tell())
+            orders["objects"] = Order(
+                "report the true poses of the objects", lambda _: self._tell()
+            )
             orders["motion"] = Order(
-                "tell how the arm truly moved so far, beside the limits, as JSON",
+                "report the arm's true motion so far beside the limits, as JSON",
                 lambda _: json.dumps([dataclasses.asdict(row) for row in self.record.rows()]),
             )
             self.orders = CommandServer(orders, config.host, ORDER_PORT)

@@ -207,4 +207,4 @@ def test_a_report_of_labels_says_that_there_is_no_curve(
         ARGUMENTS | {"labels": "script"}, to_mapping(load_method("asr:tiny")[1]), None
     )
     assert main(["report", str(tmp_path)]) == 2
-    assert "holds labels by a script, of which there is no curve" in capsys.readouterr().err
+    assert "holds a heuristic's labels, of which there is no curve" in capsys.readouterr().err

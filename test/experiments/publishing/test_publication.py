@@ -181,7 +181,7 @@ def test_a_card_of_pretrained_weights_says_that_nothing_was_grasped(
         publish(_order(run), lambda line: None)
     card = publish(_order(run, objects="household"), lambda line: None)
     text = card.read_text(encoding="utf-8")
-    assert "10 grasps that a script labelled in simulated scenes, 4 of them as good" in text
+    assert "10 grasps that a heuristic labelled in simulated scenes, 4 of them as good" in text
     assert "nothing was grasped" in text and "`random_urdfs`, split `train`" in text
     assert "while learning" not in text and "learning_curve" not in text
     assert "15 of all of split `test`, seed 1000 | 4 | 3 | 75 % |" in text
