@@ -4,6 +4,7 @@ An overhead camera sees nothing below the hand. What it saw before the hand came
 where a camera sees past the robot.
 """
 
+import cv2
 import numpy as np
 
 from equigrasp.errors import PerceptionError
@@ -45,7 +46,15 @@ def visible_heights(
         )
     points = t_base_camera.apply(model.deproject(np.where(robot, 0.0, depth)))
     cells, heights, _ = project_to_cells(points, workspace)
-    return largest_of_cells(cells, heights.astype(np.float32), workspace)
+    return _gaps_closed(largest_of_cells(cells, heights.astype(np.float32), workspace))
+
+
+def _gaps_closed(heights: np.ndarray) -> np.ndarray:
+    """Give unseen cells between seen ones the highest neighbour: pixels may be wider apart than cells."""
+    kernel = np.ones((3, 3), np.uint8)
+    is_seen = (heights >= 0.0).astype(np.uint8)
+    is_gap = (cv2.morphologyEx(is_seen, cv2.MORPH_CLOSE, kernel) > 0) & (is_seen == 0)
+    return np.where(is_gap, cv2.dilate(heights, kernel), heights).astype(np.float32)
 
 
 class HeightMemory:

@@ -33,14 +33,25 @@ class _ForceChange(ABC):
 
     def is_pressed(self) -> bool:
         """Tell the same of an arm at rest, however short its motion was."""
-        force = self._force()
-        if force is None or self._free is None:
-            return False
-        return self._exceeds(force - self._free)
+        change = self._change()
+        return change is not None and self._exceeds(change)
 
     @abstractmethod
     def _exceeds(self, change: np.ndarray) -> bool:
         """Tell whether a change of the force (3,) [N] is more than the cell's limit."""
+
+    def _is_from_below(self, change: np.ndarray) -> bool:
+        # Makers do not agree on the sign of a measured force.
+        size = abs(change[2]) if self._cell.arm.tcp_force() is not None else change[2]
+        return bool(size > self._cell.config.safety.contact_force)
+
+    def _is_strong(self, change: np.ndarray) -> bool:
+        return bool(np.linalg.norm(change) > self._cell.config.safety.push_force)
+
+    def _change(self) -> np.ndarray | None:
+        """Return by how much the force on the TCP has changed, (3,) [N]; None: it is not known."""
+        force = self._force()
+        return None if force is None or self._free is None else force - self._free
 
     def _force(self) -> np.ndarray | None:
         """Return the force on the TCP (3,) [N], measured or else from torques; None without both."""
@@ -55,16 +66,26 @@ class _ForceChange(ABC):
 
 
 class ContactGuard(_ForceChange):
-    """Watches the vertical force during a descent, or the many of an episode."""
+    """Watches the vertical force during a descent."""
 
     def _exceeds(self, change: np.ndarray) -> bool:
-        # Makers do not agree on the sign of a measured force.
-        size = abs(change[2]) if self._cell.arm.tcp_force() is not None else change[2]
-        return bool(size > self._cell.config.safety.contact_force)
+        return self._is_from_below(change)
 
 
 class StrokeGuard(_ForceChange):
     """Watches the whole force during a push: what it pushes may be held by something."""
 
     def _exceeds(self, change: np.ndarray) -> bool:
-        return bool(np.linalg.norm(change) > self._cell.config.safety.push_force)
+        return self._is_strong(change)
+
+
+class ServoGuard(_ForceChange):
+    """Watches both, all through an episode of steps: pressed deeper step by step, the hand is stopped too."""
+
+    def is_pressed_from_below(self) -> bool:
+        """Tell whether the vertical force alone is more than the cell allows a descent, the arm at rest."""
+        change = self._change()
+        return change is not None and self._is_from_below(change)
+
+    def _exceeds(self, change: np.ndarray) -> bool:
+        return self._is_from_below(change) or self._is_strong(change)

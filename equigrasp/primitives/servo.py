@@ -13,7 +13,7 @@ from equigrasp.geometry.actions import GripperCommand, GripperStep
 from equigrasp.geometry.transform import Transform
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.planning.motion_planner import MotionPlanner
-from equigrasp.primitives.contact_guard import ContactGuard, StrokeGuard
+from equigrasp.primitives.contact_guard import ServoGuard
 from equigrasp.primitives.delivery import Delivery, lift
 from equigrasp.primitives.home import return_home, rise_clear
 from equigrasp.primitives.motion import Motion, halted_on_error
@@ -72,7 +72,7 @@ class _Episode:
     ) -> None:
         self.motion, self.phases = motion, phases
         self.workspace, self.place = workspace, place
-        self.guards: tuple[ContactGuard, StrokeGuard] | None = None  # made in free air
+        self.guard: ServoGuard | None = None  # made in free air
         self.is_closed = self.is_contact = False
         self.turned = 0.0
         self.push = np.zeros(3)  # see `ServoPose`
@@ -154,8 +154,7 @@ class ServoPrimitive:
             motion.follow(approach)
             motion.wait_for_fingers()
             motion.joint_positions()  # at rest, or what the guard takes for free is not
-        guarded = self.cell, self.planner
-        episode.guards = ContactGuard(*guarded), StrokeGuard(*guarded)
+        episode.guard = ServoGuard(self.cell, self.planner)
         self._episode = episode
 
     def state(self) -> ServoState:
@@ -292,12 +291,9 @@ class ServoPrimitive:
 
     def _follow(self, episode: _Episode, line: JointTrajectory) -> bool:
         """Follow a planned step; tell whether something stopped it."""
-        guards = episode.guards or ()
-        for guard in guards:
-            guard.begin_motion()
-        state = episode.motion.follow(
-            line, guard=lambda: any(guard.pushes_back() for guard in guards)
-        )
+        assert episode.guard is not None
+        episode.guard.begin_motion()
+        state = episode.motion.follow(line, guard=episode.guard.pushes_back)
         return state is not MotionState.SUCCEEDED
 
     def _push(self, episode: _Episode, step: GripperStep) -> np.ndarray:
@@ -306,12 +302,11 @@ class ServoPrimitive:
         From below, where the vertical force says so; else against the way of the step. By the sign of a
         measured force no maker agrees with the other.
         """
-        assert episode.guards is not None
-        from_below, from_aside = episode.guards
-        if from_below.is_pressed():
-            return np.array([0.0, 0.0, 1.0])
-        if not from_aside.is_pressed():
+        assert episode.guard is not None
+        if not episode.guard.is_pressed():
             return np.zeros(3)
+        if episode.guard.is_pressed_from_below():
+            return np.array([0.0, 0.0, 1.0])
         way = np.array([*step.d_position[:2], 0.0])
         if episode.push.any() or not way.any():
             return episode.push
