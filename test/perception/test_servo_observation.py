@@ -17,8 +17,8 @@ from equigrasp.perception.servo_observation import (
     pack_ages,
     pack_bounds,
     pack_heights,
-    unpack_ages,
     tcp_of,
+    unpack_ages,
     unpack_heights,
 )
 
