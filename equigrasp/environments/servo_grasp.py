@@ -135,7 +135,7 @@ class ServoGraspEnv:
         self._fill()
         clear_view(self.cell, self.servo)
         self._view.begin(self.workspace)
-        drawn = derive_seed(self._seed, SceneStream.PLACES, self.scene, self.episode)
+        drawn = derive_seed(self._seed, SceneStream.STARTS, self.scene, self.episode)
         rng = np.random.default_rng(drawn)
         self._start(rng)
         self.num_steps = 0

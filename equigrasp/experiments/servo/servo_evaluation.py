@@ -122,7 +122,7 @@ def make_environment(
     event = kinds[protocol.disturbance](world) if protocol.disturbance in kinds else None
     cell, planner = simulation.cell, OmplPlanner(simulation.cell)
     if protocol.disturbance == "camera":
-        cell = with_displaced_cameras(cell, np.random.default_rng([seed, SceneStream.PLACES]))
+        cell = with_displaced_cameras(cell, np.random.default_rng([seed, SceneStream.KNOCKS]))
     env = ServoGraspEnv(
         cell,
         world,
