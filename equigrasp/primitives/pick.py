@@ -81,13 +81,9 @@ class PickPrimitive:
             is_lifted = lift(motion, lambda: self._lift_from(motion, plan))
             enter(Phase.VERIFY)
             fingers = self.cell.gripper.state()
+            held, carry = fingers if is_lifted else None, plan.carry
             is_success = self._delivery.finish(
-                motion,
-                self.detector,
-                workspace,
-                plan.carry,
-                fingers if is_lifted else None,
-                enter,
+                motion, self.detector, workspace, carry, held, enter
             )
         duration = phases.duration
         return GraspOutcome(

@@ -49,13 +49,14 @@ def _env(
     task: ServoTask | None = None,
     events: ServoEvents | None = None,
     num_objects: int = 3,
+    shape: str = _SHAPE,
 ) -> ServoGraspEnv:
     return ServoGraspEnv(
         simulation.cell,
         simulation.world,
         planner,
         task or ServoTask(),
-        lambda scene: [_SHAPE] * num_objects,
+        lambda scene: [shape] * num_objects,
         7,
         scenes=SceneRules(num_objects=num_objects, num_episodes=3, least_objects=1),
         events=events,
@@ -115,12 +116,13 @@ def test_observations_fit_and_ages_grow_below_the_hand(
 def test_the_view_of_the_gripper_turns_with_it(
     simulation: SimulatedCell, planner: OmplPlanner
 ) -> None:
-    """Half a turn in two steps: what is remembered appears turned round."""
+    """Half a turn in four steps: what is remembered appears turned round."""
     env = _env(simulation, planner)
     env.reset()
     before = env.observe().arrays[HEIGHTS].astype(int)
+    turn = np.pi / 4 if env.state().yaw < 0 else -np.pi / 4
     for _ in range(4):
-        env.step(GripperStep((0.0, 0.0, 0.0), np.pi / 4 if env.state().yaw < 0 else -np.pi / 4))
+        env.step(GripperStep((0.0, 0.0, 0.0), turn))
     after = env.observe().arrays[HEIGHTS].astype(int)
     is_same = np.abs(after[::-1, ::-1] - before) < 50  # 5 mm; edges seen from the front differ
     assert is_same.mean() > 0.9
@@ -269,7 +271,7 @@ def test_what_is_between_open_fingers_is_pushed_away_once(
     simulation: SimulatedCell, planner: OmplPlanner
 ) -> None:
     event = PushedAway(simulation.world)
-    env = _env(simulation, planner, events=event, num_objects=1)
+    env = _env(simulation, planner, events=event, num_objects=1, shape="ball_0")
     env.reset()
     event._rng = np.random.default_rng(0)
     (thing,) = simulation.world.objects()
