@@ -128,7 +128,7 @@ class ServoPrimitive:
         Raises:
             CommandRejectedError: if the start is outside the servo box; nothing moved.
             PerceptionError: if success is detected by picture, and the tray is not to be seen.
-            PlanningError: if the start is unreachable or in collision; nothing moved.
+            PlanningError: if the start is unreachable or in collision; at most a low hand rose.
             CancelledError: if `cancel` was set; the arm is at rest.
             DeviceError: if a device failed; the arm was told to stop.
         """

@@ -1,6 +1,7 @@
 """Closed loop in PyBullet: it grasps, keeps its limits, notices what it presses on, and remembers what it saw."""
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from equigrasp.environments.servo_events import MovedAside, PushedAway
 from equigrasp.environments.servo_grasp import SceneRules, ServoEvents, ServoGraspEnv
 from equigrasp.environments.servo_script import AimedScript, UniformScript
 from equigrasp.environments.servo_task import ServoTask
-from equigrasp.errors import ConfigError, PerceptionError
+from equigrasp.errors import CancelledError, ConfigError, PerceptionError
 from equigrasp.geometry.actions import GripperStep
 from equigrasp.geometry.transform import Transform
 from equigrasp.perception.observation import GRIPPER
@@ -71,6 +72,7 @@ def _run(env: ServoGraspEnv, script: Any) -> list[Any]:
     return results
 
 
+@pytest.mark.slow
 def test_a_closed_loop_episode_picks_an_object(
     simulation: SimulatedCell, planner: OmplPlanner
 ) -> None:
@@ -192,6 +194,26 @@ def test_pressing_deeper_step_by_step_is_stopped(
     assert servo.bounds(np.array([0.05, 0.05, 0.06, 0.8]), 0.0)[0][2] == 0.0
     freed = servo.step(GripperStep((0.0, 0.0, 0.05), 0.0))
     assert freed.executed.d_position[2] == pytest.approx(0.05, abs=0.005)
+    servo.go_home()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.05, 0.15, 0.25])
+def test_a_cancel_within_a_step_brings_the_arm_to_rest(
+    simulation: SimulatedCell, planner: OmplPlanner, delay: float
+) -> None:
+    """Within 200 ms of simulated time, wherever in the motion it comes."""
+    physics, tray = simulation.physics, simulation.cell.config.workspaces[0]
+    simulation.world.reset(0)
+    servo, cancel = ServoPrimitive(simulation.cell, planner), threading.Event()
+    servo.begin(tray, ServoStart(tray.center_x, tray.center_y, 0.16, 0.0), cancel=cancel)
+    due = physics.now() + delay
+    physics.add_step_hook(lambda now: cancel.set() if now >= due else None)
+    with pytest.raises(CancelledError):
+        servo.step(GripperStep((0.05, 0.05, -0.06), 0.8))
+    assert 0.0 <= physics.now() - due < 0.2
+    assert np.abs(simulation.cell.arm.joint_state().velocities).max() < 0.05
+    assert not simulation.cell.arm.motion_status().is_active
     servo.go_home()
 
 

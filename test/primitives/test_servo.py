@@ -115,6 +115,7 @@ def test_too_large_a_step_is_held_to_its_size(begun: ServoPrimitive) -> None:
     assert outcome.asked == GripperStep((0.3, 0.0, -0.5), 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("sense", [-1.0, 1.0])
 def test_the_servo_box_ends_a_way(
@@ -141,6 +142,7 @@ def test_along_a_side_of_the_box_the_rest_of_a_step_is_kept(
     assert outcome.executed.d_position == pytest.approx((0.01, 0.04, 0.0), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_what_would_touch_a_wall_ends_before_it(bench: Bench, servo: ServoPrimitive) -> None:
     tray = bench.workspace
     servo.begin(tray, ServoStart(tray.center_x, tray.center_y + 0.135, 0.16, math.pi / 2))
@@ -153,6 +155,7 @@ def test_what_would_touch_a_wall_ends_before_it(bench: Bench, servo: ServoPrimit
     assert bench.planner.find_collision(posture) is None
 
 
+@pytest.mark.slow
 def test_every_command_passes_the_check_of_the_driver(bench: Bench, begun: ServoPrimitive) -> None:
     rng = np.random.default_rng(3)
     for _ in range(15):
@@ -164,6 +167,7 @@ def test_every_command_passes_the_check_of_the_driver(bench: Bench, begun: Servo
         check.check(line, JointState(0.0, begin, np.zeros_like(begin), np.zeros_like(begin)))
 
 
+@pytest.mark.slow
 def test_the_wrist_never_winds_up(bench: Bench, begun: ServoPrimitive) -> None:
     turned = sum(begun.step(GripperStep((0, 0, 0), 0.8)).executed.d_theta for _ in range(8))
     assert turned == pytest.approx(math.pi, abs=0.01)
@@ -315,6 +319,7 @@ def test_a_push_from_below_stops_a_descent_and_the_hand_goes_no_deeper(
     assert servo.bounds(_LARGEST, 0.0)[0][2] == pytest.approx(-0.06)
 
 
+@pytest.mark.slow
 def test_small_steps_deeper_and_deeper_are_noticed_at_rest(
     bench: Bench, servo: ServoPrimitive, start: ServoStart
 ) -> None:
