@@ -39,6 +39,8 @@ class SceneStream(enum.IntEnum):
     EPISODES = 6  # where they fall, of an episode or a draw
     PLACES = 9  # where they are put down
     CHOICES = 10  # of the policy
+    STARTS = 15  # where a hand in closed loop begins
+    KNOCKS = 16  # how far cameras stand from where they are believed to
 
 
 def derive_seed(*parts: int) -> int:

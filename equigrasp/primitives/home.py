@@ -27,14 +27,19 @@ def return_home(
     start = motion.joint_positions()
     if np.abs(home - start).max() > 1e-3:
         with halted_on_error(motion):
-            clear = _clear(motion, planner, start)
+            clear = rise_clear(motion, planner, start)
             motion.follow(planner.plan_joints(clear, home, has_closed_fingers=has_closed_fingers))
 
 
-def _clear(motion: Motion, planner: MotionPlanner, start: np.ndarray) -> np.ndarray:
-    """Rise straight where the TCP is low, and return where the arm then is.
+def rise_clear(motion: Motion, planner: MotionPlanner, start: np.ndarray) -> np.ndarray:
+    """Rise straight where the TCP is low, and return where the arm then is, shape (n,) [rad].
 
-    Where that is blocked, the fingers let go of what they hold first.
+    Where that is blocked, the fingers let go of what they hold first. Errors as `Motion.follow`.
+
+    Args:
+        motion: Moves the cell.
+        planner: Plans the way.
+        start: Where the arm rests, shape (n,) [rad].
     """
     tcp = planner.forward_kinematics(start)
     height = motion.cell.config.motion.place_height

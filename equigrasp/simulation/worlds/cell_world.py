@@ -130,6 +130,34 @@ class CellWorld(World):
         handles = [hit[0] for hit in hits if hit[0] in self._names]
         return self._names[max(handles, key=handles.count)] if handles else None
 
+    def object_between(self, one: np.ndarray, other: np.ndarray) -> int | None:
+        """Return an object that the straight line between two points meets, None where it meets none.
+
+        Args:
+            one: In base, shape (3,) [m].
+            other: The other point.
+        """
+        ways = [one.tolist(), other.tolist()], [other.tolist(), one.tolist()]
+        with self._physics.lock:
+            hits = self._physics.client.rayTestBatch(*ways)
+        return next((hit[0] for hit in hits if hit[0] in self._names), None)
+
+    def push_object(self, handle: int, velocity: np.ndarray) -> None:
+        """Give an object a velocity (3,) [m/s], as a finger that flicks it would."""
+        self._require(handle)
+        with self._physics.lock:
+            self._resting.wake_all()
+            self._physics.client.resetBaseVelocity(handle, velocity.tolist(), [0.0, 0.0, 0.0])
+
+    def move_object(self, handle: int, pose: Transform) -> None:
+        """Put an object elsewhere, at rest; what lay on it falls."""
+        self._require(handle)
+        client = self._physics.client
+        with self._physics.lock:
+            client.resetBasePositionAndOrientation(handle, pose.position, pose.quat_xyzw)
+            client.resetBaseVelocity(handle, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+            self._resting.wake_all()
+
     @contextlib.contextmanager
     def held_still(self, handles: list[int]) -> Iterator[None]:
         """Let objects stand as if fixed within the block: what is far from the hand only costs time.

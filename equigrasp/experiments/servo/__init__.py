@@ -1,0 +1,1 @@
+"""Experiments with grasps in closed loop."""
