@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 
 from equigrasp.errors import ConfigError, PerceptionError
+from equigrasp.learning.target_networks import TargetNetworks
 from equigrasp.learning.weight_store import WeightFile
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import Step
@@ -18,6 +19,12 @@ Q_MAP = "q_map"  # view: values of the pixels of the action square, (A, A)
 ROTATION_VALUES = "rotation_values"  # view: values of the yaws at the chosen pixel, (n,)
 PUSH_MAP = (
     "push_map"  # view: best push from each pixel of the action square, (A, A); NaN: none may begin
+)
+CROP = (
+    "crop"  # view: heights about the TCP that the networks saw, (C, C) [m]; or a picture (C, C, 3)
+)
+CEM_SAMPLES = (  # view: actions of the last batch of the search, and their values:
+    "cem_samples"  # dx, dy, dz [m], dpsi [rad], gripper command, is final, value, (N, 7)
 )
 
 A_co = TypeVar("A_co", covariant=True)  # an action, given out
@@ -191,6 +198,13 @@ class Learner(Protocol[B_contra]):
     def train_step(self, batch: B_contra, seed: int) -> Mapping[str, float]:
         """Take one SGD step and return its metrics; all its randomness comes from `seed`."""
         ...
+
+
+@runtime_checkable
+class TargetLearner(Learner[B_contra], Protocol[B_contra]):
+    """A learner with slow copies of its networks, which it updates itself: their average acts."""
+
+    targets: TargetNetworks
 
 
 @dataclass(frozen=True)
