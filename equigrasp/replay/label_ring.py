@@ -22,6 +22,7 @@ class Labels:
         episodes: Of the transitions, shape (n,), int64.
         seeds: Of what was drawn for the label: one for all that were computed together, (n,), int64.
         versions: Of both target networks, first and second, shape (n, 2), int64.
+        shards: Number of the shard that keeps the transition, shape (n,), int64.
         is_online: Whether the transition is of buffer `online`, shape (n,), bool.
     """
 
@@ -30,6 +31,7 @@ class Labels:
     episodes: np.ndarray
     seeds: np.ndarray
     versions: np.ndarray
+    shards: np.ndarray
     is_online: np.ndarray
 
     @property
@@ -44,6 +46,7 @@ _LABELS = {
     "episodes": Field((), "int64"),
     "seeds": Field((), "int64"),
     "versions": Field((2,), "int64"),
+    "shards": Field((), "int64"),
     "is_online": Field((), "bool"),
 }
 

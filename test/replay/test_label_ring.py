@@ -20,6 +20,7 @@ def make_batch(episode: int, target: float = 0.5) -> LabelledBatch:
         episodes=found.episodes,
         seeds=np.full(4, 1000 + episode),
         versions=np.tile([900 + episode, 400], (4, 1)),
+        shards=np.zeros(4, np.int64),
         is_online=np.array([True, False, True, True]),
     )
     return LabelledBatch(found.observation, found.action, labels)
