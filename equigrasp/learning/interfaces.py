@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from equigrasp.replay.step_record import Extras
 if TYPE_CHECKING:
     import torch
 
+    from equigrasp.learning.target_networks import TargetNetworks
     from equigrasp.learning.weight_store import WeightFile
 
 Mode = Literal["random", "train", "greedy"]
@@ -24,6 +25,12 @@ Q_MAP = "q_map"  # view: values of the pixels of the action square, (A, A)
 ROTATION_VALUES = "rotation_values"  # view: values of the yaws at the chosen pixel, (n,)
 PUSH_MAP = (
     "push_map"  # view: best push from each pixel of the action square, (A, A); NaN: none may begin
+)
+CROP = (
+    "crop"  # view: heights about the TCP that the networks saw, (C, C) [m]; or a picture (C, C, 3)
+)
+CEM_SAMPLES = (  # view: actions of the last batch of the search, and their values:
+    "cem_samples"  # dx, dy, dz [m], dpsi [rad], gripper command, is final, value, (N, 7)
 )
 
 A_co = TypeVar("A_co", covariant=True)  # an action, given out
@@ -199,6 +206,13 @@ class Learner(Protocol[B_contra]):
     def train_step(self, batch: B_contra, seed: int) -> Mapping[str, float]:
         """Take one SGD step and return its metrics; all its randomness comes from `seed`."""
         ...
+
+
+@runtime_checkable
+class TargetLearner(Learner[B_contra], Protocol[B_contra]):
+    """A learner with slow copies of its networks, which it updates itself: their average acts."""
+
+    targets: TargetNetworks
 
 
 @dataclass(frozen=True)

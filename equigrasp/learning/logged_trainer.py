@@ -9,9 +9,14 @@ from typing import Generic, TypeVar
 import torch
 
 from equigrasp.errors import ReplayError, WeightsError
-from equigrasp.learning.checkpoint import load_optimizer_state, optimizer_tensors
-from equigrasp.learning.interfaces import BatchSource, Learner, StepReport
+from equigrasp.learning.checkpoint import (
+    OPTIMIZER_PREFIXES,
+    load_optimizer_state,
+    optimizer_tensors,
+)
+from equigrasp.learning.interfaces import BatchSource, Learner, StepReport, TargetLearner
 from equigrasp.learning.method_config import TrainerConfig
+from equigrasp.learning.moving_average import MovingAverage
 from equigrasp.learning.weight_store import (
     WeightFile,
     WeightStore,
@@ -25,7 +30,7 @@ from equigrasp.replay.step_record import Extras
 from equigrasp.seeding import Stream, derive_seed
 
 _LOGGER = logging.getLogger(__name__)
-_AVERAGE = "average."  # prefix in a checkpoint
+_AVERAGE, _TARGETS = "average.", "targets."  # prefixes in a checkpoint
 _STEPS_DUE = "steps_due"  # in the log, where a learner may lag only so far
 B = TypeVar("B")  # a minibatch
 
@@ -70,7 +75,11 @@ class LoggedTrainer(Generic[B]):
         self.num_successes = self.next_episode = 0
         self._spec, self._batches = spec, batches
         self._config, self._seed = config, seed
-        self._average = read_parameters(learner.modules) if config.average_decay else {}
+        self._targets = learner.targets if isinstance(learner, TargetLearner) else None
+        is_averaging = config.average_decay > 0.0 and self._targets is None
+        self._average = MovingAverage(
+            read_parameters(learner.modules) if is_averaging else {}, config.average_decay
+        )
         self._steps_due: list[int] = []  # by the logged steps up to each
         self._weights = WeightStore(folder / "weights")
         self._checkpoints = WeightStore(folder / "checkpoints", "checkpoint", num_kept=2)
@@ -127,7 +136,9 @@ class LoggedTrainer(Generic[B]):
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return the weights to act by: their moving average where the configuration says so."""
-        average = {name: tensor.clone() for name, tensor in self._average.items()}
+        if self._targets is not None:
+            return self._targets.weights()
+        average = {name: tensor.clone() for name, tensor in self._average.tensors.items()}
         return average or read_parameters(self.learner.modules)
 
     def publish(self) -> WeightFile:
@@ -138,7 +149,9 @@ class LoggedTrainer(Generic[B]):
         """Write weights and optimiser state, whole or not at all."""
         tensors = read_parameters(self.learner.modules)
         tensors |= optimizer_tensors(self.learner)
-        tensors |= {f"{_AVERAGE}{name}": tensor for name, tensor in self._average.items()}
+        tensors |= {f"{_AVERAGE}{name}": t for name, t in self._average.tensors.items()}
+        if self._targets is not None:
+            tensors |= {f"{_TARGETS}{name}": t for name, t in self._targets.tensors().items()}
         metadata = {"seed": str(self._seed), "basis": BASIS}
         self._checkpoints.save(self.num_steps, tensors, metadata)
 
@@ -190,13 +203,15 @@ class LoggedTrainer(Generic[B]):
                 "on another machine. Delete the run's folder checkpoints/, and all its attempts are "
                 "learned again from its log."
             )
-        parameters = {k: v for k, v in tensors.items() if not k.startswith(("adam.", _AVERAGE))}
+        others = (*OPTIMIZER_PREFIXES, _AVERAGE, _TARGETS)
+        parameters = {k: v for k, v in tensors.items() if not k.startswith(others)}
         fill_parameters(self.learner.modules, parameters, "checkpoint")
         load_optimizer_state(self.learner, tensors)
-        self._average = {
-            name: tensors[f"{_AVERAGE}{name}"].to(tensor.device, copy=True)
-            for name, tensor in self._average.items()
-        }
+        for name, tensor in self._average.tensors.items():
+            tensor.copy_(tensors[f"{_AVERAGE}{name}"])
+        if self._targets is not None:
+            of_targets = {k: v for k, v in tensors.items() if k.startswith(_TARGETS)}
+            self._targets.load({k.removeprefix(_TARGETS): v for k, v in of_targets.items()})
         self.num_steps = step
         _LOGGER.info("Continuing at step %d of %d.", step, self._num_due)
 
@@ -206,15 +221,8 @@ class LoggedTrainer(Generic[B]):
         batch = self._batches.sample(attempt, number)
         losses = self.learner.train_step(batch, derive_seed(self._seed, Stream.LOSSES, number))
         self.num_steps += 1
-        self._follow_average()
+        if self._average.tensors:
+            self._average.follow(self.learner.modules, self.num_steps)
         if self.num_steps % self._config.checkpoint_every == 0:
             self.save_checkpoint()
         return StepReport(number, attempt, losses, time.perf_counter() - began)
-
-    def _follow_average(self) -> None:
-        """Move the average towards the weights, at first faster, so that it forgets where it began."""
-        if not self._average:
-            return
-        decay = min(self._config.average_decay, self.num_steps / (9 + self.num_steps))
-        for name, tensor in read_parameters(self.learner.modules).items():
-            self._average[name].lerp_(tensor, 1.0 - decay)

@@ -1,0 +1,101 @@
+"""A fleet on Ray, where Ray is installed: the same roles, the same log, and nobody lost."""
+
+import importlib.util
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from reach_fleet import SPEC
+
+from equigrasp.errors import ConfigError
+from equigrasp.experiments.fleet.message import FleetError
+from equigrasp.experiments.fleet.plan import FleetPlan, make_cast
+from equigrasp.experiments.fleet.ray_runtime import RayRuntime
+from equigrasp.experiments.fleet.runtime import RoleState
+from equigrasp.learning.data_mix import DataMix
+from equigrasp.replay.experience_log import ExperienceLog
+
+IS_MISSING = (
+    importlib.util.find_spec("ray") is None
+)  # it must not be imported before its mode is set
+pytestmark = [
+    pytest.mark.skipif(IS_MISSING, reason="Ray is not installed (requirements/fleet.txt)"),
+    pytest.mark.fleet,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
+PATIENCE = 300.0  # [s], only bounds a hang
+PLAN = FleetPlan(
+    parts="reach_fleet:make_parts",
+    num_collectors=2,
+    capacity=4000,
+    batch_size=16,
+    label_capacity=400,
+    uses_per_transition=4.0,
+    first_transitions=30,
+    publish_every=10,
+    lag=20,
+    mix=DataMix(1.0, 1.0, 0),
+)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[RayRuntime]:
+    """A fleet of seven actors on a Ray of its own."""
+    runtime = RayRuntime(resources={"robot": 2.0})
+    runtime.start(make_cast(PLAN, tmp_path))
+    yield runtime
+    runtime.stop()
+
+
+def watch_until(
+    runtime: RayRuntime, is_so: Callable[[dict[str, RoleState]], bool]
+) -> dict[str, RoleState]:
+    """Watch a fleet until something is so."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        states = runtime.watch()
+        if is_so(states):
+            return states
+    pytest.fail(f"it never came: {states}")
+
+
+def test_whoever_is_killed_nothing_is_lost(fleet: RayRuntime, tmp_path: Path) -> None:
+    states = watch_until(fleet, lambda s: s["learner"].figures.get("steps", 0) > 20)
+    num_acknowledged = int(states["replay0"].figures["episodes"])
+    begun, names = states["learner"].figures["steps"], ("collector0", "replay0", "learner")
+    for name in names:
+        os.kill(fleet.pids[name], signal.SIGKILL)
+    watch_until(
+        fleet,
+        lambda s: (
+            all(s[n].num_restarts for n in names)
+            and s["learner"].figures.get("steps", 0) > begun + 15
+        ),
+    )
+    with pytest.raises(FleetError, match="'replay0' refused close"):
+        fleet.call("replay0", "close")
+    fleet.stop()
+    log = list(ExperienceLog(tmp_path / "replay0.log", is_writing=False))
+    assert [step.index for step, _ in log] == list(range(len(log)))
+    for step, _ in log:
+        SPEC.check(step)
+    ends = [(e["collector"], e["number"]) for step, e in log if step.is_last]
+    assert len(ends) >= num_acknowledged and len(set(ends)) == len(ends)
+    for robot in (0, 1):
+        numbers = [number for collector, number in ends if collector == robot]
+        assert numbers == list(range(len(numbers)))
+
+
+def test_a_cluster_without_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with pytest.raises(ConfigError, match="RAY_AUTH_MODE is 'disabled'"):
+        RayRuntime("127.0.0.1:6379")
+
+
+def test_a_cluster_that_is_not_there_is_named() -> None:
+    with pytest.raises(FleetError, match="Ray cannot be started at '127.0.0.1:1'"):
+        RayRuntime("127.0.0.1:1")

@@ -1,0 +1,53 @@
+"""Episodes of any method in any environment, for a collector."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from equigrasp.errors import EquigraspError
+from equigrasp.experiments.fleet.rollout_source import RolloutSource
+from equigrasp.learning.weight_store import read_parameters
+from equigrasp.replay.frames import pack_episode, unpack_episode
+
+sys.path.append(str(Path(__file__).parents[2] / "contract"))
+from toy_method import METHOD, SPEC, ToyConfig, ToyPolicy, ToyRoom, make_networks  # noqa: E402
+
+
+def make_source(**changes: int) -> RolloutSource:
+    """Return episodes of the toy method."""
+    policy = ToyPolicy(make_networks(ToyConfig(), 0))
+    return RolloutSource(METHOD, policy, ToyRoom(3), seed=5, **changes)
+
+
+def test_each_episode_is_whole_and_says_who_chose() -> None:
+    source = make_source()
+    source.load(read_parameters(make_networks(ToyConfig(), 1)), 40)
+    for number in (0, 1, 2):
+        episode = source.run(number)
+        found = unpack_episode(pack_episode(episode, SPEC), SPEC)
+        assert [step.index for step, _ in found] == [0, 1]
+        assert {step.episode for step, _ in found} == {number}
+        assert [step.is_last for step, _ in found] == [False, True]
+        assert [extras["policy_version"] for _, extras in found] == [40, 40]
+
+
+def test_equal_seeds_give_equal_episodes() -> None:
+    def actions() -> list[list[float]]:
+        source = make_source()
+        return [step.action["velocity"].tolist() for n in range(3) for step, _ in source.run(n)]
+
+    assert actions() == actions()
+
+
+def test_an_episode_without_end_is_an_error() -> None:
+    with pytest.raises(EquigraspError, match="Episode 4 has not ended after 1 steps"):
+        make_source(max_steps=1).run(4)
+
+
+def test_the_robot_is_let_go() -> None:
+    closed = []
+    RolloutSource(
+        METHOD, ToyPolicy(make_networks(None, 0)), ToyRoom(0), 1, close=lambda: closed.append(1)
+    ).close()
+    assert closed == [1]
