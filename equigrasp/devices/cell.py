@@ -22,6 +22,9 @@ from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.camera_model import CameraModel
 
 OVERHEAD = "overhead"  # the camera that sees every tray from above
+FRONT = (
+    "front"  # the camera that sees fingers and objects from the side, for methods in closed loop
+)
 _CAMERA_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -239,7 +242,8 @@ class CellConfig:
     """A cell, as `config/cells/<name>.yaml` describes it; parts are named by their YAML file.
 
     `workspaces` are trays, but for those that `open_workspaces` names: there objects lie on the bare table.
-    `cameras` are those of the cell by their name in it; `overhead` is the one that sees every tray.
+    `cameras` are those of the cell by their name in it; `overhead` is the one that sees every tray, `front`,
+    where there is one, what the hand hides from it.
     `safety` names the file in `config/safety/` with what no command may exceed. `arm_driver` and
     `gripper_driver` name the files in `config/arm_drivers/` and `gripper_drivers/` that tell how the
     real devices are reached (see `hardware/registry.py`); empty: by nothing of ours.

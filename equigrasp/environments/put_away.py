@@ -6,6 +6,7 @@ from equigrasp.devices.cell import RobotCell
 from equigrasp.devices.world import World
 from equigrasp.primitives.motion import Motion
 from equigrasp.primitives.pick import PickPrimitive
+from equigrasp.primitives.servo import ServoPrimitive
 
 
 def take_away(cell: RobotCell, world: World, is_gripping: bool) -> list[int]:
@@ -25,7 +26,7 @@ def take_away(cell: RobotCell, world: World, is_gripping: bool) -> list[int]:
     return held
 
 
-def clear_view(cell: RobotCell, pick: PickPrimitive) -> None:
+def clear_view(cell: RobotCell, pick: PickPrimitive | ServoPrimitive) -> None:
     """Bring the arm out of the camera's view, opening the fingers on the way."""
     motion = Motion(cell, threading.Event())
     motion.start_fingers(cell.gripper_config.limits.stroke)

@@ -10,6 +10,8 @@ from equigrasp.perception.observation import GRIPPER, Observation
 HEIGHTS = "heights"  # uint16 (C, C), above the workspace floor [0.1 mm], about the TCP
 AGE = "age"  # uint8 (C, C), since a cell was last seen [0.1 s]; 255: that or longer
 BOUNDS = "bounds"  # float32 (2, 4), smallest and largest dx, dy, dz [m] and dpsi [rad] from here
+PICTURE = "picture"  # uint8 (H, W, 3), RGB as the camera sees it, in place of heights and age
+TCP = "tcp"  # float64 (4,), x, y, z [m] and yaw [rad] of the TCP in base; not learned from
 HEIGHT_UNIT = 1e-4  # [m]
 AGE_UNIT = 0.1  # [s]
 NUM_GRIPPER_VALUES = 5
@@ -104,8 +106,34 @@ def pack_bounds(lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
     return bounds
 
 
+def tcp_of(observation: Observation) -> tuple[float, float, float, float]:
+    """Return x, y, z [m] and yaw [rad] of the TCP in base.
+
+    With it a motion in the gripper's frame is turned into the base frame (`gripper_frame`).
+
+    Raises:
+        PerceptionError: if the observation does not hold them.
+    """
+    values = _array(observation, TCP)
+    if values.shape != (4,):
+        raise PerceptionError(f"'{TCP}' must have shape (4,), found {values.shape}.")
+    x, y, z, yaw = (float(v) for v in values)
+    return x, y, z, yaw
+
+
 def check_servo_observation(observation: Observation) -> None:
     """Raise `PerceptionError`, naming array and value, unless an observation is one of the closed loop."""
+    GripperStatus.of(observation)
+    tcp_of(observation)
+    _check_bounds(_array(observation, BOUNDS))
+    if PICTURE in observation.arrays:
+        picture = observation.arrays[PICTURE]
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            raise PerceptionError(
+                f"'{PICTURE}' must be uint8 and of shape (H, W, 3), "
+                f"found {picture.dtype}, {picture.shape}."
+            )
+        return
     heights, age = _array(observation, HEIGHTS), _array(observation, AGE)
     for name, array, dtype in ((HEIGHTS, heights, np.uint16), (AGE, age, np.uint8)):
         if array.dtype != dtype or array.ndim != 2 or array.shape[0] != array.shape[1]:
@@ -117,8 +145,6 @@ def check_servo_observation(observation: Observation) -> None:
         raise PerceptionError(
             f"'{HEIGHTS}' {heights.shape} and '{AGE}' {age.shape} must have the same shape."
         )
-    GripperStatus.of(observation)
-    _check_bounds(_array(observation, BOUNDS))
 
 
 def _array(observation: Observation, name: str) -> np.ndarray:

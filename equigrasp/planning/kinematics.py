@@ -49,7 +49,7 @@ class Kinematics:
         locked = [model.getJointId(n) for n in model.names[1:] if n not in arm.joint_names]
         posture = pin.neutral(model)
         if width is not None:
-            for name, position in _finger_joints(urdf, gripper, width).items():
+            for name, position in finger_joints(urdf, gripper, width).items():
                 posture[model.joints[model.getJointId(name)].idx_q] = position
         self.model, self.geometry = pin.buildReducedModel(model, geometry, locked, posture)
         links = [self.model.frames[o.parentFrame].name for o in self.geometry.geometryObjects]
@@ -149,7 +149,7 @@ class Kinematics:
         return pin.updateFramePlacement(self.model, self.data, self._tcp)
 
 
-def _finger_joints(urdf: str, gripper: GripperConfig, width: float) -> dict[str, float]:
+def finger_joints(urdf: str, gripper: GripperConfig, width: float) -> dict[str, float]:
     """Return the positions of the driven joint and of those that follow it, at an opening [m], by name."""
     driver = gripper.joint_position(width)
     positions = {gripper.joint_name: driver}

@@ -19,13 +19,18 @@ def return_home(motion: Motion, planner: MotionPlanner) -> None:
     start = motion.joint_positions()
     if np.abs(home - start).max() > 1e-3:
         with halted_on_error(motion):
-            motion.follow(planner.plan_joints(_clear(motion, planner, start), home))
+            motion.follow(planner.plan_joints(rise_clear(motion, planner, start), home))
 
 
-def _clear(motion: Motion, planner: MotionPlanner, start: np.ndarray) -> np.ndarray:
-    """Rise straight where the TCP is low, and return where the arm then is.
+def rise_clear(motion: Motion, planner: MotionPlanner, start: np.ndarray) -> np.ndarray:
+    """Rise straight where the TCP is low, and return where the arm then is, shape (n,) [rad].
 
-    Where that is blocked, the fingers let go of what they hold first.
+    Where that is blocked, the fingers let go of what they hold first. Errors as `Motion.follow`.
+
+    Args:
+        motion: Moves the cell.
+        planner: Plans the way.
+        start: Where the arm rests, shape (n,) [rad].
     """
     tcp = planner.forward_kinematics(start)
     height = motion.cell.config.motion.place_height

@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass, field
 
+from equigrasp.geometry.actions import GripperStep
+
 
 class Phase(enum.IntEnum):
     """Phases of a pick or a push; the numbers are those of Phase.msg."""
@@ -68,3 +70,22 @@ class PushOutcome:
         return GraspOutcome(
             False, False, 0.0, self.duration, self.idle_time, self.is_contact, self.phase_times
         )
+
+
+@dataclass(frozen=True)
+class ServoOutcome:
+    """Result of a step in closed loop.
+
+    Args:
+        asked: What was to be done.
+        executed: What was done, as measured: shortened where a limit or something in the way demanded it.
+        is_contact: Whether something pushed back or blocked the arm.
+        duration: Of the step [s, robot clock].
+        idle_time: Part of it in which neither arm nor fingers moved [s, robot clock].
+    """
+
+    asked: GripperStep
+    executed: GripperStep
+    is_contact: bool
+    duration: float
+    idle_time: float

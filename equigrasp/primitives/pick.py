@@ -1,19 +1,17 @@
 """Grasp, lift, verify, and put down: one attempt of a robot cell."""
 
-import logging
 import threading
 
 import numpy as np
 
 from equigrasp.devices.cell import RobotCell
-from equigrasp.devices.gripper import GripperState
 from equigrasp.devices.motion import JointTrajectory, MotionState
-from equigrasp.errors import CommandRejectedError, PerceptionError
 from equigrasp.geometry.actions import PlanarGrasp
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.perception.observation import Observation
 from equigrasp.planning.motion_planner import MotionPlanner
 from equigrasp.primitives.contact_guard import ContactGuard
+from equigrasp.primitives.delivery import Delivery, lift
 from equigrasp.primitives.home import return_home
 from equigrasp.primitives.motion import Motion, halted_on_error
 from equigrasp.primitives.outcome import GraspOutcome, Phase
@@ -23,7 +21,6 @@ from equigrasp.primitives.place_target import PlaceTarget
 from equigrasp.primitives.success import make_detector
 from equigrasp.primitives.validation import check_grasp
 
-_LOGGER = logging.getLogger(__name__)
 _LIFT_TOLERANCE = (
     0.02  # [rad] farther from the planned end of the descent the lift is planned anew
 )
@@ -37,6 +34,7 @@ class PickPrimitive:
         self.planner = planner
         self.detector = make_detector(cell)
         self._attempts = PickPlanner(cell, planner)
+        self._delivery = Delivery(cell, planner)
 
     def execute(
         self,
@@ -74,15 +72,23 @@ class PickPrimitive:
         enter(Phase.PLANNING)
         motion.check_cancel()
         check_grasp(grasp, workspace, self.cell)
-        self._begin_detection(workspace, place)
+        self._delivery.begin(self.detector, workspace, place)
         with self._attempts.avoiding_objects(grasp, observation):
             plan = self._attempts.plan(grasp, workspace, place, motion.joint_positions())
         with halted_on_error(motion):
             is_contact = self._grasp(motion, grasp, plan, enter)
-            is_lifted = self._lift(motion, plan, enter)
+            enter(Phase.LIFT)
+            is_lifted = lift(motion, lambda: self._lift_from(motion, plan))
             enter(Phase.VERIFY)
             fingers = self.cell.gripper.state()
-            is_success = self._finish(motion, workspace, plan, is_lifted, fingers, enter)
+            is_success = self._delivery.finish(
+                motion,
+                self.detector,
+                workspace,
+                plan.carry,
+                fingers if is_lifted else None,
+                enter,
+            )
         duration = phases.duration
         return GraspOutcome(
             is_success=is_success,
@@ -101,41 +107,6 @@ class PickPrimitive:
         on_phase(Phase.HOME)
         return_home(Motion(self.cell, cancel or threading.Event()), self.planner)
 
-    def _begin_detection(self, workspace: Workspace, place: PlaceTarget | None) -> None:
-        """Let the detector see how things are before the grasp."""
-        if self.detector.needs_view:
-            if place is None:
-                raise CommandRejectedError(
-                    f"Detector '{self.cell.config.success_detection}' needs a place to go to: an "
-                    f"arm that stays over workspace '{workspace.name}' hides it."
-                )
-            if not self._sees(workspace):
-                raise PerceptionError(f"The arm hides workspace '{workspace.name}': move home.")
-        self.detector.begin(workspace)
-
-    def _finish(
-        self,
-        motion: Motion,
-        workspace: Workspace,
-        plan: PickPlan,
-        is_lifted: bool,
-        fingers: GripperState,
-        enter: OnPhase,
-    ) -> bool:
-        """Put down what is gripped, and ask the detector; let go of what it alone knows of."""
-        is_gripping = is_lifted and self.detector.is_gripping(fingers)
-        if plan.carry is not None:
-            self._put_down(motion, workspace, plan.carry, is_gripping, enter)
-        if self.detector.needs_view and not self._sees(workspace):
-            return_home(motion, self.planner)
-        is_success = is_lifted and self.detector.is_success(fingers)
-        if is_success and not is_gripping:
-            motion.open_fingers()
-        return is_success
-
-    def _sees(self, workspace: Workspace) -> bool:
-        return self.planner.is_in_view(workspace, self.cell.arm.joint_state().positions)
-
     def _grasp(self, motion: Motion, grasp: PlanarGrasp, plan: PickPlan, enter: OnPhase) -> bool:
         """Open the fingers on the way, descend and close; tell whether something pushed back."""
         enter(Phase.PRE_GRASP)
@@ -150,17 +121,6 @@ class PickPrimitive:
         motion.wait_for_fingers()
         return is_contact
 
-    def _lift(self, motion: Motion, plan: PickPlan, enter: OnPhase) -> bool:
-        """Rise straight up; let go and rise empty-handed if that is blocked; tell which."""
-        enter(Phase.LIFT)
-        state = motion.follow(self._lift_from(motion, plan), guard=lambda: False)
-        if state is MotionState.SUCCEEDED:
-            return True
-        _LOGGER.warning("The lift was blocked; letting go and rising without the object.")
-        motion.open_fingers()
-        motion.follow(self._lift_from(motion, plan))
-        return False
-
     def _lift_from(self, motion: Motion, plan: PickPlan) -> JointTrajectory:
         """Return the planned lift, or a new one where the descent ended somewhere else."""
         present = motion.joint_positions()
@@ -168,27 +128,3 @@ class PickPrimitive:
             return plan.lift
         speed = self.cell.config.motion.approach_speed
         return self.planner.plan_line(present, plan.lift_pose, speed)
-
-    def _put_down(
-        self,
-        motion: Motion,
-        workspace: Workspace,
-        carry: JointTrajectory,
-        is_held: bool,
-        enter: OnPhase,
-    ) -> None:
-        """Go over the place and let go of what is held; enter the phase once the tray is in view."""
-        phase, is_entered = Phase.PLACE if is_held else Phase.RETURN, False
-
-        def watch_view() -> None:
-            nonlocal is_entered
-            positions = self.cell.arm.joint_state().positions
-            if not is_entered and self.planner.is_in_view(workspace, positions):
-                is_entered = True
-                enter(phase)
-
-        motion.follow(carry, watch=watch_view)
-        if not is_entered:
-            enter(phase)
-        if is_held:
-            motion.open_fingers()

@@ -89,17 +89,21 @@ class PickPlanner:
             self._planner.check(bottom, "The grasp")
             lift = self._planner.plan_line(bottom, up, settings.approach_speed)
             top = lift.positions[-1]
-            carry = None if place is None else self._plan_carry(top, workspace, place)
+            carry = None if place is None else self.plan_carry(top, workspace, place)
             pre_grasp = self._planner.plan_joints(start, positions)
             return PickPlan(pre_grasp, descend, up, lift, carry)
 
         over = (grasp.x, grasp.y, above)
         return plan_from_above(self._planner, over, grasp.theta, start, plan_from)
 
-    def _plan_carry(
+    def plan_carry(
         self, start: np.ndarray, workspace: Workspace, place: PlaceTarget
     ) -> JointTrajectory:
-        """Plan the way over the place target, to a posture that hides nothing of `workspace`."""
+        """Plan the way over a place target, to a posture that hides nothing of `workspace`, where one can.
+
+        Raises:
+            PlanningError: if the place is unreachable or in collision.
+        """
         home = np.asarray(self._cell.arm_config.home_positions)
         error: PlanningError | None = None
         postures = []

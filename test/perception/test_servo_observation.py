@@ -10,11 +10,14 @@ from equigrasp.perception.servo_observation import (
     AGE,
     BOUNDS,
     HEIGHTS,
+    PICTURE,
+    TCP,
     GripperStatus,
     check_servo_observation,
     pack_ages,
     pack_bounds,
     pack_heights,
+    tcp_of,
     unpack_ages,
     unpack_heights,
 )
@@ -30,6 +33,7 @@ def _observation(**changes: np.ndarray) -> Observation:
         AGE: np.zeros((36, 36), np.uint8),
         GRIPPER: _STATUS.array,
         BOUNDS: pack_bounds(-largest, largest),
+        TCP: np.array([0.45, 0.21, 0.162, 0.3]),
     }
     return Observation({**arrays, **changes}, _TRAY)
 
@@ -69,6 +73,13 @@ def test_share_of_steps_is_a_share(left: float) -> None:
 
 def test_good_observation_passes() -> None:
     check_servo_observation(_observation())
+    assert tcp_of(_observation()) == (0.45, 0.21, 0.162, 0.3)
+
+
+def test_a_picture_stands_in_for_heights_and_age() -> None:
+    arrays = {k: v for k, v in _observation().arrays.items() if k not in (HEIGHTS, AGE)}
+    picture = np.zeros((48, 64, 3), np.uint8)
+    check_servo_observation(Observation({**arrays, PICTURE: picture}, _TRAY))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +89,8 @@ def test_good_observation_passes() -> None:
         (AGE, np.zeros((36, 35), np.uint8), "'age' must be square and uint8"),
         (AGE, np.zeros((32, 32), np.uint8), "the same shape"),
         (GRIPPER, np.zeros(3, np.float32), r"'gripper' must have shape \(5,\)"),
+        (TCP, np.zeros(3), r"'tcp' must have shape \(4,\)"),
+        (PICTURE, np.zeros((48, 64), np.uint8), r"'picture' must be uint8 and of shape"),
         (BOUNDS, np.zeros((4, 2), np.float32), r"'bounds' must have shape \(2, 4\)"),
         (BOUNDS, np.full((2, 4), 0.01, np.float32), "must allow no motion at all"),
     ],
@@ -90,7 +103,7 @@ def test_wrong_array_is_named(name: str, array: np.ndarray, words: str) -> None:
 def test_missing_array_is_named() -> None:
     arrays = dict(_observation().arrays)
     del arrays[BOUNDS]
-    with pytest.raises(PerceptionError, match=r"no 'bounds'; it holds age, gripper, heights"):
+    with pytest.raises(PerceptionError, match=r"no 'bounds'; it holds age, gripper, heights, tcp"):
         check_servo_observation(Observation(arrays, _TRAY))
 
 

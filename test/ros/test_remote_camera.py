@@ -13,10 +13,12 @@ from driver_node import ros, spinning  # noqa: E402
 from geometry_msgs.msg import TransformStamped  # noqa: E402
 from graph import wait_for  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.publisher import Publisher  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 
+from equigrasp.devices.camera import CameraFrame  # noqa: E402
 from equigrasp.devices.clock import Clock, WallClock  # noqa: E402
 from equigrasp.devices.fakes import FakeCamera  # noqa: E402
 from equigrasp.errors import DeviceTimeoutError, PerceptionError  # noqa: E402
@@ -159,6 +161,39 @@ def test_a_second_camera_has_topics_of_its_own() -> None:
             topics = {name for name, _ in listener.get_topic_names_and_types()}
             assert "/shoulder/depth/image_rect_raw" in topics
             assert "/depth/image_rect_raw" not in topics
+
+
+class CountingCamera(FakeCamera):
+    """Counts its frames."""
+
+    num_frames = 0
+
+    def capture(self) -> CameraFrame:
+        self.num_frames += 1
+        return super().capture()
+
+
+def test_a_camera_on_demand_looks_only_while_somebody_listens() -> None:
+    with ros(free_domain()):
+        camera = CountingCamera(WallClock(), floor_depth=0.7)
+        driver, listener = CameraNode(camera, name="front"), Node("tester")
+        driver.set_parameters([Parameter("is_on_demand", value=True)])
+        with spinning(driver, listener):
+            driver.autostart()
+            for _ in range(3):
+                driver._publish()
+            assert camera.num_frames == 0
+            remote = RemoteCamera(
+                listener,
+                WallClock(),
+                "front_optical_frame",
+                has_color=False,
+                has_depth=True,
+                timeout=20.0,
+                name="front",
+            )
+            assert remote.capture().depth == pytest.approx(0.7)
+            assert camera.num_frames > 0
 
 
 class DepthDriver:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from equigrasp.devices.calibrated_cell import load_cell
-from equigrasp.devices.cell import OVERHEAD
+from equigrasp.devices.cell import FRONT, OVERHEAD, CellConfig
 from equigrasp.diagnosis.network import NETWORKS, THIS_MACHINE
 from equigrasp.errors import ConfigError
 from equigrasp.learning.method_config import num_random_attempts
@@ -292,8 +292,14 @@ def _robot(
         *arm,
         _node(names.GRIPPER, cell | gripper, joint_states),
         _node(names.CAMERA, cell | camera),
-        *(_camera(name, cell) for name in load_cell(values["cell"]).cameras if name != OVERHEAD),
+        *(_camera(name, cell) for name in _other_cameras(load_cell(values["cell"]))),
     ]
+
+
+def _other_cameras(cell: CellConfig) -> list[str]:
+    """Return the cameras with a node of their own; a front camera without a driver is not there."""
+    has_front = FRONT in cell.cameras and bool(cell.cameras[FRONT].driver)
+    return [n for n in cell.cameras if n != OVERHEAD and (n != FRONT or has_front)]
 
 
 def _camera(name: str, cell: Parameters) -> NodeDescription:

@@ -31,6 +31,9 @@ class CameraNodeConfig:
         "below its name, but for the overhead one.",
     )  # fmt: skip
     has_color: bool = parameter(True, "Whether colour is published.")
+    is_on_demand: bool = parameter(
+        False, "Whether frames are taken only while somebody listens: rendering them costs time."
+    )
 
 
 class CameraNode(ManagedNode):
@@ -95,7 +98,12 @@ class CameraNode(ManagedNode):
         )
 
     def start(self) -> None:
-        """Begin to watch the rate of frames."""
+        """Begin to watch the rate of frames, where they are taken all the time."""
+        self._rate = None
+        if not self._settings.values.is_on_demand:
+            self._watch_rate()
+
+    def _watch_rate(self) -> None:
         clock = self._frame_clock
         self._rate = RateWatch(
             self._settings.values.rate, lambda: float(clock.now().nanoseconds) * 1e-9
@@ -116,6 +124,12 @@ class CameraNode(ManagedNode):
     def _publish(self) -> None:
         if not self.is_active:
             return
+        if self._settings.values.is_on_demand:
+            if not self._is_heard():
+                self._rate = None
+                return
+            if self._rate is None:
+                self._watch_rate()
         try:
             frame = self._camera.capture()
         except DeviceError as error:
@@ -130,6 +144,9 @@ class CameraNode(ManagedNode):
         self._depth.publish(to_depth_msg(frame.depth, frame.stamp, self._frame_id))
         if self._has_color and self._color.get_subscription_count():
             self._color.publish(to_color_msg(frame.color, frame.stamp, self._frame_id))
+
+    def _is_heard(self) -> bool:
+        return any(p.get_subscription_count() for p in (self._depth, self._color, self._info))
 
 
 def main() -> None:

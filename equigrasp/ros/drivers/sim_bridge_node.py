@@ -13,7 +13,7 @@ from rosgraph_msgs.msg import Clock as ClockMsg
 
 from equigrasp.devices.arm import Arm
 from equigrasp.devices.camera import Camera
-from equigrasp.devices.cell import CellConfig, GripperConfig
+from equigrasp.devices.cell import OVERHEAD, CellConfig, GripperConfig
 from equigrasp.devices.clock import Clock
 from equigrasp.devices.gripper import Gripper
 from equigrasp.environments.open_loop_grasp import attend
@@ -264,8 +264,9 @@ def make_nodes() -> list[ManagedNode]:
         return cameras[name], ""
 
     cameras = [CameraNode(source=camera, name=name) for name in bridge.living().cell.cameras]
-    for node in cameras:
+    for name, node in zip(bridge.living().cell.cameras, cameras, strict=True):
         node.set_parameters([Parameter("use_sim_time", value=True)])  # frames a simulated second
+        node.set_parameters([Parameter("is_on_demand", value=name != OVERHEAD)])
     bridge.drivers = [ArmNode(source=arm), GripperNode(source=gripper), *cameras]
     return [bridge, *bridge.drivers]
 
