@@ -8,12 +8,14 @@ import numpy as np
 from equigrasp.geometry.actions import GripperStep
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.methods.qt_opt.config import QtOptConfig
-from equigrasp.methods.qt_opt.servo_step import CAMERA_COLOR, YAW, encode, encode_action
+from equigrasp.methods.qt_opt.servo_step import encode, encode_action
 from equigrasp.perception.observation import GRIPPER, Observation
 from equigrasp.perception.servo_observation import (
     AGE,
     BOUNDS,
     HEIGHTS,
+    PICTURE,
+    TCP,
     GripperStatus,
     pack_ages,
     pack_bounds,
@@ -43,12 +45,12 @@ def observe(
     ages = rng.choice([0.0, 0.4, np.inf], (size, size))
     scene: Mapping[str, Any] = {HEIGHTS: pack_heights(heights), AGE: pack_ages(ages)}
     if network.observation == "color":
-        scene = {CAMERA_COLOR: rng.integers(0, 255, (*network.camera_px, 3)).astype(np.uint8)}
+        scene = {PICTURE: rng.integers(0, 255, (*network.camera_px, 3)).astype(np.uint8)}
     largest = np.array(config.action.largest_step)
     told = {
         GRIPPER: GripperStatus(height, 0.05, is_closed, is_closed, 0.5).array,
         BOUNDS: pack_bounds(bounds[0] * largest, bounds[1] * largest),
-        YAW: np.array([yaw], np.float32),
+        TCP: np.array([0.45, 0.0, height, yaw]),
     }
     return Observation(scene | told, WORKSPACE)
 

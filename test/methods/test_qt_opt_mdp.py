@@ -11,13 +11,14 @@ from equigrasp.learning.interfaces import Context, Mode
 from equigrasp.learning.method import Method
 from equigrasp.methods.qt_opt.config import QtOptConfig
 from equigrasp.methods.qt_opt.policy import QtOptPolicy
-from equigrasp.methods.qt_opt.servo_step import YAW, encode
+from equigrasp.methods.qt_opt.servo_step import encode
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import GRIPPER, Observation
 from equigrasp.perception.servo_observation import (
     AGE,
     BOUNDS,
     HEIGHTS,
+    TCP,
     GripperStatus,
     pack_bounds,
     pack_heights,
@@ -69,7 +70,7 @@ class Table:
             AGE: np.zeros((size, size), np.uint8),
             GRIPPER: GripperStatus(0.05, 0.08, False, False, left).array,
             BOUNDS: pack_bounds(-largest, largest),
-            YAW: np.zeros(1, np.float32),
+            TCP: np.zeros(4),
         }
         return Observation(arrays, WORKSPACE)
 

@@ -24,7 +24,7 @@ CHANGES: dict[str, dict[str, Any]] = {  # of `compact`
     "low_discount": {"action.step_penalty": 0.0, "action.discount": 0.7},
     "published_penalty": {"action.step_penalty": 0.05},
     "learned_end": {"action.termination": "learned"},
-    "scripted_end": {"action.termination": "scripted", "action.termination_height": 0.13},
+    "scripted_end": {"action.termination": "scripted"},
     "single": {"training.target": "single"},
     "double": {"training.target": "double"},
     "monte_carlo": {"training.target": "monte_carlo"},

@@ -108,10 +108,11 @@ class ActionConfig:
     Args:
         largest_step: Of dx, dy, dz [m] and dpsi [rad].
         max_steps: Of an episode.
-        termination: Whether the policy ends an episode when it wants (`learned`), only with closed fingers at
-            `termination_height` or above (`guarded`), or ends on its way up from there with closed fingers,
-            by rule (`scripted`).
-        termination_height: Of the TCP above the floor [m].
+        termination: Whether the policy ends an episode when it wants (`learned`), only with closed fingers
+            above `success_height` (`guarded`), or never: with closed fingers moving up above
+            `scripted_height` it ends by rule (`scripted`), and no network is told of ends.
+        success_height: Of the TCP above the floor, below which nothing counts as grasped [m].
+        scripted_height: See `termination` [m].
         step_penalty: Of each step before the end.
         discount: Of the value of the next step.
     """
@@ -119,14 +120,15 @@ class ActionConfig:
     largest_step: tuple[float, float, float, float] = (0.05, 0.05, 0.06, 0.8)
     max_steps: int = 10
     termination: Termination = "guarded"
-    termination_height: float = 0.10
+    success_height: float = 0.10
+    scripted_height: float = 0.13
     step_penalty: float = 0.02
     discount: float = 0.9
 
     def __post_init__(self) -> None:
         check_bounds(
             self,
-            positive=("termination_height",),
+            positive=("success_height", "scripted_height"),
             at_least_1=("max_steps",),
             at_least_0=("step_penalty",),
         )

@@ -17,17 +17,22 @@ from equigrasp.methods.qt_opt.mirrors import IMAGES, motion_signs
 from equigrasp.methods.qt_opt.networks import Q, QCritic
 from equigrasp.methods.qt_opt.probe_scene import probe_scene
 from equigrasp.methods.qt_opt.servo_step import (
-    CAMERA_COLOR,
     COMMANDS,
-    YAW,
     check_seen,
     decode_action,
     encode,
     encode_motion,
 )
-from equigrasp.methods.qt_opt.states import Seen, central_view, cut, is_lifted, may_end, see
+from equigrasp.methods.qt_opt.states import Seen, central_view, cut, may_end, see
 from equigrasp.perception.observation import GRIPPER, Observation
-from equigrasp.perception.servo_observation import AGE, BOUNDS, HEIGHTS, unpack_heights
+from equigrasp.perception.servo_observation import (
+    AGE,
+    BOUNDS,
+    HEIGHTS,
+    PICTURE,
+    tcp_of,
+    unpack_heights,
+)
 from equigrasp.replay.step import Arrays
 
 _NONE, _OPEN, _CLOSE = (COMMANDS.index(c) for c in ("none", "open", "close"))
@@ -86,12 +91,8 @@ class QtOptPolicy(NetworkPolicy):
         else:
             chosen, samples = self._best(arrays, rng)
             views = {CEM_SAMPLES: samples, CROP: self._crop(arrays)}
-        is_end = chosen.is_end
-        if self._config.action.termination == "scripted":
-            lifted = bool(is_lifted(self._config.action, arrays[GRIPPER][None])[0])
-            is_end = lifted and float(chosen.motion[2]) > 0.0
-        encoded = encode_motion(chosen.motion, chosen.command, is_end)
-        yaw = float(arrays[YAW][0])
+        encoded = encode_motion(chosen.motion, chosen.command, chosen.is_end)
+        *_, yaw = tcp_of(observation)
         return Decision(
             action=decode_action(encoded, yaw, self._config.network.frame),
             encoded=encoded,
@@ -190,7 +191,7 @@ class QtOptPolicy(NetworkPolicy):
         network = self._config.network
         offset = central_view(network).offsets[0]
         if network.observation == "color":
-            return cut(network, arrays[CAMERA_COLOR], offset)
+            return cut(network, arrays[PICTURE], offset)
         return unpack_heights(cut(network, arrays[HEIGHTS], offset))
 
 

@@ -5,12 +5,13 @@ import torch
 
 from equigrasp.learning.cross_entropy_method import Candidates
 from equigrasp.methods.qt_opt.config import QtOptConfig
-from equigrasp.methods.qt_opt.servo_step import CAMERA_COLOR, YAW
 from equigrasp.perception.observation import GRIPPER
 from equigrasp.perception.servo_observation import (
     AGE,
     BOUNDS,
     HEIGHTS,
+    PICTURE,
+    TCP,
     GripperStatus,
     pack_ages,
     pack_bounds,
@@ -39,11 +40,11 @@ def probe_scene(config: QtOptConfig) -> tuple[Arrays, Candidates]:
     if network.observation == "color":
         color = np.zeros((*network.camera_px, 3), np.uint8)
         color[third:half, third : 2 * third] = 200, 120, 40
-        scene = {CAMERA_COLOR: color}
+        scene = {PICTURE: color}
     told = {
         GRIPPER: GripperStatus(0.08, 0.06, False, False, 0.6).array,
         BOUNDS: pack_bounds(-largest, 0.5 * largest),
-        YAW: np.zeros(1, np.float32),
+        TCP: np.zeros(4),
     }
     candidates = Candidates(torch.tensor([_MOTIONS]), torch.tensor([_CHOICES]))
     return scene | told, candidates

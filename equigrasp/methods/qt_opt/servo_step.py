@@ -11,11 +11,15 @@ from equigrasp.geometry.actions import GripperCommand, GripperStep
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.methods.qt_opt.config import Frame, NetworkConfig, QtOptConfig
 from equigrasp.perception.observation import GRIPPER, Observation
-from equigrasp.perception.servo_observation import AGE, BOUNDS, HEIGHTS, NUM_GRIPPER_VALUES
+from equigrasp.perception.servo_observation import (
+    AGE,
+    BOUNDS,
+    HEIGHTS,
+    NUM_GRIPPER_VALUES,
+    PICTURE,
+    TCP,
+)
 from equigrasp.replay.step import Arrays, ArraySpec, ExperienceSpec
-
-YAW = "yaw"  # float32 (1,), of the TCP about base +z [rad]; no network sees it
-CAMERA_COLOR = "camera_color"  # uint8 (H, W, 3), RGB, as the camera sees it
 
 MOTION = "motion"  # float32 (4,): dx, dy, dz [m], dpsi [rad], as it was carried out
 ASKED = "asked"  # the same, as the policy wanted it
@@ -23,7 +27,7 @@ COMMAND = "gripper"  # uint8 (1,): number in COMMANDS
 IS_FINAL = "is_final"  # uint8 (1,)
 COMMANDS: tuple[GripperCommand, ...] = get_args(GripperCommand)
 
-_SEEN = (HEIGHTS, AGE, CAMERA_COLOR, GRIPPER, BOUNDS, YAW)
+_SEEN = (HEIGHTS, AGE, PICTURE, GRIPPER, BOUNDS, TCP)
 _SUCCESS = 1.0
 
 
@@ -35,11 +39,11 @@ def observation_spec(network: NetworkConfig) -> dict[str, ArraySpec]:
         AGE: ArraySpec((size, size), "uint8", "zlib", "0.1 s"),
     }
     if network.observation == "color":
-        scene = {CAMERA_COLOR: ArraySpec((*network.camera_px, 3), "uint8", "png")}
+        scene = {PICTURE: ArraySpec((*network.camera_px, 3), "uint8", "png")}
     return scene | {
         GRIPPER: ArraySpec((NUM_GRIPPER_VALUES,), "float32"),
         BOUNDS: ArraySpec((2, 4), "float32", unit="m, m, m, rad"),
-        YAW: ArraySpec((1,), "float32", unit="rad"),
+        TCP: ArraySpec((4,), "float64", unit="m, m, m, rad"),
     }
 
 
@@ -108,11 +112,11 @@ def encode_action(step: GripperStep, yaw: float, frame: Frame) -> dict[str, np.n
 
 
 def with_executed(encoded: Arrays, step: GripperStep, yaw: float, frame: Frame) -> Arrays:
-    """Return an encoded action whose motion is that of `step`, which was carried out in its place.
+    """Return an encoded action with `step`, which was carried out in its place: asked is what it was.
 
-    The other arguments are those of `encode_action`; command and end stay as they were asked for.
+    The other arguments are those of `encode_action`.
     """
-    return {**encoded, MOTION: _motion(step, yaw, frame)}
+    return {**encode_action(step, yaw, frame), ASKED: encoded[ASKED]}
 
 
 def decode_action(encoded: Arrays, yaw: float, frame: Frame) -> GripperStep:

@@ -9,12 +9,13 @@ from equigrasp.learning.clipped_double_q import States
 from equigrasp.learning.cross_entropy_method import SearchSpace
 from equigrasp.methods.qt_opt.config import ActingConfig, ActionConfig, NetworkConfig, QtOptConfig
 from equigrasp.methods.qt_opt.mirrors import mirrored_bounds, mirrored_images, motion_signs
-from equigrasp.methods.qt_opt.servo_step import CAMERA_COLOR, COMMANDS
+from equigrasp.methods.qt_opt.servo_step import COMMANDS
 from equigrasp.perception.observation import GRIPPER
 from equigrasp.perception.servo_observation import (
     AGE,
     BOUNDS,
     HEIGHTS,
+    PICTURE,
     unpack_ages,
     unpack_heights,
 )
@@ -131,12 +132,7 @@ def may_end(action: ActionConfig, gripper: np.ndarray) -> np.ndarray:
         return np.ones(len(gripper), bool)
     if action.termination == "scripted":
         return np.zeros(len(gripper), bool)
-    return is_lifted(action, gripper)
-
-
-def is_lifted(action: ActionConfig, gripper: np.ndarray) -> np.ndarray:
-    """Return whether fingers are closed at the height where episodes end, shape (B,)."""
-    return np.asarray((gripper[:, 2] > 0.5) & (gripper[:, 0] >= action.termination_height))
+    return np.asarray((gripper[:, 2] > 0.5) & (gripper[:, 0] > action.success_height))
 
 
 def num_status(network: NetworkConfig) -> int:
@@ -171,7 +167,7 @@ def _heights(network: NetworkConfig, observed: list[Arrays], views: Views) -> np
 def _colors(network: NetworkConfig, observed: list[Arrays], views: Views) -> np.ndarray:
     """Return pictures in [0, 1], shape (B, 3, S, S), with brightness, contrast and saturation varied."""
     pairs = zip(observed, views.offsets, strict=True)
-    images = np.stack([cut(network, a[CAMERA_COLOR], o) for a, o in pairs]).astype(np.float32)
+    images = np.stack([cut(network, a[PICTURE], o) for a, o in pairs]).astype(np.float32)
     images /= np.float32(255.0)
     if views.distortions is not None:
         brightness, contrast, saturation = (
