@@ -17,7 +17,7 @@ from equigrasp.methods.qt_opt.config import QtOptConfig
 from equigrasp.methods.qt_opt.networks import Q
 from equigrasp.methods.qt_opt.servo_step import MOTION, make_spec
 from equigrasp.methods.qt_opt.states import Seen
-from equigrasp.methods.qt_opt.transitions import Transitions
+from equigrasp.methods.qt_opt.transition_source import TransitionSource
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.servo_observation import AGE, HEIGHTS
 from equigrasp.replay.experience_log import ExperienceLog
@@ -36,9 +36,9 @@ def batches_of(config: QtOptConfig, steps: list[Step], seed: int = 0) -> QtOptBa
     return batches
 
 
-def source(config: QtOptConfig, *episodes: str, needs_outcome: bool = False) -> Transitions:
+def source(config: QtOptConfig, *episodes: str, needs_outcome: bool = False) -> TransitionSource:
     """Return transitions of episodes; a letter a step: s, last: f failed, h held, t cut off."""
-    transitions, index = Transitions(needs_outcome), 0
+    transitions, index = TransitionSource(needs_outcome), 0
     for number, kinds in enumerate(episodes):
         for kind in kinds:
             transitions.add(
@@ -55,7 +55,7 @@ def source(config: QtOptConfig, *episodes: str, needs_outcome: bool = False) -> 
     return transitions
 
 
-def pairs(transitions: Transitions, newest: int = 10**6) -> list[tuple[int, int | None]]:
+def pairs(transitions: TransitionSource, newest: int = 10**6) -> list[tuple[int, int | None]]:
     found = [transitions.at(n) for n in range(transitions.count(newest))]
     return [(s.index, after.index if after else None) for s, after, _ in found]
 

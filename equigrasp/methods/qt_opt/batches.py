@@ -9,7 +9,7 @@ import torch
 from equigrasp.errors import ReplayError
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.cross_entropy_method import Candidates
-from equigrasp.methods.qt_opt.config import QtOptConfig
+from equigrasp.methods.qt_opt.config import NetworkConfig, QtOptConfig
 from equigrasp.methods.qt_opt.mirrors import motion_signs
 from equigrasp.methods.qt_opt.servo_step import (
     COMMAND,
@@ -19,9 +19,9 @@ from equigrasp.methods.qt_opt.servo_step import (
     is_success,
 )
 from equigrasp.methods.qt_opt.states import Seen, Views, see, slack
-from equigrasp.methods.qt_opt.transitions import Transitions
+from equigrasp.methods.qt_opt.transition_source import TransitionSource
 from equigrasp.replay.experience_log import ExperienceLog
-from equigrasp.replay.step import Step
+from equigrasp.replay.step import Arrays, Step
 from equigrasp.seeding import Stream, derive_seed
 
 _BRIGHTNESS, _CONTRAST = (
@@ -75,8 +75,11 @@ class QtOptBatches:
         self._config, self._seed, self._device = config, seed, device
         training = config.training
         needs_outcome = training.target == "monte_carlo"
-        self._own, self._prior = Transitions(needs_outcome), Transitions(needs_outcome)
-        self._logged, self._open_loop = Transitions(needs_outcome), Transitions(needs_outcome)
+        self._own, self._prior = TransitionSource(needs_outcome), TransitionSource(needs_outcome)
+        self._logged, self._open_loop = (
+            TransitionSource(needs_outcome),
+            TransitionSource(needs_outcome),
+        )
         for paths, source in (
             (training.prior_logs, self._logged),
             (training.open_loop_logs, self._open_loop),
@@ -122,14 +125,9 @@ class QtOptBatches:
         self, drawn: list[tuple[Step, Step | None, float]], rng: np.random.Generator
     ) -> TransitionBatch:
         config, device = self._config, self._device
-        views = self._views(len(drawn), rng)
+        views = random_views(config.network, len(drawn), rng)
         steps = [step for step, *_ in drawn]
         following = [step if after is None else after for step, after, _ in drawn]
-        signs = motion_signs(torch.from_numpy(views.mirrors))
-        motion = torch.from_numpy(np.stack([s.action[MOTION] for s in steps]))
-        motion = motion / torch.tensor(config.action.largest_step) * signs
-        chosen = [(s.action[COMMAND][0], s.action[IS_FINAL][0]) for s in steps]
-        choices = torch.tensor(np.array(chosen, dtype=np.int64))
         is_terminal = np.array([after is None for _, after, _ in drawn])
         success = np.array([is_success(s.reward) for s in steps])
         rewards = np.where(is_terminal, success, -config.action.step_penalty)
@@ -141,27 +139,14 @@ class QtOptBatches:
 
         return TransitionBatch(
             see(config, [s.observation for s in steps], views, device),
-            Candidates(motion[:, None].to(device), choices[:, None].to(device)),
+            taken(config, [s.action for s in steps], views, device),
             tensor(rewards),
             tensor(discounts),
             see(config, [s.observation for s in following], views, device),
             tensor(outcomes),
         )
 
-    def _views(self, size: int, rng: np.random.Generator) -> Views:
-        """Draw how each transition is looked at, before and after it."""
-        network = self._config.network
-        rows, cols = slack(network)
-        offsets = np.stack([rng.integers(rows + 1, size=size), rng.integers(cols + 1, size=size)])
-        mirrors = rng.random((size, 2)) < (0.0 if network.symmetry == "none" else 0.5)
-        views = Views(offsets.T, mirrors)
-        if network.observation == "color" and network.is_distorted:
-            brightness = rng.uniform(-_BRIGHTNESS, _BRIGHTNESS, size)
-            factors = rng.uniform(*_CONTRAST, (2, size))
-            views = replace(views, distortions=np.stack([brightness, *factors], 1))
-        return views
-
-    def _read(self, path: Path, workspace: Workspace, source: Transitions) -> None:
+    def _read(self, path: Path, workspace: Workspace, source: TransitionSource) -> None:
         if not path.is_file():
             raise ReplayError(f"'{path}' is no log of prior data: there is no such file.")
         spec = foreign_spec(self._config, workspace)
@@ -172,6 +157,31 @@ class QtOptBatches:
             except ReplayError as error:
                 raise ReplayError(f"{path}: step {step.index}: {error}") from error
             source.add(replace(step, episode=first + step.episode))
+
+
+def random_views(network: NetworkConfig, size: int, rng: np.random.Generator) -> Views:
+    """Draw how each of some transitions is looked at."""
+    rows, cols = slack(network)
+    offsets = np.stack([rng.integers(rows + 1, size=size), rng.integers(cols + 1, size=size)])
+    mirrors = rng.random((size, 2)) < (0.0 if network.symmetry == "none" else 0.5)
+    views = Views(offsets.T, mirrors)
+    if network.observation == "color" and network.is_distorted:
+        brightness = rng.uniform(-_BRIGHTNESS, _BRIGHTNESS, size)
+        factors = rng.uniform(*_CONTRAST, (2, size))
+        views = replace(views, distortions=np.stack([brightness, *factors], 1))
+    return views
+
+
+def taken(
+    config: QtOptConfig, actions: list[Arrays], views: Views, device: torch.device
+) -> Candidates:
+    """Return B actions, as steps hold them, as they look in these views, N = 1."""
+    signs = motion_signs(torch.from_numpy(views.mirrors))
+    motion = torch.from_numpy(np.stack([action[MOTION] for action in actions])) * signs
+    motion = motion / torch.tensor(config.action.largest_step)
+    chosen = [(action[COMMAND][0], action[IS_FINAL][0]) for action in actions]
+    choices = torch.tensor(np.array(chosen, dtype=np.int64))
+    return Candidates(motion[:, None].to(device), choices[:, None].to(device))
 
 
 def _numbers(count: int, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -177,7 +177,7 @@ class TrainingConfig(TrainerConfig):
         momentum: Of SGD.
         weight_decay: L2 on weights of convolutions and linear maps.
         gradient_clip: Bound on the norm of gradients; 0: none.
-        batch_size: Transitions of a minibatch.
+        batch_size: TransitionSource of a minibatch.
         loss: Cross-entropy on soft labels, or the squared error of probabilities.
         target: See `next_values`; `monte_carlo`: the label of each step is the episode's outcome.
         target_heads: Whether in targets the mean of the ensemble counts, or its least.

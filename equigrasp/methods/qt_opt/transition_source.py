@@ -6,7 +6,7 @@ from equigrasp.methods.qt_opt.servo_step import is_success
 from equigrasp.replay.step import Step
 
 
-class Transitions:
+class TransitionSource:
     """Steps of one source in order, and which of them can be learned from.
 
     A terminal step stands alone. Any other needs the next step of its episode: the last of an episode that
