@@ -29,6 +29,10 @@ class Stream(enum.IntEnum):
     MASK_SCENES = 38  # scenes that masks are measured in
     MASKS = 39  # noise of masks
     TASK_CHOICES = 40  # of the policy, in tasks with targets
+    BELLMAN = 50  # what a label's search for the best action draws
+    REPLAY_DRAWS = 51  # which transitions get labels
+    LABEL_DRAWS = 52  # which labels a minibatch holds
+    COLLECTORS = 53  # of each robot of a fleet
 
 
 @enum.unique

@@ -54,6 +54,11 @@ class WeightStore:
         names = self.folder.glob(f"{self._prefix}_*.safetensors")
         return sorted(int(p.stem.rpartition("_")[2]) for p in names)
 
+    def read_file(self, version: int) -> tuple[bytes, str]:
+        """Return the bytes of a stored version and their SHA-256, to be sent elsewhere."""
+        data = self._path(version).read_bytes()
+        return data, hashlib.sha256(data).hexdigest()
+
     def _path(self, version: int) -> Path:
         return self.folder / f"{self._prefix}_{version:08d}.safetensors"
 

@@ -3,17 +3,23 @@
 import fcntl
 import logging
 import os
-import struct
-import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from equigrasp.errors import ReplayError
+from equigrasp.replay.frames import (
+    Episode,
+    Frame,
+    frames_of,
+    frames_of_file,
+    pack_frame,
+    record_of,
+)
 from equigrasp.replay.step import ExperienceSpec, Step
-from equigrasp.replay.step_record import MAGIC, OLD_MAGIC, Extras, pack_step, unpack_step
+from equigrasp.replay.step_record import Extras, pack_step, unpack_step
 
 _LOGGER = logging.getLogger(__name__)
-_FRAME = struct.Struct("<4sII")  # magic, payload length, CRC-32 of the payload
 
 
 class LogFullError(ReplayError):
@@ -62,21 +68,46 @@ class ExperienceLog:
             ReplayError: if the step is not what the log's `spec` says; nothing is written.
             LogFullError: if the disk is full; the log is unchanged and may be tried again.
         """
+        self.append_episode([(step, extras)])
+
+    def append_episode(self, episode: Episode) -> None:
+        """Write some records at once and wait until they are on the disk; otherwise as `append`.
+
+        A crash may leave the first of them; see `drop_last`.
+        """
         if self._spec is None:
             raise ReplayError(f"{self.path}: nothing is written to a log without a spec.")
-        self._spec.check(step)
-        payload = pack_step(step, extras, self._spec)
-        record = _FRAME.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
+        for step, _ in episode:
+            self._spec.check(step)
+        data = b"".join(pack_frame(pack_step(s, extras, self._spec)) for s, extras in episode)
         try:
             written = 0
-            while written < len(record):
-                written += os.write(self._fd, record[written:])
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
             os.fsync(self._fd)
         except OSError as error:
             os.ftruncate(self._fd, self._size)
             raise LogFullError(f"Cannot write to {self.path}: {error.strerror}.") from error
-        self._size += len(record)
-        self._count += 1
+        self._size += len(data)
+        self._count += len(episode)
+
+    def drop_last(self, num_records: int) -> None:
+        """Cut off the newest records: of an episode that a crash kept from its end.
+
+        Raises:
+            ReplayError: if there are fewer, or the log is only read.
+        """
+        if self._fd < 0 or not 0 <= num_records <= self._count:
+            raise ReplayError(
+                f"{self.path}: cannot cut {num_records} of {self._count} records off a log that is "
+                f"{'only read' if self._fd < 0 else 'written to'}."
+            )
+        begins = deque((f.begin for f in frames_of_file(self.path)), maxlen=num_records)
+        if begins:
+            _LOGGER.warning("%s: cut off %d steps without an end.", self.path, num_records)
+            os.ftruncate(self._fd, begins[0])
+            os.fsync(self._fd)
+            self._size, self._count = begins[0], self._count - num_records
 
     def __iter__(self) -> Iterator[tuple[Step, Extras]]:
         return self._records(0)
@@ -92,17 +123,13 @@ class ExperienceLog:
         return self._records(known)
 
     def _records(self, offset: int) -> Iterator[tuple[Step, Extras]]:
-        if offset == self._size:
-            return  # there may be no file yet
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            while file.tell() < self._size:
-                begin = file.tell()
-                magic, length, _ = _FRAME.unpack(file.read(_FRAME.size))
-                try:
-                    yield unpack_step(magic, file.read(length))
-                except ReplayError as error:
-                    raise _damage(self.path, begin, str(error)) from error
+        end = self._size
+        if offset == end:
+            return
+        for frame in frames_of_file(self.path, offset):
+            yield record_of(self.path, frame)
+            if frame.end == end:
+                return
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -112,40 +139,13 @@ class ExperienceLog:
 
     def _recover(self) -> None:
         """Count the sound records behind those counted, and cut off a half-written last one."""
-        if not self.path.is_file():
-            return  # who writes it has not begun
-        total, offset = self.path.stat().st_size, self._size
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            while offset < total:
-                frame = file.read(_FRAME.size)
-                is_whole = len(frame) == _FRAME.size
-                magic, length, crc = _FRAME.unpack(frame) if is_whole else (MAGIC, 0, 0)
-                payload = file.read(length)
-                end = offset + _FRAME.size + length
-                is_ours = magic in (MAGIC, OLD_MAGIC)
-                if is_whole and is_ours and len(payload) == length:
-                    if zlib.crc32(payload) == crc:
-                        offset = end
-                        self._count += 1
-                        continue
-                elif is_ours or not is_whole:
-                    end = total  # the record runs past the end of the file
-                if end < total:
-                    raise _damage(self.path, offset, "Its checksum does not fit.")
-                break
-        if offset < total and self._fd >= 0:
-            _LOGGER.warning("%s: cut off a half-written record at byte %d.", self.path, offset)
-            os.ftruncate(self._fd, offset)
+        for frame in frames_of_file(self.path, self._size):
+            self._size = frame.end
+            self._count += 1
+        if self._fd >= 0 and self.path.stat().st_size > self._size:
+            _LOGGER.warning("%s: cut off a half-written record at byte %d.", self.path, self._size)
+            os.ftruncate(self._fd, self._size)
             os.fsync(self._fd)
-        self._size = offset
-
-
-def _damage(path: Path, offset: int, reason: str) -> ReplayError:
-    return ReplayError(
-        f"{path}: the record at byte {offset} is damaged: {reason} Restore the file, or have "
-        f"`equigrasp repair {path.parent}` cut it there and say what is lost."
-    )
 
 
 def cut_log(
@@ -168,22 +168,22 @@ def cut_log(
     try:
         data = path.read_bytes()
         end, reason = 0, ""
-        for count, (begin, payload) in enumerate(_frames(data)):
+        for count, frame in enumerate(frames_of(data)):
             try:
-                if payload is None:
+                if isinstance(frame, int):
                     raise ReplayError("It is cut short, or its checksum does not fit.")
-                step, _ = unpack_step(data[begin : begin + 4], payload)
+                step, _ = unpack_step(frame.magic, frame.payload)
                 check(step)
                 if step.index != count:
                     raise ReplayError(f"It holds step {step.index} in the place of step {count}.")
             except ReplayError as error:
-                reason = f"cut at byte {begin}, before attempt {count}: {error}"
+                reason = f"cut at byte {end}, before attempt {count}: {error}"
                 break
-            end = begin + _FRAME.size + len(payload)
+            end = frame.end
         if end == len(data):
             return []
         rest = data[end:]
-        num_sound = sum(payload is not None for _, payload in _frames(rest))
+        num_sound = sum(isinstance(frame, Frame) for frame in frames_of(rest))
         aside.parent.mkdir(parents=True, exist_ok=True)
         aside.write_bytes(rest)
         os.ftruncate(fd, end)
@@ -194,22 +194,6 @@ def cut_log(
         ]
     finally:
         os.close(fd)
-
-
-def _frames(data: bytes) -> Iterator[tuple[int, bytes | None]]:
-    """Yield where each record of a log begins, and its payload; None, and no more, if it is damaged."""
-    offset = 0
-    while offset < len(data):
-        payload = None
-        if len(data) - offset >= _FRAME.size:
-            magic, length, crc = _FRAME.unpack_from(data, offset)
-            found = data[offset + _FRAME.size : offset + _FRAME.size + length]
-            is_sound = len(found) == length and zlib.crc32(found) == crc
-            payload = found if is_sound and magic in (MAGIC, OLD_MAGIC) else None
-        yield offset, payload
-        if payload is None:
-            return
-        offset += _FRAME.size + len(payload)
 
 
 def _open_alone(path: Path) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +210,38 @@ def test_a_log_has_one_writer_and_readers_leave_what_is_on_its_way(tmp_path: Pat
     assert len(ExperienceLog(path, is_writing=False)) == 1 and path.stat().st_size == size
     log.close()
     assert len(ExperienceLog(path, SPEC)) == 1 and path.stat().st_size < size
+
+
+def test_steps_without_an_end_are_cut_off(tmp_path: Path) -> None:
+    """Of an episode that was being written when the computer went down, whole records may be left."""
+    log = ExperienceLog(tmp_path / "a.log", SPEC)
+    log.append_episode([(make_transition(i), {}) for i in range(3)])
+    size = log.path.stat().st_size
+    log.append_episode([(make_transition(i), {}) for i in range(3, 5)])
+    log.drop_last(2)
+    assert (len(log), log.path.stat().st_size) == (3, size)
+    log.append(make_transition(3), {})
+    assert [step.index for step, _ in log] == [0, 1, 2, 3]
+    log.drop_last(0)
+    with pytest.raises(ReplayError, match="cannot cut 5 of 4 records"):
+        log.drop_last(5)
+    with pytest.raises(ReplayError, match="only read"):
+        ExperienceLog(log.path, is_writing=False).drop_last(1)
+
+
+def test_an_episode_that_the_disk_does_not_take_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = ExperienceLog(tmp_path / "a.log", SPEC)
+    log.append(make_transition(0), {})
+    before, write = log.path.read_bytes(), os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: _full_after(fd, data, write))
+    with pytest.raises(LogFullError):
+        log.append_episode([(make_transition(i), {}) for i in range(1, 4)])
+    assert log.path.read_bytes() == before and len(log) == 1
+
+
+def _full_after(fd: int, data: bytes, write: Callable[[int, bytes], int]) -> int:
+    if len(data) < 3000:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return write(fd, data[:3000])

@@ -1,0 +1,1 @@
+"""Learning by many processes: robots, replay shards, Bellman updaters and a learner, on any engine."""
