@@ -6,12 +6,13 @@ import torch
 
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.clipped_double_q import bellman_labels, next_values
-from equigrasp.learning.cross_entropy_method import maximise
+from equigrasp.learning.cross_entropy_method import Candidates, maximise
 from equigrasp.learning.target_networks import TargetNetworks
 from equigrasp.methods.qt_opt.batches import TransitionBatch
 from equigrasp.methods.qt_opt.config import QtOptConfig, TrainingConfig
 from equigrasp.methods.qt_opt.losses import q_loss
 from equigrasp.methods.qt_opt.networks import Q, QCritic
+from equigrasp.methods.qt_opt.states import Seen
 
 METRICS = {
     "loss": "Error of Q at the steps taken, against their labels.",
@@ -45,7 +46,7 @@ class QtOptLearner:
         metrics = dict.fromkeys(METRICS, 0.0) | {"lag": float(self.targets.lag)}
         if batch is not None:
             labels, found = self.label(batch, seed)
-            metrics |= found | self.fit(batch, labels)
+            metrics |= found | self.fit(batch.seen, batch.actions, labels)
         self.targets.follow(self.modules)
         return metrics
 
@@ -61,7 +62,14 @@ class QtOptLearner:
         values = torch.zeros_like(batch.rewards)
         is_followed = batch.discounts > 0.0
         if bool(is_followed.any()):
-            values[is_followed] = self._next_values(batch, is_followed, seed)
+            values[is_followed] = following_values(
+                self._config,
+                self.modules[Q],
+                self.targets.average[Q],
+                self.targets.previous[Q],
+                batch.following.where(is_followed),
+                torch.Generator().manual_seed(seed),
+            )
         labels = bellman_labels(batch.rewards, batch.discounts, values)
         whole = batch.rewards + batch.discounts * values
         return labels, {
@@ -70,12 +78,12 @@ class QtOptLearner:
             "clipped": float((whole != labels).float().mean()),
         }
 
-    def fit(self, batch: TransitionBatch, labels: torch.Tensor) -> dict[str, float]:
-        """Move Q at the steps taken towards labels, shape (B,)."""
+    def fit(self, seen: Seen, actions: Candidates, labels: torch.Tensor) -> dict[str, float]:
+        """Move Q of actions, N = 1, in what was seen towards labels, shape (B,)."""
         training = self._config.training
         network = self.modules[Q].train()
         critic = QCritic(self._config, network, is_symmetric=False)
-        logits = critic.logits(critic.encode(batch.seen.states), batch.actions)[:, 0]  # (B, heads)
+        logits = critic.logits(critic.encode(seen.states), actions)[:, 0]  # (B, heads)
         loss = q_loss(logits, labels, training.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -85,24 +93,35 @@ class QtOptLearner:
         q_value = float(torch.sigmoid(logits.detach()).mean())
         return {"loss": float(loss.detach()), "q_value": q_value}
 
-    def _next_values(
-        self, batch: TransitionBatch, is_followed: torch.Tensor, seed: int
-    ) -> torch.Tensor:
-        config, targets = self._config, self.targets
-        is_symmetric = config.network.symmetry == "network"
-        current, average, previous = (
-            QCritic(config, modules[Q].eval(), is_symmetric)
-            for modules in (self.modules, targets.average, targets.previous)
-        )
-        following = batch.following.where(is_followed)
-        search = partial(
-            maximise,
-            space=following.space(config.acting),
-            config=config.search,
-            generator=torch.Generator().manual_seed(seed),
-        )
-        target, heads = config.training.target, config.training.target_heads
-        return next_values(target, current, average, previous, following.states, search, heads)
+
+def following_values(
+    config: QtOptConfig,
+    current: torch.nn.Module,
+    average: torch.nn.Module,
+    previous: torch.nn.Module,
+    following: Seen,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Return what is worth what is seen next, shape (B,), by the target of a configuration.
+
+    Args:
+        config: The method.
+        current: Network that learns; `next_values` tells what each is for.
+        average: See `TargetNetworks`.
+        previous: See `TargetNetworks`.
+        following: Of B states, none of them after an end.
+        generator: All randomness of the search.
+    """
+    is_symmetric = config.network.symmetry == "network"
+    critics = (QCritic(config, n.eval(), is_symmetric) for n in (current, average, previous))
+    search = partial(
+        maximise,
+        space=following.space(config.acting),
+        config=config.search,
+        generator=generator,
+    )
+    training = config.training
+    return next_values(training.target, *critics, following.states, search, training.target_heads)
 
 
 def make_learner(
