@@ -52,7 +52,7 @@ def test_updaters_label_and_the_learner_learns_from_it() -> None:
     other = updater.label(transitions, 4, no_online)
     assert not np.array_equal(targets, other.labels.targets)
     learners = [LabelledLearner(config, make_networks(config, 1)) for _ in range(2)]
-    losses = [[learner.train_step(labelled, n)["loss"] for n in range(40)] for learner in learners]
+    losses = [[learner.train_step(labelled, n)["loss"] for n in range(15)] for learner in learners]
     assert losses[0] == losses[1] and losses[0][-1] < losses[0][0]
     digests = [tensor_digest(read_parameters(learner.modules)) for learner in learners]
     assert digests[0] == digests[1]

@@ -128,6 +128,7 @@ def learn(name: str, num_steps: int) -> tuple[float, float, float]:
     return at_random, before, after
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_a_small_world_is_learned_from_random_steps_alone() -> None:
     at_random, before, after = learn("qt_opt:tiny", 500)

@@ -113,7 +113,9 @@ def following_values(
         generator: All randomness of the search.
     """
     is_symmetric = config.network.symmetry == "network"
-    critics = (QCritic(config, n.eval(), is_symmetric) for n in (current, average, previous))
+    learning, first, second = (
+        QCritic(config, network.eval(), is_symmetric) for network in (current, average, previous)
+    )
     search = partial(
         maximise,
         space=following.space(config.acting),
@@ -121,7 +123,9 @@ def following_values(
         generator=generator,
     )
     training = config.training
-    return next_values(training.target, *critics, following.states, search, training.target_heads)
+    heads = training.target_heads
+    states = following.states
+    return next_values(training.target, learning, first, second, states, search, heads)
 
 
 def make_learner(
