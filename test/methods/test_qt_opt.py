@@ -179,10 +179,10 @@ def test_the_generator_is_all_randomness_of_a_choice() -> None:
 def test_exploring_steps_come_in_their_shares() -> None:
     policy = make("qt_opt/learned_end:tiny", acting__epsilon="1.0")
     seen = observe(config_of(policy), 1, is_closed=True)
-    made = [choose(policy, seen, seed, TRAIN) for seed in range(1500)]
-    toggles = sum(m.action.gripper == "open" for m in made) / 1500  # it is closed
-    ends = sum(m.action.is_final for m in made) / 1500
-    assert toggles == pytest.approx(0.17, abs=0.03) and ends == pytest.approx(0.08, abs=0.03)
+    made = [choose(policy, seen, seed, TRAIN) for seed in range(900)]
+    toggles = sum(m.action.gripper == "open" for m in made) / 900  # it is closed
+    ends = sum(m.action.is_final for m in made) / 900
+    assert toggles == pytest.approx(0.17, abs=0.04) and ends == pytest.approx(0.08, abs=0.03)
     assert all(math.isnan(m.value) and not m.views for m in made)
     motions = np.array([m.encoded[MOTION] for m in made if m.action.gripper == "none"])
     shares = motions / np.array(config_of(policy).action.largest_step)
