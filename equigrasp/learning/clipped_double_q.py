@@ -28,15 +28,14 @@ class Critic(Protocol):
         ...
 
 
-def q_values(critic: Critic, states: States, heads: Heads = "mean") -> ValueFunction:
+def q_values(critic: Critic, features: Any, heads: Heads = "mean") -> ValueFunction:
     """Return the function that values candidates in some states, shape (B, N) in [0, 1].
 
     Args:
-        critic: Encodes the states now, once.
-        states: Of B.
+        critic: Values.
+        features: Of the states, as it encoded them.
         heads: Whether an ensemble's mean counts, or the least of its heads.
     """
-    features = critic.encode(states)
 
     def values(candidates: Candidates) -> torch.Tensor:
         probabilities = torch.sigmoid(critic.logits(features, candidates))
@@ -73,10 +72,14 @@ def next_values(
         raise ValueError("Targets by Monte Carlo are outcomes of episodes, not values of states.")
     with torch.no_grad():
         chooser = current if target == "double" else average
-        best = search(q_values(chooser, states)).best
+        features = chooser.encode(states)
+        best = search(q_values(chooser, features)).best
         judges = (average, previous) if target == "clipped" else (average,)
-        values = [q_values(judge, states, heads)(best)[:, 0] for judge in judges]
-        return torch.stack(values).amin(0)
+        values = [
+            q_values(judge, features if judge is chooser else judge.encode(states), heads)(best)
+            for judge in judges
+        ]
+        return torch.cat(values, 1).amin(1)
 
 
 def bellman_labels(

@@ -14,6 +14,7 @@ METHODS = Registry(
         "asr": "equigrasp.methods.asr:METHOD",
         "fcn": "equigrasp.methods.fcn:METHOD",
         "push_grasp": "equigrasp.methods.push_grasp:METHOD",
+        "qt_opt": "equigrasp.methods.qt_opt:METHOD",
     },
     is_open=True,
 )

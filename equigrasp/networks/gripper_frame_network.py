@@ -7,6 +7,7 @@ import torch
 from equigrasp.networks.plain_blocks import fill_weights_in_place
 
 Merge = Literal["late", "middle"]
+_OUTPUT_SCALE = 0.1  # of the first weights of the last layer: first values lie near a half
 _NUM_TRUNK = 3  # convolutions before an action that enters in the middle
 
 
@@ -57,8 +58,9 @@ class GripperFrameNetwork(torch.nn.Module):
         )
         self.action = None if self._is_late else torch.nn.Linear(num_action, 2 * width)
         fill_weights_in_place(self, torch.nn.init.kaiming_normal_)
-        self.heads = Heads(
-            hidden + num_status, num_action if self._is_late else 0, hidden, num_heads
+        num_late = num_action if self._is_late else 0
+        self.heads = torch.nn.ModuleList(
+            Head(hidden + num_status, num_late, hidden) for _ in range(num_heads)
         )
 
     def encode(
@@ -79,12 +81,14 @@ class GripperFrameNetwork(torch.nn.Module):
         """Return logits of success of actions (B, N, num_action), shape (B, N, heads)."""
         x, status = features
         if self.action is None:
-            return self.heads(torch.cat([x, status], 1), actions)  # type: ignore[no-any-return]
+            told = torch.cat([x, status], 1)
+            return torch.stack([head(told, actions) for head in self.heads], -1)
         size, count = actions.shape[:2]
         merged = x[:, None] + self.action(actions)[..., None, None]  # (B, N, 2 W, h, h)
         vectors = self.vector(self.rest(torch.relu(merged.flatten(0, 1))))
         told = torch.cat([vectors, status.repeat_interleave(count, 0)], 1)
-        return self.heads(told, None).reshape(size, count, -1)  # type: ignore[no-any-return]
+        logits = torch.stack([head(told, None) for head in self.heads], -1)
+        return logits.unflatten(0, (size, count))
 
     def forward(
         self, images: torch.Tensor, status: torch.Tensor, actions: torch.Tensor
@@ -93,55 +97,35 @@ class GripperFrameNetwork(torch.nn.Module):
         return self.logits(self.encode(images, status), actions)
 
 
-class Heads(torch.nn.Module):
-    """Perceptrons of two hidden layers, side by side; what an action adds to the first layer is linear.
+class Head(torch.nn.Module):
+    """A perceptron of two hidden layers; what an action adds to the first is linear.
 
     Args:
         num_features: Numbers that tell a state.
         num_action: Numbers that tell an action; 0: the features tell it.
         hidden: Units of a layer.
-        num_heads: How many.
     """
 
-    def __init__(self, num_features: int, num_action: int, hidden: int, num_heads: int) -> None:
+    def __init__(self, num_features: int, num_action: int, hidden: int) -> None:
         super().__init__()
-
-        def weight(inputs: int, outputs: int, fan_in: int) -> torch.nn.Parameter:
-            scale = (2.0 / fan_in) ** 0.5
-            return torch.nn.Parameter(scale * torch.randn(num_heads, inputs, outputs))
-
-        def norm() -> torch.nn.Parameter:
-            return torch.nn.Parameter(
-                torch.stack([torch.ones(num_heads, 1, hidden), torch.zeros(num_heads, 1, hidden)])
-            )
-
-        fan_in = num_features + num_action
-        self.of_features = weight(num_features, hidden, fan_in)
-        self.of_action = weight(num_action, hidden, fan_in) if num_action else None
-        self.second = weight(hidden, hidden, hidden)
-        self.output = weight(hidden, 1, 100 * hidden)  # first values near a half
-        self.bias = torch.nn.Parameter(torch.zeros(num_heads, 1, 1))
-        self.norm1, self.norm2 = norm(), norm()
+        self.of_features = torch.nn.Linear(num_features, hidden)
+        self.of_action = torch.nn.Linear(num_action, hidden, bias=False) if num_action else None
+        self.norm1, self.norm2 = torch.nn.LayerNorm(hidden), torch.nn.LayerNorm(hidden)
+        self.second = torch.nn.Linear(hidden, hidden)
+        self.output = torch.nn.Linear(hidden, 1)
+        fill_weights_in_place(self, torch.nn.init.kaiming_normal_)
+        with torch.no_grad():
+            self.output.weight.mul_(_OUTPUT_SCALE)
 
     def forward(self, features: torch.Tensor, actions: torch.Tensor | None) -> torch.Tensor:
-        """Return logits, shape (B, N, heads), or (B, heads) without actions.
+        """Return logits, shape (B, N), or (B,) without actions.
 
         Args:
             features: Shape (B, num_features).
             actions: Shape (B, N, num_action); None: the features tell them.
         """
-        x = features @ self.of_features  # (heads, B, hidden)
+        x = self.of_features(features)  # (B, hidden)
         if actions is not None and self.of_action is not None:
-            size, count, length = actions.shape
-            added = actions.reshape(1, size * count, length) @ self.of_action
-            x = (x[:, :, None] + added.unflatten(1, (size, count))).flatten(1, 2)
-        x = torch.relu(_normalised(x, self.norm1))
-        x = torch.relu(_normalised(x @ self.second, self.norm2))
-        logits = (x @ self.output + self.bias)[..., 0].T  # (B N, heads)
-        return logits if actions is None else logits.unflatten(0, actions.shape[:2])
-
-
-def _normalised(x: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:
-    """Return x (heads, B, hidden) with mean 0 and deviation 1 in each row, then scaled and shifted."""
-    scale, offset = norm
-    return torch.nn.functional.layer_norm(x, x.shape[-1:]) * scale + offset
+            x = self.of_action(actions) + x[:, None]  # (B, N, hidden)
+        x = self.second(self.norm1(x).relu_())
+        return self.output(self.norm2(x).relu_())[..., 0]  # type: ignore[no-any-return]

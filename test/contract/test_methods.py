@@ -134,7 +134,7 @@ def test_the_loop_carries_episodes_of_two_steps(tmp_path: Path) -> None:
     [
         (
             "toy",
-            "Unknown method 'toy'. Known methods: asr, fcn, push_grasp; or name your own, module:METHOD",
+            "Unknown method 'toy'. Known methods: asr, fcn, push_grasp, qt_opt; or name your own, module:METHOD",
         ),
         ("toy_method:TOY", "Cannot load method 'toy_method:TOY'.*no attribute 'TOY'"),
         ("nowhere:METHOD", "Cannot load method.*No module named 'nowhere'"),

@@ -45,7 +45,7 @@ def test_every_method_loads_in_every_size() -> None:
 @pytest.mark.parametrize(
     ("method", "size", "told"),
     [
-        ("qt_opt", "", "Unknown method 'qt_opt'. Known methods: asr, asr/baseline"),
+        ("qtopt", "", "Unknown method 'qtopt'. Known methods: asr, asr/baseline"),
         ("asr/bold", "", "Unknown method 'asr/bold'"),
         ("fcn", "tiny", "Method 'fcn' has no size 'tiny'. Sizes: compact, paper"),
         ("asr:tiny", "paper", "Method 'asr:tiny' names its size, which is not 'paper'"),

@@ -62,8 +62,8 @@ def test_clipped_takes_the_average_where_it_is_the_smaller() -> None:
 def test_an_ensemble_counts_by_its_mean_or_its_least() -> None:
     pair = TableCritic([0.5, 0.1, 0.9], [0.5, 0.1, 0.3])
     best = Candidates(torch.zeros(2, 1, 1), torch.full((2, 1, 1), 2))
-    assert q_values(pair, STATES)(best)[:, 0].tolist() == pytest.approx([0.6, 0.6])
-    assert q_values(pair, STATES, "min")(best)[:, 0].tolist() == pytest.approx([0.3, 0.3])
+    assert q_values(pair, 2)(best)[:, 0].tolist() == pytest.approx([0.6, 0.6])
+    assert q_values(pair, 2, "min")(best)[:, 0].tolist() == pytest.approx([0.3, 0.3])
     found = next_values("single", CURRENT, pair, PREVIOUS, STATES, search, "min")
     assert found.tolist() == pytest.approx([0.3, 0.3])  # chosen by the mean
 
