@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
-import torch
 
 from equigrasp.errors import ConfigError, PerceptionError
-from equigrasp.learning.weight_store import WeightFile
 from equigrasp.perception.observation import Observation
 from equigrasp.replay.step import Step
 from equigrasp.replay.step_record import Extras
+
+if TYPE_CHECKING:  # nodes of the robot, which pass decisions on, start without PyTorch
+    import torch
+
+    from equigrasp.learning.weight_store import WeightFile
 
 Mode = Literal["random", "train", "greedy"]
 Q_MAP = "q_map"  # view: values of the pixels of the action square, (A, A)
@@ -150,7 +153,7 @@ class Policy(Protocol[A_co]):
         """
         ...
 
-    def load(self, tensors: dict[str, torch.Tensor], version: int, source: str) -> None:
+    def load(self, tensors: "dict[str, torch.Tensor]", version: int, source: str) -> None:
         """Take over weights between two choices; `WeightsError` leaves the old ones in place."""
         ...
 
@@ -185,8 +188,8 @@ class BatchSource(Protocol[B_co]):
 class Learner(Protocol[B_contra]):
     """Maps batches to weights."""
 
-    modules: dict[str, torch.nn.Module]
-    optimizer: torch.optim.Optimizer
+    modules: "dict[str, torch.nn.Module]"
+    optimizer: "torch.optim.Optimizer"
 
     def train_step(self, batch: B_contra, seed: int) -> Mapping[str, float]:
         """Take one SGD step and return its metrics; all its randomness comes from `seed`."""
@@ -265,11 +268,11 @@ class Trainer(Protocol):
         """Take up to `max_steps` of the pending SGD steps and report on each."""
         ...
 
-    def weights(self) -> dict[str, torch.Tensor]:
+    def weights(self) -> "dict[str, torch.Tensor]":
         """Return the weights to act by."""
         ...
 
-    def publish(self) -> WeightFile:
+    def publish(self) -> "WeightFile":
         """Write `weights()` as a file of the version `num_steps`."""
         ...
 
