@@ -10,6 +10,8 @@ INTERFACES := $(shell find ros2_ws/src ros2_ws/compat -type f -not -path '*/buil
 PREFIX = $(abspath $(VENV))
 ARGS ?=
 EVERYWHERE := not timing and not gpu and not hardware
+# A file at a time, in the order of test/conftest.py: the longest first, so that no core waits for one at the end.
+ON_ALL_CORES := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A sourced ROS of another Python version would shadow what .venv holds.
 unexport PYTHONPATH LD_LIBRARY_PATH COLCON_PREFIX_PATH
@@ -28,11 +30,11 @@ sim: setup  ## learn to grasp in simulation over ROS 2 (options: make sim ARGS="
 
 # Last, and one after the other: vendors' libraries keep a clock of their own.
 test: test-fast  ## every test that needs neither GPU nor hardware
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "(ros or slow) and not real_time and $(EVERYWHERE)"
+	$(BIN)/python -m pytest $(ON_ALL_CORES) -m "(ros or slow) and not real_time and $(EVERYWHERE)"
 	$(BIN)/python -m pytest -m "real_time and $(EVERYWHERE)"
 
 test-fast: setup  ## the tests that need neither ROS nor patience nor a core to themselves, on all cores
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not ros and not slow and not real_time and $(EVERYWHERE)"
+	$(BIN)/python -m pytest $(ON_ALL_CORES) -m "not ros and not slow and not real_time and $(EVERYWHERE)"
 
 test-timing: setup  ## bounds on wall-clock time, on a quiet machine; not in CI
 	$(BIN)/python -m pytest --timing -m "(timing or timed) and not gpu and not hardware"
@@ -97,7 +99,7 @@ COLCON_CMAKE = --cmake-args -DBUILD_TESTING=OFF -DPython3_FIND_VIRTUALENV=ONLY \
 # compat/ holds stand-ins for packages that no wheel offers; none of the wheels does at present.
 $(STAMPS)/interfaces: $(INTERFACES) $(STAMPS)/ros setup.py package.xml
 	cd ros2_ws && $(COLCON_ENV) colcon build --base-paths src compat --merge-install \
-		--install-base $(PREFIX) --event-handlers console_cohesion- $(COLCON_CMAKE)
+		--install-base $(PREFIX) --event-handlers console_cohesion- $(COLCON_CMAKE) -DPYTHON_ONLY=ON
 	printf '%s\n' "$(CURDIR)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/equigrasp.pth
 	printf '#!%s\nfrom equigrasp.cli.main import main\nraise SystemExit(main())\n' "$(PREFIX)/bin/python" > $(BIN)/equigrasp
 	chmod +x $(BIN)/equigrasp

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,23 @@ import torch
 from equigrasp.config import load_config
 from equigrasp.devices.cell import ArmConfig, GripperConfig
 from equigrasp.geometry.workspace import Workspace
+
+# Files that take a minute or more, or a tenth of their tier, the longest first: they begin first.
+LONGEST = (
+    "ros/test_graph.py",
+    "ros/test_push_grasp_graph.py",
+    "ros/test_owner_gone.py",
+    "experiments/benchmarks/test_benchmark_queue.py",
+    "examples/test_examples.py",
+    "experiments/push_grasp/test_push_grasp_training.py",
+    "experiments/runs/test_runs.py",
+    "experiments/pretraining/test_pretraining.py",
+    "ros/test_calibration.py",
+    "methods/test_configurations.py",
+    "methods/test_asr.py",
+    "contract/test_trajectory_forms.py",
+    "methods/test_push_grasp.py",
+)
 
 
 class WallClock:
@@ -42,10 +60,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what has wall-clock bounds; give ROS tests a second try, in another domain.
+    """Mark what has wall-clock bounds; give ROS tests a second try, in another domain; sort.
 
     Processes of a graph keep DDS's leases and heartbeats by the wall clock, which no test can hold still.
     """
+    folder = Path(__file__).parent
+    places = {folder / name: place for place, name in enumerate(LONGEST)}
+    if missing := [str(path) for path in places if not path.is_file()]:
+        raise pytest.UsageError(f"LONGEST names files that are not there: {', '.join(missing)}.")
+    items.sort(key=lambda item: places.get(item.path, len(places)))
     for item in items:
         if "wall_clock" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timed)

@@ -10,6 +10,7 @@ import numpy as np
 
 BASIS = "canonical signs"  # what checkpoints say of the coordinates that their weights are
 _ZERO = 1e-6  # entries of coefficients are zero or of the order of one
+_kept: dict[tuple[object, ...], np.ndarray] = {}  # by group, as escnn names it, and irreps
 
 
 def with_canonical_signs(coefficients: np.ndarray) -> np.ndarray:
@@ -28,12 +29,20 @@ def with_canonical_signs(coefficients: np.ndarray) -> np.ndarray:
 
 
 def make_signs_canonical() -> None:
-    """Give all of escnn's numerical coefficients canonical signs; those of cyclic groups are analytic."""
+    """Give all of escnn's numerical coefficients canonical signs; those of cyclic groups are analytic.
+
+    A network asks for the same few some hundred times, and escnn would read a file each time.
+    """
     from escnn.group import Group
 
     numerical = Group._clebsh_gordan_coeff
 
     def coefficients(self: Group, m: object, n: object, j: object) -> np.ndarray:
-        return with_canonical_signs(numerical(self, m, n, j))
+        irreps = [self.get_irrep_id(irrep) for irrep in (m, n, j)]
+        key = (type(self).__name__, *sorted(self._keys.items()), *irreps)
+        if key not in _kept:
+            _kept[key] = with_canonical_signs(numerical(self, m, n, j))
+            _kept[key].flags.writeable = False
+        return _kept[key]
 
     Group._clebsh_gordan_coeff = coefficients

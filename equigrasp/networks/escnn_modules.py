@@ -3,9 +3,10 @@
 import warnings
 
 from equigrasp.networks.clebsch_gordan import make_signs_canonical
-from equigrasp.networks.escnn_import import stand_in_for_lie_learn
+from equigrasp.networks.escnn_import import postpone_statistics, stand_in_for_lie_learn
 
 stand_in_for_lie_learn()
+postpone_statistics()
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # escnn warns of an optional package that SE(2) never needs
     from escnn import gspaces

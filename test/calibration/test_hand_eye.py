@@ -38,6 +38,7 @@ def test_every_solver_of_opencv_agrees_on_exact_data(detector: BoardDetector) ->
     assert max(result.solver_rms_px.values()) < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_realistic_noise_leaves_less_than_a_millimetre(detector: BoardDetector, seed: int) -> None:
     result = calibrate_hand_eye(samples(seed, count=25), detector, MODEL)

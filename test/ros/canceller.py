@@ -1,6 +1,6 @@
 """Cancel grasps at random moments from another process, and tell what becomes of them.
 
-The tests do it a dozen times, `campaigns/cancels.py` some hundred.
+The tests do it half a dozen times, `campaigns/cancels.py` some hundred.
 """
 
 import time
@@ -96,8 +96,13 @@ class Canceller:
         assert self._objects.wait_for_service(20.0)
         self.go_home()
 
-    def cancel_one(self) -> Cancel:
-        """Begin a grasp, cancel it, watch the arm, and send it home."""
+    def cancel_one(self, earliest: float = 0.0, latest: float = 1.0) -> Cancel:
+        """Begin a grasp, cancel it, watch the arm, and send it home.
+
+        Args:
+            earliest: The grasp is cancelled at random after this share of the longest attempt ...
+            latest: ... and before this one.
+        """
         phases, before = [0], self._heights()
         handle = self._graph.send(
             ExecuteGrasp,
@@ -105,7 +110,7 @@ class Canceller:
             self._goal(),
             lambda message: phases.append(int(message.feedback.phase.phase)),
         )
-        time.sleep(float(self._rng.uniform(0.0, _LONGEST)))
+        time.sleep(_LONGEST * float(self._rng.uniform(earliest, latest)))
         phase = Phase(phases[-1])
         asked = time.time()
         handle.cancel_goal_async()

@@ -109,7 +109,7 @@ def test_a_repeated_state_is_none() -> None:
 
 def test_stamps_that_stand_still_fill_no_memory() -> None:
     history = JointHistory()
-    for i in range(5000):
+    for i in range(2500):
         state = JointState(0.0, np.array([1e-3 * i]), np.full(1, math.nan), np.zeros(1))
         history.add(state, Moment(0.01 * i, 0.01 * i))
     assert len(history._samples) == 2000

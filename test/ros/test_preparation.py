@@ -22,6 +22,14 @@ import equigrasp.ros.bringup.supervisor
 prepare("sim", resolve("sim", {"method": "asr:tiny"}))
 print("torch" in sys.modules)
 """
+_ROBOT_CODE = """
+import sys
+import equigrasp.ros.display.robot_state_node
+import equigrasp.ros.drivers.sim_bridge_node
+import equigrasp.ros.executor.executor_node
+import equigrasp.ros.training.collector_node
+print("torch" in sys.modules)
+"""
 
 
 def test_the_child_finds_out_what_the_launch_file_does() -> None:
@@ -44,9 +52,10 @@ def test_what_is_wrong_is_said_as_ever(arguments: dict[str, str], match: str) ->
         prepare("sim", resolve("sim", {"method": "asr:tiny"} | arguments))
 
 
-def test_the_supervisor_does_without_pytorch() -> None:
-    child = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True)
-    assert child.stdout.split() == ["False"], child.stderr
+@pytest.mark.parametrize("code", [_CODE, _ROBOT_CODE], ids=["supervisor", "robot"])
+def test_supervisor_and_robot_do_without_pytorch(code: str) -> None:
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert child.stdout.splitlines()[-1:] == ["False"], child.stderr
 
 
 @pytest.mark.parametrize(

@@ -81,13 +81,14 @@ def test_bad_launch_arguments_are_named() -> None:
 def test_a_run_learns_resumes_reports_and_is_evaluated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = str(tmp_path / "run")
-    options = ["--method", "asr:tiny", "--out", out, "--seed", "1"]
-    assert main(["train", "--attempts", "21", *options]) == 0
-    assert main(["train", "--attempts", "23", "--resume", *options]) == 0
+    out, method = str(tmp_path / "run"), tmp_path / "sooner.yaml"
+    method.write_text("extends: asr:tiny\ntraining: {first_training_attempt: 4}\n")
+    options = ["--method", str(method), "--out", out, "--seed", "1"]
+    assert main(["train", "--attempts", "5", *options]) == 0
+    assert main(["train", "--attempts", "7", "--resume", *options]) == 0
     assert out not in (Path(out) / "config.yaml").read_text(encoding="utf-8")
     rows = read_metrics(Path(out) / "metrics.csv")
-    assert [int(r["attempt"]) for r in rows] == list(range(23))
+    assert [int(r["attempt"]) for r in rows] == list(range(7))
     assert rows[-1]["loss"] and int(rows[-1]["policy_version"]) >= 2
     assert (Path(out) / "learning_curve.png").stat().st_size > 5000
     assert "learning curve" in (Path(out) / "report.md").read_text(encoding="utf-8")
