@@ -105,8 +105,9 @@ class RayRuntime:
     """See `Runtime`. Ray itself starts again what has died.
 
     Args:
-        address: Of a cluster that runs, as `ray start --head` prints it; empty: Ray is started here, on
-            loopback alone, with a token of its own, and ends with this process.
+        address: Of a cluster that runs, as `ray start --head` prints it; empty: Ray is started here,
+            for this machine alone, with a token of its own, and ends with this process. Its ports are
+            open on all interfaces all the same (Ray 2.60 binds them so): the token guards them.
         resources: What this machine offers, where Ray is started here.
 
     Raises:
