@@ -38,15 +38,17 @@ _LOOK_EVERY = 100  # waits between two looks whether the shelf has the weights
 
 @dataclass(frozen=True)
 class FleetLearnerConfig:
-    """Args:
-    shards: Names of the replay shards, whose transitions are counted.
-    batch_size: Labels in a minibatch.
-    publish_every: SGD steps between two versions of the weights; each is a checkpoint too.
-    num_versions: Versions that stay on disk.
-    average_decay: See `MovingAverage`; the average is what is published.
-    limiter: Balance between what robots do and what is learned; None: logs alone, without balance.
-    max_steps: SGD steps of the run.
-    seed: Of the run.
+    """What the learner of a fleet goes by.
+
+    Args:
+        shards: Names of the replay shards, whose transitions are counted.
+        batch_size: Labels in a minibatch.
+        publish_every: SGD steps between two versions of the weights; each is a checkpoint too.
+        num_versions: Versions that stay on disk.
+        average_decay: See `MovingAverage`; the average is what is published.
+        limiter: Balance between what robots do and what is learned; None: logs alone, without balance.
+        max_steps: SGD steps of the run.
+        seed: Of the run.
     """
 
     shards: tuple[str, ...]

@@ -26,11 +26,13 @@ _STEPS_PER_TURN = 200  # of logs, between two calls
 
 @dataclass(frozen=True)
 class ShardConfig:
-    """Args:
-    capacity: Steps in each of its buffers.
-    limiter: Balance between what robots do and what is learned.
-    logs: Logs of before, replayed into buffer `offline`.
-    refresh_every: Draws for which one step more of logs is replayed that are larger than the buffer.
+    """What a replay shard goes by.
+
+    Args:
+        capacity: Steps in each of its buffers.
+        limiter: Balance between what robots do and what is learned.
+        logs: Logs of before, replayed into buffer `offline`.
+        refresh_every: Draws for which one step more of logs is replayed that are larger than the buffer.
     """
 
     capacity: int

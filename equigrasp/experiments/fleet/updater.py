@@ -21,13 +21,15 @@ LABELS = "labels"  # name of the role with the buffer `train`, a `LabelShard`
 
 @dataclass(frozen=True)
 class UpdaterConfig:
-    """Args:
-    number: Of this updater.
-    shards: Names of the replay shards.
-    batch_size: Transitions that are labelled together.
-    lag: See `choose_versions`.
-    mix: Share of on-policy data, by the version of the targets.
-    seed: Of the run.
+    """What a Bellman updater goes by.
+
+    Args:
+        number: Of this updater.
+        shards: Names of the replay shards.
+        batch_size: Transitions that are labelled together.
+        lag: See `choose_versions`.
+        mix: Share of on-policy data, by the version of the targets.
+        seed: Of the run.
     """
 
     number: int
