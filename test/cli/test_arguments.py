@@ -111,7 +111,7 @@ def test_a_spread_of_zero_is_not_the_default(
     class Taken(Exception):
         pass
 
-    def take(folder: Path, weights: Path, conditions: TargetConditions, count: int) -> None:
+    def take(folder: Path, weights: Path, conditions: TargetConditions, *counts: int) -> None:
         tasks.append(conditions.task)
         raise Taken
 

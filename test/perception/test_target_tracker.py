@@ -67,7 +67,7 @@ def test_a_target_that_vanishes_is_missed_then_lost() -> None:
     gone = _scene({1: B, 2: C})
     assert tracker.follow(*gone, _push(53, 67)) is None and not tracker.is_lost
     assert tracker.follow(*gone, None) is None and tracker.is_lost
-    with pytest.raises(PerceptionError, match="lost; begin with one anew"):
+    with pytest.raises(PerceptionError, match="lost; begin again with a new one"):
         tracker.follow(*gone, None)
     tracker.begin(*gone, target_id=2)
     assert tracker.follow(*gone, None) == 2

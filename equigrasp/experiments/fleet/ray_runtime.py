@@ -117,7 +117,7 @@ class RayRuntime:
     """
 
     def __init__(self, address: str = "", resources: Mapping[str, float] | None = None) -> None:
-        if "ray" in sys.modules and _MODE not in os.environ:
+        if sys.modules.get("ray") and _MODE not in os.environ:
             raise ConfigError(f"Ray reads {_MODE} when it is imported: set it to 'token' before.")
         mode = os.environ.setdefault(_MODE, "token")
         if mode != "token":

@@ -239,7 +239,7 @@ def test_weights_that_are_given_stand_for_trainings(tmp_path: Path) -> None:
 
 def test_options_of_other_benchmarks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "table3", "--targets", "5", "--dry-run"]) == 2
-    assert "are of the benchmarks that begin with push" in capsys.readouterr().err
+    assert "need benchmarks whose names begin with push" in capsys.readouterr().err
     assert main(["bench", "push_table1", "--only", "learn", "--dry-run"]) == 2
     assert "have no halves" in capsys.readouterr().err
     assert main(["bench", "push_table1", "table3", "--dry-run"]) == 2
