@@ -241,7 +241,7 @@ def test_options_of_other_benchmarks_are_refused(capsys: pytest.CaptureFixture[s
     assert main(["bench", "table3", "--targets", "5", "--dry-run"]) == 2
     assert "need benchmarks whose names begin with push" in capsys.readouterr().err
     assert main(["bench", "push_table1", "--only", "learn", "--dry-run"]) == 2
-    assert "have no halves" in capsys.readouterr().err
+    assert "cannot be split" in capsys.readouterr().err
     assert main(["bench", "push_table1", "table3", "--dry-run"]) == 2
     assert "have different protocols" in capsys.readouterr().err
 
