@@ -8,7 +8,7 @@ import sys
 
 from equigrasp.cli.arguments import Parser
 from equigrasp.cli.termination import terminating_as_ctrl_c
-from equigrasp.diagnosis.environment import import_problem
+from equigrasp.diagnosis.environment import foreign_cause, import_problem
 from equigrasp.errors import ConfigError, EquigraspError
 
 _COMMANDS = (
@@ -49,9 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         parser = _parser(named or _COMMANDS)
     except Exception as error:  # whatever a package of another Python raises
-        problem = import_problem(error)
-        print(f"equigrasp: {problem.what}. To fix it: {problem.remedy}.", file=sys.stderr)
-        return 1
+        return _cannot_import(error)
     options = parser.parse_args(words)
     try:
         with terminating_as_ctrl_c():
@@ -77,6 +75,16 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("equigrasp: stopped; what was learned is saved.", file=sys.stderr)
         return 130
+    except Exception as error:  # the command imports what its parser did without
+        if not foreign_cause(error):
+            raise
+        return _cannot_import(error)
+
+
+def _cannot_import(error: Exception) -> int:
+    problem = import_problem(error)
+    print(f"equigrasp: {problem.what}. To fix it: {problem.remedy}.", file=sys.stderr)
+    return 1
 
 
 def _tolerate_any_terminal() -> None:

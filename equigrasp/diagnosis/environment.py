@@ -122,6 +122,13 @@ def remedy_for(package: str, otherwise: str) -> str:
 def import_problem(error: Exception) -> Finding:
     """Return why our own modules cannot be imported: an error of a package that they need."""
     what = f"equigrasp cannot be imported: {type(error).__name__}: {error}"
+    if foreign := foreign_cause(error):
+        return Finding(what, False, f"unset PYTHONPATH: from it comes {foreign}")
+    return Finding(what, False, "make setup")
+
+
+def foreign_cause(error: Exception) -> str:
+    """Return what comes from PYTHONPATH, and may have raised an error: a file or a package; empty: nothing."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         files.append(error.filename or "")
@@ -129,9 +136,7 @@ def import_problem(error: Exception) -> Finding:
     loaded = sorted({name.partition(".")[0] for name in sys.modules} - {"equigrasp"})
     foreign = [name for name in files if _entry_of(name)]
     foreign += [name for name in filter(None, (*wanted, *loaded)) if foreign_folder(name)]
-    if foreign:
-        return Finding(what, False, f"unset PYTHONPATH: from it comes {foreign[0]}")
-    return Finding(what, False, "make setup")
+    return foreign[0] if foreign else ""
 
 
 def _domain() -> Finding:

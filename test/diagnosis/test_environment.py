@@ -106,16 +106,18 @@ def test_a_foreign_package_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("package", "content"),
+    ("package", "content", "command"),
     [
-        ("yaml", "x = 1"),
-        ("numpy", "raise ImportError('built for Python 3.10')"),
-        ("scipy", "print 'Python 2'"),
+        ("yaml", "x = 1", "report"),
+        ("numpy", "raise ImportError('built for Python 3.10')", "report"),
+        ("scipy", "print 'Python 2'", "evaluate"),
     ],
 )
-def test_a_foreign_pythonpath_is_named(tmp_path: Path, package: str, content: str) -> None:
+def test_a_foreign_pythonpath_is_named(
+    tmp_path: Path, package: str, content: str, command: str
+) -> None:
     foreign = _put(tmp_path, package, content)
-    for words in (("doctor",), ("report", "x")):
+    for words in (("doctor",), (command, "x")):
         found = _run(*words, PYTHONPATH=foreign)
         text = found.stdout + found.stderr
         assert found.returncode == 1

@@ -39,8 +39,8 @@ importlib.import_module(module).main()
 """
 THREADS = {
     "drivers.sim_bridge": (
-        "spin sim_bridge", "spin arm", "spin gripper", "spin camera", "physics",
-        "arm _publish_state", "gripper _publish_state",
+        "spin sim_bridge", "spin arm", "spin gripper", "spin camera",
+        "spin front_camera", "physics", "arm _publish_state", "gripper _publish_state",
     ),
     "training.policy": ("spin policy",),
     "executor.executor": ("spin executor", "joint states"),
