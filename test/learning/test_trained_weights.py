@@ -259,7 +259,7 @@ def test_every_published_weight_file_has_its_card_and_fits_its_configuration(pat
     card = path.with_suffix(".md").read_text(encoding="utf-8")
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", card)
     assert pictures and all((path.parent / name).is_file() for name in pictures)
-    assert metadata["configuration"] in path.stem
+    assert metadata["configuration"].replace(":", "_") in path.stem
     config = load_method(name_from_file(metadata["configuration"]))[1]
     assert read_trained_weights(path, config) and to_mapping(config)["network"]
 

@@ -1,5 +1,6 @@
 """`equigrasp publish` of push-grasp: weights with a card, from a run and the tasks that they were evaluated on."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.replay.grasp_scenes import GraspScene
 from equigrasp.simulation.clutter import open_workspace
 from equigrasp.simulation.object_sets.registry import make_object_set
+
+_NUM_PICTURES = 3
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,10 @@ def publish_push_grasp(
         *_threshold(read_json(run.path / "calibration.json") or {}),
     ]
     command = f"equigrasp up sim --method {method} --cell ur5_table --weights {name}"
+    pictures = _pictures(run.path / "tasks", list(tasks), folder / name)
     card = folder / f"{name}.md"
-    write_whole(card, _card(name, command, note, facts_of_file, tasks, run))
+    found = list(tasks.values())
+    write_whole(card, _card(name, command, note, facts_of_file, found, pictures, run))
     return card
 
 
@@ -106,6 +111,7 @@ def _card(
     note: str,
     facts: list[str],
     tasks: list[dict[str, Any]],
+    pictures: list[str],
     run: RunFolder,
 ) -> str:
     lines = [
@@ -120,6 +126,7 @@ def _card(
         "",
         *_success(tasks),
         "",
+        *pictures,
         "## Configuration of the run",
         "",
         "```yaml",
@@ -132,14 +139,30 @@ def _card(
     return "\n".join(lines)
 
 
-def _tasks(folder: Path, method: str, digest: str) -> list[dict[str, Any]]:
-    """Return what a method found on tasks with weights of a digest, in the order of the files' names.
+def _tasks(folder: Path, method: str, digest: str) -> dict[str, dict[str, Any]]:
+    """Return what a method found on tasks with weights of a digest, by the files' names and in their order.
 
     Variants, such as the one that never pushes, act with the same weights.
     """
     wanted = {"method": method, "weights": digest}
-    found = [read_json(path) or {} for path in sorted(folder.glob("*.json"))]
-    return [f for f in found if "result" in f and wanted.items() <= f["conditions"].items()]
+    found = {path.stem: read_json(path) or {} for path in sorted(folder.glob("*.json"))}
+    return {
+        name: f
+        for name, f in found.items()
+        if "result" in f and wanted.items() <= f["conditions"].items()
+    }
+
+
+def _pictures(folder: Path, tasks: list[str], to: Path) -> list[str]:
+    """Copy the first strips that an evaluation has drawn, and return a card's lines about them."""
+    drawn = [path for name in tasks for path in sorted((folder / name).glob("*.png"))]
+    lines = []
+    for k, path in enumerate(drawn[:_NUM_PICTURES]):
+        to.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, to / f"target_{k}.png")
+        lines.append(f"![Looks at a target, and what followed]({to.name}/target_{k}.png)")
+    title = ["## The first targets that were pushed", ""]
+    return [*title, "\n\n".join(lines), ""] if lines else []
 
 
 def _learned_from(source: _Source, values: dict[str, Any]) -> list[str]:

@@ -170,7 +170,9 @@ def test_every_method_has_a_name_and_what_the_paper_says_of_it() -> None:
 
 @pytest.mark.parametrize("size", ["compact", "paper"])
 def test_a_name_tells_of_first_weights_just_where_there_are_some(size: str) -> None:
-    for method in set(rows()) - {RANDOM, LIMIT}:
+    # Trainings of push-grasp begin without any: `pretrain` takes none.
+    acting = {m for m in rows() if m.partition("/")[0] != "push_grasp"}
+    for method in acting - {RANDOM, LIMIT}:
         _, config = load_method(method, size)
         assert ("first weights" in label(method, size)) == bool(config.training.first_weights)
 
