@@ -99,7 +99,7 @@ COLCON_CMAKE = --cmake-args -DBUILD_TESTING=OFF -DPython3_FIND_VIRTUALENV=ONLY \
 # compat/ holds stand-ins for packages that no wheel offers; none of the wheels does at present.
 $(STAMPS)/interfaces: $(INTERFACES) $(STAMPS)/ros setup.py package.xml
 	cd ros2_ws && $(COLCON_ENV) colcon build --base-paths src compat --merge-install \
-		--install-base $(PREFIX) --event-handlers console_cohesion- $(COLCON_CMAKE) -DPYTHON_ONLY=ON
+		--install-base $(PREFIX) --event-handlers console_cohesion- $(COLCON_CMAKE)
 	printf '%s\n' "$(CURDIR)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/equigrasp.pth
 	printf '#!%s\nfrom equigrasp.cli.main import main\nraise SystemExit(main())\n' "$(PREFIX)/bin/python" > $(BIN)/equigrasp
 	chmod +x $(BIN)/equigrasp
