@@ -6,37 +6,23 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fleet_watch import PATIENCE, small_plan, watch_until
 from reach_fleet import SPEC
 
 from equigrasp.experiments.fleet.message import FleetError, PeerGoneError
 from equigrasp.experiments.fleet.monitor import FleetMonitor
-from equigrasp.experiments.fleet.plan import FleetPlan, make_cast
+from equigrasp.experiments.fleet.plan import make_cast
 from equigrasp.experiments.fleet.process_runtime import ProcessRuntime
 from equigrasp.experiments.fleet.runtime import RoleState
 from equigrasp.experiments.fleet.sockets import SocketPeers
-from equigrasp.learning.data_mix import DataMix
 from equigrasp.replay.experience_log import ExperienceLog
 
 pytestmark = pytest.mark.slow
-PLAN = FleetPlan(
-    parts="reach_fleet:make_parts",
-    num_collectors=1,
-    num_updaters=1,
-    capacity=4000,
-    batch_size=16,
-    label_capacity=400,
-    uses_per_transition=4.0,
-    first_transitions=30,
-    publish_every=10,
-    lag=20,
-    max_steps=100_000,
-    mix=DataMix(1.0, 1.0, 0),
-)
-PATIENCE = 300.0  # [s], only bounds a hang
+PLAN = small_plan(num_collectors=1, num_updaters=1, max_steps=100_000)
 
 
 @pytest.fixture
@@ -46,18 +32,6 @@ def fleet(tmp_path: Path) -> Iterator[ProcessRuntime]:
     runtime.start(make_cast(PLAN, tmp_path))
     yield runtime
     runtime.stop()
-
-
-def watch_until(
-    runtime: ProcessRuntime, is_so: Callable[[dict[str, RoleState]], bool]
-) -> dict[str, RoleState]:
-    """Watch a fleet until something is so."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        states = runtime.watch()
-        if is_so(states):
-            return states
-    pytest.fail(f"it never came: {states}")
 
 
 def steps(states: dict[str, RoleState]) -> float:

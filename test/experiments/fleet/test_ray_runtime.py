@@ -3,19 +3,17 @@
 import importlib.util
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fleet_watch import small_plan, watch_until
 from reach_fleet import SPEC
 
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.fleet.message import FleetError
-from equigrasp.experiments.fleet.plan import FleetPlan, make_cast
+from equigrasp.experiments.fleet.plan import make_cast
 from equigrasp.experiments.fleet.ray_runtime import RayRuntime
-from equigrasp.experiments.fleet.runtime import RoleState
-from equigrasp.learning.data_mix import DataMix
 from equigrasp.replay.experience_log import ExperienceLog
 
 IS_MISSING = (
@@ -27,19 +25,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
 ]
-PATIENCE = 300.0  # [s], only bounds a hang
-PLAN = FleetPlan(
-    parts="reach_fleet:make_parts",
-    num_collectors=2,
-    capacity=4000,
-    batch_size=16,
-    label_capacity=400,
-    uses_per_transition=4.0,
-    first_transitions=30,
-    publish_every=10,
-    lag=20,
-    mix=DataMix(1.0, 1.0, 0),
-)
+PLAN = small_plan(num_collectors=2)
 
 
 @pytest.fixture
@@ -49,18 +35,6 @@ def fleet(tmp_path: Path) -> Iterator[RayRuntime]:
     runtime.start(make_cast(PLAN, tmp_path))
     yield runtime
     runtime.stop()
-
-
-def watch_until(
-    runtime: RayRuntime, is_so: Callable[[dict[str, RoleState]], bool]
-) -> dict[str, RoleState]:
-    """Watch a fleet until something is so."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        states = runtime.watch()
-        if is_so(states):
-            return states
-    pytest.fail(f"it never came: {states}")
 
 
 def test_whoever_is_killed_nothing_is_lost(fleet: RayRuntime, tmp_path: Path) -> None:
