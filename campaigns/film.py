@@ -100,7 +100,7 @@ def learn(
             film.is_running = number in options.shots
             made = rollout.attempt(number, mode)
             film.is_running = False
-            trainer.add(to_step(method, made, number, trainer.next_episode), {})
+            trainer.add(to_step(method, config, made, number, trainer.next_episode), {})
             trainer.train_pending(trainer.num_pending_steps)
             if trainer.num_steps:
                 policy.load(trainer.weights(), trainer.num_steps, "film")

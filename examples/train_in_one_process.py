@@ -32,7 +32,7 @@ def main() -> None:
         for number in range(first, first + options.attempts):
             policy.load(trainer.weights(), trainer.num_steps, "trainer")
             made = rollout.attempt(number, "random" if number < 20 else "train")
-            step = to_step(method, made, number, trainer.next_episode)
+            step = to_step(method, config, made, number, trainer.next_episode)
             trainer.add(step, to_row(made, number).extras())  # on disk before it is learned from
             reports = trainer.train_pending(trainer.num_pending_steps)
             print(number, "success" if made.result.reward else "miss", [r.losses for r in reports])

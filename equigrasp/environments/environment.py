@@ -1,7 +1,7 @@
 """What a policy acts in: a robot, or a simulated one, and what the protocol of an experiment does with it."""
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from equigrasp.perception.observation import Observation
 from equigrasp.primitives.outcome import GraspOutcome
@@ -20,6 +20,7 @@ class StepResult:
             single grasp is.
         is_truncated: Whether the episode was cut off here.
         is_disagreeing: Whether the simulator disagrees with the fingers about what is held.
+        executed: The action that was carried out; None: the one that was asked for.
     """
 
     reward: float
@@ -27,6 +28,7 @@ class StepResult:
     discount: float = 0.0
     is_truncated: bool = False
     is_disagreeing: bool = False
+    executed: Any = None
 
     @property
     def is_last(self) -> bool:

@@ -38,7 +38,6 @@ class ServoResult(StepResult):
     """
 
     asked: GripperStep | None = None
-    executed: GripperStep | None = None
     ended_by: str = ""
     num_steps: int = 0
 

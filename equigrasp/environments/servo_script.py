@@ -1,5 +1,6 @@
 """Scripts that grasp in closed loop: what an untrained policy learns from at first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -192,6 +193,23 @@ class NoisyScript:
             is_closed = GripperStatus.of(observation).is_closed
             return GripperStep(chosen.d_position, chosen.d_theta, "open" if is_closed else "close")
         return GripperStep(chosen.d_position, chosen.d_theta, "none", is_final=True)
+
+
+class MixedScript:
+    """Some scripts, of which one is drawn for each episode.
+
+    Args:
+        scripts: All equally likely.
+    """
+
+    def __init__(self, scripts: Sequence[ServoScript]) -> None:
+        self._scripts, self._present = scripts, scripts[0]
+
+    def choose(self, observation: Observation, rng: np.random.Generator) -> GripperStep:
+        """Return the next step of the script of this episode."""
+        if GripperStatus.of(observation).steps_left == 1.0:
+            self._present = self._scripts[int(rng.integers(len(self._scripts)))]
+        return self._present.choose(observation, rng)
 
 
 def within_bounds(motion: np.ndarray, observation: Observation, task: ServoTask) -> np.ndarray:

@@ -246,6 +246,11 @@ class Trainer(Protocol):
         ...
 
     @property
+    def new_episode(self) -> int:
+        """Number of an episode that begins now; one that was left in its middle stays as it is."""
+        ...
+
+    @property
     def num_successes(self) -> int:
         """Steps on disk with the largest reward of the method."""
         ...

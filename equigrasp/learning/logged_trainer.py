@@ -72,7 +72,7 @@ class LoggedTrainer(Generic[B]):
         self.method = method
         self.learner = learner
         self.num_steps = 0
-        self.num_successes = self.next_episode = 0
+        self.num_successes = self.next_episode = self.new_episode = 0
         self._spec, self._batches = spec, batches
         self._config, self._seed = config, seed
         self._targets = learner.targets if isinstance(learner, TargetLearner) else None
@@ -178,6 +178,7 @@ class LoggedTrainer(Generic[B]):
         self._steps_due.append(int(extras.get(_STEPS_DUE, self._next_due())))
         self._batches.add(step)
         self.next_episode = step.episode + int(step.is_last)
+        self.new_episode = step.episode + 1
         self.num_successes += int(step.reward >= self._spec.reward_range[1])
 
     def _restore(self) -> None:

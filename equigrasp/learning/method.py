@@ -50,6 +50,10 @@ class Method(Generic[C]):
         make_policy: Returns the policy that acts by these networks; it owns them.
         make_batches: Returns an empty `BatchSource`, from configuration, workspace, seed and device.
         make_learner: Returns the learner of networks, from configuration, networks and workspace.
+        with_executed: Returns an encoded action with what was carried out in the place of what was asked for,
+            from configuration, encoded observation, encoded action and executed action; None: actions are
+            carried out as chosen, or not at all.
+        is_closed_loop: Whether an episode is many steps of the gripper, each chosen anew; else one grasp or push.
         trainer: Joins these in a run folder; arguments as those of `make_trainer`, after the method.
             None: a `LoggedTrainer`.
     """
@@ -63,6 +67,8 @@ class Method(Generic[C]):
     make_policy: Callable[[C, Modules], Any]
     make_batches: Callable[[C, Workspace, int, torch.device], BatchSource[Any]]
     make_learner: Callable[[C, Modules, Workspace], Learner[Any]]
+    with_executed: Callable[[C, Arrays, Arrays, Any], Arrays] | None = None
+    is_closed_loop: bool = False
     trainer: Callable[..., Trainer] | None = None
 
     def make_trainer(

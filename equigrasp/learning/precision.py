@@ -20,6 +20,11 @@ def is_half_precision(precision: Precision, device: torch.device) -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
+def in_precision(precision: Precision, device: torch.device) -> torch.autocast:
+    """Return the context in which a network on a device is worked out in a precision; its weights stay float32."""
+    return torch.autocast(device.type, torch.bfloat16, is_half_precision(precision, device))
+
+
 def forward(
     network: torch.nn.Module, precision: Precision, x: torch.Tensor, *more: Any
 ) -> torch.Tensor:
@@ -31,6 +36,5 @@ def forward(
         x: First input; it says on which device.
         more: The others.
     """
-    is_half = is_half_precision(precision, x.device)
-    with torch.autocast(x.device.type, torch.bfloat16, is_half):
+    with in_precision(precision, x.device):
         return torch.as_tensor(network(x, *more)).float()

@@ -107,7 +107,7 @@ def act_and_learn(folder: Path, num_steps: int, *, is_cut: bool) -> Trainer:
     loop = Loop(ToyRoom(1), policy, EPISODES, 5)
     for number in range(num_steps):
         made = loop.attempt(number, "random" if number < 4 else "train")
-        trainer.add(to_step(METHOD, made, number, trainer.next_episode), {})
+        trainer.add(to_step(METHOD, config, made, number, trainer.next_episode), {})
         trainer.train_pending(10)
         policy.load(trainer.weights(), trainer.num_steps, "trainer")
         if is_cut:

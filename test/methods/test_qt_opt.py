@@ -29,7 +29,7 @@ from equigrasp.methods.qt_opt.servo_step import (
 )
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.observation import GRIPPER, Observation
-from equigrasp.perception.servo_observation import AGE, HEIGHTS
+from equigrasp.perception.servo_observation import AGE, HEIGHTS, TCP
 
 GREEDY, TRAIN, RANDOM = Context("greedy"), Context("train"), Context("random")
 
@@ -79,7 +79,9 @@ def test_the_grippers_x_is_where_its_fingers_open() -> None:
 
 def test_what_was_carried_out_stands_beside_what_was_asked_for() -> None:
     asked = encode_action(GripperStep((0.04, 0.0, -0.06), 0.1, "close"), 0.3, "gripper")
-    shorter = with_executed(asked, GripperStep((0.02, 0.0, -0.03), 0.05, "close"), 0.3, "gripper")
+    seen = {TCP: np.array([0.4, 0.0, 0.1, 0.3])}
+    step = GripperStep((0.02, 0.0, -0.03), 0.05, "close")
+    shorter = with_executed(config_of(make()), seen, asked, step)
     assert shorter[ASKED].tolist() == asked[ASKED].tolist() == asked[MOTION].tolist()
     assert shorter[MOTION] == pytest.approx(asked[MOTION] / 2)
     assert decode_action(shorter, 0.3, "gripper").gripper == "close"

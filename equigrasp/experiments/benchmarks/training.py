@@ -69,7 +69,9 @@ def train_piece(
         def add(made: Made) -> None:
             number = learner.num_attempts
             row = to_row(made, number)
-            learner.add(to_step(run.method, made, number, learner.next_episode), row.extras())
+            learner.add(
+                to_step(run.method, run.config, made, number, learner.next_episode), row.extras()
+            )
             learn()
             metrics.add_attempt(row)
 
@@ -113,7 +115,7 @@ def simulate_piece(
 
         def add(made: Made) -> None:
             row = to_row(made, len(log))
-            log.append(to_step(run.method, made, len(log), len(log)), row.extras())
+            log.append(to_step(run.method, run.config, made, len(log), len(log)), row.extras())
             metrics.add_attempt(row)
 
         if len(log) < piece.attempts:

@@ -69,6 +69,7 @@ class Loop(Generic[A]):
     Attributes:
         num_refused: Actions that were refused so far; they are not attempts.
         num_by_rule: Actions by rule that were carried out so far (`Decision.is_by_rule`); they are none either.
+        num_resets: Times that the environment began anew.
         failures: Episodes in a row that ended without reward; a single grasp is one.
     """
 
@@ -84,6 +85,7 @@ class Loop(Generic[A]):
         self._rules, self._seed = rules, seed
         self._choices: tuple[Attempt, ...] = ()
         self.num_refused, self.num_by_rule, self.failures = 0, 0, failures
+        self.num_resets = 0
 
     def attempt(self, number: int, mode: Mode) -> LoopStep[A]:
         """Observe, choose and act, until an action of the policy's method is carried out.
@@ -136,6 +138,7 @@ class Loop(Generic[A]):
 
     def _reset(self) -> None:
         self._environment.reset()
+        self.num_resets += 1
         if self._rules.is_episodic:
             self.failures = 0
 

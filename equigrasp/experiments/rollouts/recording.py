@@ -9,20 +9,27 @@ from equigrasp.learning.method import Method
 from equigrasp.replay.step import Step
 
 
-def to_step(method: Method[Any], made: LoopStep[Any], index: int, episode: int) -> Step:
+def to_step(
+    method: Method[Any], config: Any, made: LoopStep[Any], index: int, episode: int
+) -> Step:
     """Return the step that a method learns from.
 
     Args:
-        method: Says what of the observation is kept.
+        method: Says what of observation and action is kept.
+        config: The method's configuration.
         made: What was carried out.
         index: Number of the step in its log.
         episode: Number of its episode.
     """
+    seen = method.encode(made.decision.aimed(made.observation))
+    action, executed = made.decision.encoded, made.result.executed
+    if executed is not None and method.with_executed is not None:
+        action = method.with_executed(config, seen, action, executed)
     return Step(
         index,
         episode,
-        method.encode(made.decision.aimed(made.observation)),
-        made.decision.encoded,
+        seen,
+        action,
         made.result.reward,
         made.result.discount,
         made.result.is_truncated,

@@ -157,8 +157,10 @@ def _is_sound(row: dict[str, str]) -> bool:
 
 
 def _rows_of_log(path: Path) -> Iterator[AttemptRow]:
-    """Yield what an experience log tells of its attempts."""
+    """Yield what an experience log tells of its attempts: of each episode, by its last step."""
     for step, extras in ExperienceLog(path, is_writing=False):
+        if not step.is_last:
+            continue
         told = {
             name: float(value)
             for name in ("time", "attempt_time", "idle_time", "decision_time")
@@ -166,7 +168,7 @@ def _rows_of_log(path: Path) -> Iterator[AttemptRow]:
         }
         version = extras.get("policy_version", 0)
         yield AttemptRow(
-            attempt=step.index,
+            attempt=step.episode,
             success=int(step.reward > 0.0),
             policy_version=version if isinstance(version, int) else 0,
             **{"time": 0.0, "attempt_time": 0.0, "idle_time": 0.0, "decision_time": 0.0} | told,

@@ -4,7 +4,7 @@ import torch
 
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.grasping.grasp_batches import GraspBatch
-from equigrasp.learning.precision import is_half_precision
+from equigrasp.learning.precision import in_precision
 from equigrasp.methods.asr.config import AsrConfig
 from equigrasp.methods.asr.losses import (
     error_of,
@@ -54,8 +54,7 @@ class AsrLearner:
             module.train()
         with sharing_filters(*self.modules.values()):
             device = batch.heightmaps.device
-            is_half = is_half_precision(self._config.precision, device)
-            with torch.autocast(device.type, torch.bfloat16, is_half):
+            with in_precision(self._config.precision, device):
                 loss_on, loss_off, loss_q2 = self._losses(batch, seed)
             loss = loss_on + loss_off + loss_q2
             self.optimizer.zero_grad(set_to_none=True)

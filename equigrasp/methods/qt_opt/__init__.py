@@ -10,7 +10,7 @@ from equigrasp.methods.qt_opt.config import QtOptConfig
 from equigrasp.methods.qt_opt.learner import METRICS, make_learner
 from equigrasp.methods.qt_opt.networks import make_networks
 from equigrasp.methods.qt_opt.policy import make_policy
-from equigrasp.methods.qt_opt.servo_step import encode, make_spec
+from equigrasp.methods.qt_opt.servo_step import encode, make_spec, with_executed
 
 METHOD = Method(
     name="qt_opt",
@@ -22,4 +22,6 @@ METHOD = Method(
     make_policy=make_policy,
     make_batches=QtOptBatches,
     make_learner=make_learner,
+    with_executed=with_executed,
+    is_closed_loop=True,
 )

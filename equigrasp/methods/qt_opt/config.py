@@ -11,6 +11,7 @@ from equigrasp.errors import ConfigError
 from equigrasp.learning.clipped_double_q import Heads, Target
 from equigrasp.learning.cross_entropy_method import CemConfig
 from equigrasp.learning.method_config import TrainerConfig, check_bounds
+from equigrasp.learning.precision import Precision
 from equigrasp.networks.gripper_frame_network import Merge
 
 Frame = Literal["gripper", "base"]
@@ -177,7 +178,9 @@ class TrainingConfig(TrainerConfig):
         momentum: Of SGD.
         weight_decay: L2 on weights of convolutions and linear maps.
         gradient_clip: Bound on the norm of gradients; 0: none.
-        batch_size: TransitionSource of a minibatch.
+        batch_size: Transitions of a minibatch.
+        precision: Of SGD steps and labels; weights stay float32, and the policy acts in float32. `auto`: bfloat16
+            where the device multiplies it natively, else float32.
         loss: Cross-entropy on soft labels, or the squared error of probabilities.
         target: See `next_values`; `monte_carlo`: the label of each step is the episode's outcome.
         target_heads: Whether in targets the mean of the ensemble counts, or its least.
@@ -199,6 +202,7 @@ class TrainingConfig(TrainerConfig):
     weight_decay: float = 0.0
     gradient_clip: float = 10.0
     batch_size: int = 64
+    precision: Precision = "auto"
     loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     target: Target = "clipped"
     target_heads: Heads = "mean"

@@ -82,7 +82,7 @@ class QtOptLearner:
         """Move Q of actions, N = 1, in what was seen towards labels, shape (B,)."""
         training = self._config.training
         network = self.modules[Q].train()
-        critic = QCritic(self._config, network, is_symmetric=False)
+        critic = QCritic(self._config, network, False, training.precision)
         logits = critic.logits(critic.encode(seen.states), actions)[:, 0]  # (B, heads)
         loss = q_loss(logits, labels, training.loss)
         self.optimizer.zero_grad(set_to_none=True)
@@ -112,9 +112,10 @@ def following_values(
         following: Of B states, none of them after an end.
         generator: All randomness of the search.
     """
-    is_symmetric = config.network.symmetry == "network"
+    is_symmetric, training = config.network.symmetry == "network", config.training
     learning, first, second = (
-        QCritic(config, network.eval(), is_symmetric) for network in (current, average, previous)
+        QCritic(config, network.eval(), is_symmetric, training.precision)
+        for network in (current, average, previous)
     )
     search = partial(
         maximise,
@@ -122,7 +123,6 @@ def following_values(
         config=config.search,
         generator=generator,
     )
-    training = config.training
     heads = training.target_heads
     states = following.states
     return next_values(training.target, learning, first, second, states, search, heads)

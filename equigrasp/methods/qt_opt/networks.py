@@ -6,6 +6,7 @@ import torch
 
 from equigrasp.learning.clipped_double_q import States
 from equigrasp.learning.cross_entropy_method import Candidates
+from equigrasp.learning.precision import Precision, in_precision
 from equigrasp.methods.qt_opt.config import NetworkConfig, QtOptConfig
 from equigrasp.methods.qt_opt.mirrors import IMAGES, mirrored_images, motion_signs
 from equigrasp.methods.qt_opt.servo_step import COMMANDS
@@ -55,10 +56,17 @@ class QCritic:
         network: Of the configuration.
         is_symmetric: Whether each candidate is valued in all four mirror images: their logits come as those
             of four times the heads, so that the mean over heads is symmetric.
+        precision: Of the network; logits are float32.
     """
 
-    def __init__(self, config: QtOptConfig, network: torch.nn.Module, is_symmetric: bool) -> None:
-        self._network = network
+    def __init__(
+        self,
+        config: QtOptConfig,
+        network: torch.nn.Module,
+        is_symmetric: bool,
+        precision: Precision = "float32",
+    ) -> None:
+        self._network, self._precision = network, precision
         self._largest_turn = config.action.largest_step[3]
         self._is_end_told = config.action.termination != "scripted"
         self._images = IMAGES if is_symmetric else IMAGES[:1]
@@ -71,9 +79,9 @@ class QCritic:
             mirrored_images(images, torch.tensor(m, device=images.device).expand(size, 2))
             for m in self._images
         ]
-        return self._network.encode(  # type: ignore[operator]
-            torch.cat(mirrored), status.repeat(len(mirrored), 1)
-        )
+        seen = torch.cat(mirrored), status.repeat(len(mirrored), 1)
+        with in_precision(self._precision, images.device):
+            return self._network.encode(*seen)  # type: ignore[operator]
 
     def logits(self, features: Any, candidates: Candidates) -> torch.Tensor:
         """Return logits of candidates (B, N), shape (B, N, heads)."""
@@ -81,7 +89,9 @@ class QCritic:
         signs = motion_signs(torch.tensor(self._images, device=device))  # (images, 4)
         motion = (candidates.motion * signs[:, None, None]).flatten(0, 1)
         choices = candidates.choices.repeat(len(signs), 1, 1)
-        logits = self._network.logits(features, self._told(motion, choices))  # type: ignore[operator]
+        told = self._told(motion, choices)
+        with in_precision(self._precision, device):
+            logits = self._network.logits(features, told).float()  # type: ignore[operator]
         return torch.cat(list(logits.unflatten(0, (len(signs), size))), -1)
 
     def _told(self, motion: torch.Tensor, choices: torch.Tensor) -> torch.Tensor:

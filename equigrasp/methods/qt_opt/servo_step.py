@@ -111,12 +111,19 @@ def encode_action(step: GripperStep, yaw: float, frame: Frame) -> dict[str, np.n
     return encode_motion(_motion(step, yaw, frame), command, step.is_final)
 
 
-def with_executed(encoded: Arrays, step: GripperStep, yaw: float, frame: Frame) -> Arrays:
-    """Return an encoded action with `step`, which was carried out in its place: asked is what it was.
+def with_executed(
+    config: QtOptConfig, observation: Arrays, encoded: Arrays, executed: GripperStep
+) -> Arrays:
+    """Return an encoded action with the step that was carried out in its place; asked is what it was.
 
-    The other arguments are those of `encode_action`.
+    Args:
+        config: Names the frame.
+        observation: What the action was chosen on, as `encode` returns it.
+        encoded: The action as it was chosen.
+        executed: In the base frame.
     """
-    return {**encode_action(step, yaw, frame), ASKED: encoded[ASKED]}
+    yaw = float(observation[TCP][3])
+    return {**encode_action(executed, yaw, config.network.frame), ASKED: encoded[ASKED]}
 
 
 def decode_action(encoded: Arrays, yaw: float, frame: Frame) -> GripperStep:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from equigrasp.errors import EquigraspError
-from equigrasp.experiments.fleet.rollout_source import RolloutSource
+from equigrasp.experiments.rollouts.rollout_source import RolloutSource
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.replay.frames import pack_episode, unpack_episode
 
@@ -17,7 +17,7 @@ from toy_method import METHOD, SPEC, ToyConfig, ToyPolicy, ToyRoom, make_network
 def make_source(**changes: int) -> RolloutSource:
     """Return episodes of the toy method."""
     policy = ToyPolicy(make_networks(ToyConfig(), 0))
-    return RolloutSource(METHOD, policy, ToyRoom(3), seed=5, **changes)
+    return RolloutSource(METHOD, ToyConfig(), policy, ToyRoom(3), seed=5, **changes)
 
 
 def test_each_episode_is_whole_and_says_who_chose() -> None:
@@ -48,6 +48,11 @@ def test_an_episode_without_end_is_an_error() -> None:
 def test_the_robot_is_let_go() -> None:
     closed = []
     RolloutSource(
-        METHOD, ToyPolicy(make_networks(None, 0)), ToyRoom(0), 1, close=lambda: closed.append(1)
+        METHOD,
+        ToyConfig(),
+        ToyPolicy(make_networks(None, 0)),
+        ToyRoom(0),
+        1,
+        close=lambda: closed.append(1),
     ).close()
     assert closed == [1]
