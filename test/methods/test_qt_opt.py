@@ -245,3 +245,16 @@ def test_what_cannot_be_seen_is_refused(name: str, array: np.ndarray | None, mat
         arrays[name] = array
     with pytest.raises(PerceptionError, match=match):
         choose(policy, replace(seen, arrays=arrays))
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_no_command_that_would_change_nothing_is_chosen(is_closed: bool) -> None:
+    policy = make(acting__epsilon="0.5")
+    seen = observe(config_of(policy), 3, is_closed=is_closed)
+    useless = "close" if is_closed else "open"
+    commands = {
+        choose(policy, seen, seed, context).action.gripper
+        for context in (GREEDY, TRAIN, RANDOM)
+        for seed in range(60)
+    }
+    assert useless not in commands and len(commands) == 2

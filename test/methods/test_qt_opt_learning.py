@@ -16,7 +16,6 @@ from equigrasp.methods.qt_opt.batches import QtOptBatches, TransitionBatch
 from equigrasp.methods.qt_opt.config import QtOptConfig
 from equigrasp.methods.qt_opt.networks import Q
 from equigrasp.methods.qt_opt.servo_step import MOTION, make_spec
-from equigrasp.methods.qt_opt.states import Seen
 from equigrasp.methods.qt_opt.transition_source import TransitionSource
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.servo_observation import AGE, HEIGHTS
@@ -228,9 +227,7 @@ def test_what_follows_a_terminal_step_is_never_looked_at() -> None:
     is_last = batch.discounts == 0.0
     images = batch.following.images.clone()
     images[is_last] = torch.nan
-    following = Seen(
-        images, *(getattr(batch.following, k) for k in ("status", "low", "high", "may_end"))
-    )
+    following = dataclasses.replace(batch.following, images=images)
     spoiled = dataclasses.replace(batch, following=following)
     (labels, _), (wanted, _) = learner.label(spoiled, 3), learner.label(batch, 3)
     assert bool(is_last.any()) and torch.equal(labels, wanted)

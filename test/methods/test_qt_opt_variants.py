@@ -41,6 +41,7 @@ CHANGES: dict[str, dict[str, Any]] = {  # of `compact`
     "least_head": {"training.target_heads": "min"},
     "no_prior": {"training.num_prior_episodes": 0},
     "half_uses": {"training.steps_per_attempt": 1},
+    "executed_motion": {"training.motion": "executed"},
 }
 SMALL_PUBLISHED = {
     "network.crop_px": "36",

@@ -12,6 +12,7 @@ from equigrasp.learning.cross_entropy_method import Candidates
 from equigrasp.methods.qt_opt.config import NetworkConfig, QtOptConfig
 from equigrasp.methods.qt_opt.mirrors import motion_signs
 from equigrasp.methods.qt_opt.servo_step import (
+    ASKED,
     COMMAND,
     IS_FINAL,
     MOTION,
@@ -179,7 +180,8 @@ def taken(
 ) -> Candidates:
     """Return B actions, as steps hold them, as they look in these views, N = 1."""
     signs = motion_signs(torch.from_numpy(views.mirrors))
-    motion = torch.from_numpy(np.stack([action[MOTION] for action in actions])) * signs
+    name = ASKED if config.training.motion == "asked" else MOTION
+    motion = torch.from_numpy(np.stack([action[name] for action in actions])) * signs
     motion = motion / torch.tensor(config.action.largest_step)
     chosen = [(action[COMMAND][0], action[IS_FINAL][0]) for action in actions]
     choices = torch.tensor(np.array(chosen, dtype=np.int64))

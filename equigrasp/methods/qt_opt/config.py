@@ -185,6 +185,9 @@ class TrainingConfig(TrainerConfig):
         target: See `next_values`; `monte_carlo`: the label of each step is the episode's outcome.
         target_heads: Whether in targets the mean of the ensemble counts, or its least.
         target_period: SGD steps between two versions; see `TargetNetworks`.
+        motion: Which of the two logged motions is learned from: the one that was `asked` for within the bounds, of
+            which what is in the way is part of what follows; or the one that was `executed`, as measured: then
+            what never comes to pass, such as to press on, is never found to be worth nothing.
         prior_logs: Logs of other runs, whose steps are prior data.
         num_prior_episodes: Episodes at the beginning of the run that are prior data too: scripted ones.
         prior_share: Of a minibatch, if there are both prior data and others.
@@ -207,6 +210,7 @@ class TrainingConfig(TrainerConfig):
     target: Target = "clipped"
     target_heads: Heads = "mean"
     target_period: int = 500
+    motion: Literal["asked", "executed"] = "asked"
     prior_logs: tuple[str, ...] = ()
     num_prior_episodes: int = 500
     prior_share: float = 0.4

@@ -9,7 +9,6 @@ from equigrasp.learning.clipped_double_q import States
 from equigrasp.learning.cross_entropy_method import SearchSpace
 from equigrasp.methods.qt_opt.config import ActingConfig, ActionConfig, NetworkConfig, QtOptConfig
 from equigrasp.methods.qt_opt.mirrors import mirrored_bounds, mirrored_images, motion_signs
-from equigrasp.methods.qt_opt.servo_step import COMMANDS
 from equigrasp.perception.observation import GRIPPER
 from equigrasp.perception.servo_observation import (
     AGE,
@@ -38,6 +37,7 @@ class Seen:
         low: Smallest motion, in units of the largest step, shape (B, 4).
         high: Largest motion, shape (B, 4).
         may_end: Whether the policy may end the episode, shape (B,), bool.
+        is_closed: Whether the fingers are closed, shape (B,), bool.
     """
 
     images: torch.Tensor
@@ -45,6 +45,7 @@ class Seen:
     low: torch.Tensor
     high: torch.Tensor
     may_end: torch.Tensor
+    is_closed: torch.Tensor
 
     @property
     def states(self) -> States:
@@ -59,15 +60,20 @@ class Seen:
             self.low[mask],
             self.high[mask],
             self.may_end[mask],
+            self.is_closed[mask],
         )
 
     def space(self, acting: ActingConfig) -> SearchSpace:
-        """Return where actions are searched for; first shares are those of the exploring policy."""
+        """Return where actions are searched for; first shares are those of the exploring policy.
+
+        A command that would change nothing is none: what is never done is never learned to be worthless.
+        """
         _, toggle, end = acting.exploration_shares
-        any_command = torch.ones(len(self.low), len(COMMANDS), dtype=torch.bool)
-        ends = torch.stack([torch.ones_like(self.may_end), self.may_end], 1)
-        shares = (1.0 - toggle, toggle / 2.0, toggle / 2.0), (1.0 - end, end)
-        return SearchSpace(self.low, self.high, (any_command.to(ends.device), ends), shares)
+        always = torch.ones_like(self.may_end)
+        commands = torch.stack([always, self.is_closed, ~self.is_closed], 1)  # as `COMMANDS`
+        ends = torch.stack([always, self.may_end], 1)
+        shares = (1.0 - toggle, toggle, toggle), (1.0 - end, end)
+        return SearchSpace(self.low, self.high, (commands, ends), shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +128,7 @@ def see(config: QtOptConfig, observed: list[Arrays], views: Views, device: torch
         low,
         high,
         torch.from_numpy(may_end(action, gripper)),
+        torch.from_numpy(gripper[:, 2] > 0.5),
     )
     return Seen(*(tensor.to(device) for tensor in seen))
 
