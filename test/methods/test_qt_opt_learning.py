@@ -15,7 +15,7 @@ from equigrasp.learning.weight_store import load_weights, read_parameters, tenso
 from equigrasp.methods.qt_opt.batches import QtOptBatches, TransitionBatch
 from equigrasp.methods.qt_opt.config import QtOptConfig
 from equigrasp.methods.qt_opt.networks import Q
-from equigrasp.methods.qt_opt.servo_step import MOTION, make_spec
+from equigrasp.methods.qt_opt.servo_step import ASKED, make_spec
 from equigrasp.methods.qt_opt.transition_source import TransitionSource
 from equigrasp.methods.registry import load_method
 from equigrasp.perception.servo_observation import AGE, HEIGHTS
@@ -114,7 +114,7 @@ def test_mirrors_change_scene_and_motion_together() -> None:
         dataclasses.replace(
             s,
             observation={**s.observation, HEIGHTS: heights, AGE: np.zeros((36, 36), np.uint8)},
-            action={**s.action, MOTION: motion},
+            action={**s.action, ASKED: motion},
         )
         for s in steps
     ]
@@ -175,7 +175,7 @@ def test_prior_data_have_their_share() -> None:
     config = tiny(training__batch_size="20", training__num_prior_episodes="2")
     steps = [
         dataclasses.replace(
-            s, action={**s.action, MOTION: np.full(4, 0.02 * (s.episode < 2), np.float32)}
+            s, action={**s.action, ASKED: np.full(4, 0.02 * (s.episode < 2), np.float32)}
         )
         for s in make_run(config, 24)
     ]

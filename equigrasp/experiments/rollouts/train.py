@@ -51,7 +51,8 @@ class PriorData:
             config.training,
             prior_logs=self.logs,
             offline_steps=self.offline_steps,
-            num_prior_episodes=0,  # what scripts do is in the logs
+            num_prior_episodes=0,  # what scripts do is in the logs, and …
+            first_training_attempt=1,  # there is something to learn from at once
         )
         return replace(config, training=training)
 
