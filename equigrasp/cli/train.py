@@ -30,7 +30,8 @@ def add(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from equigrasp.experiments.rollouts.train import PriorData, train
+    from equigrasp.experiments.rollouts.prior_data import PriorData
+    from equigrasp.experiments.rollouts.train import train
     from equigrasp.experiments.runs.report import write_report
     from equigrasp.experiments.runs.run_folder import RunFolder
 

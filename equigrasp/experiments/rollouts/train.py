@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,62 +12,21 @@ from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.rollouts.attempts import in_two_trays, split_names
+from equigrasp.experiments.rollouts.prior_data import PriorData
 from equigrasp.experiments.rollouts.recording import to_row, to_step
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.experiments.servo.closed_loop import make_source
 from equigrasp.learning.interfaces import Policy, Trainer
+from equigrasp.learning.method import Method
 from equigrasp.learning.method_config import num_random_attempts
 from equigrasp.learning.trained_weights import first_weights, load_trained_weights
 from equigrasp.methods.registry import load_method
 from equigrasp.replay.frames import Episode
 from equigrasp.seeding import Stream, derive_seed
-from equigrasp.simulation.make import make_simulated_cell
+from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 _STEPS_OF_A_LOOK = 20  # SGD steps between two looks of a progress bar
-
-
-@dataclass(frozen=True)
-class PriorData:
-    """What a run learns from beside its own attempts.
-
-    Args:
-        logs: Experience logs of other runs.
-        offline_steps: SGD steps on them alone, before any attempt.
-    """
-
-    logs: tuple[str, ...] = ()
-    offline_steps: int = 0
-
-    def put_into(self, config: Any) -> Any:
-        """Return a method's configuration with these; raise `ConfigError` if its runs take no logs."""
-        if self == PriorData():
-            return config
-        if not self.logs:
-            raise ConfigError(f"{self.offline_steps} SGD steps before any attempt need a log.")
-        if not hasattr(config.training, "prior_logs"):
-            raise ConfigError(f"'{config.method}' does not learn from logs of other runs.")
-        training = replace(
-            config.training,
-            prior_logs=self.logs,
-            offline_steps=self.offline_steps,
-            num_prior_episodes=0,  # what scripts do is in the logs, and …
-            first_training_attempt=1,  # there is something to learn from at once
-        )
-        return replace(config, training=training)
-
-    def of_run(self, run: RunFolder) -> "PriorData":
-        """Return what a run began with, where there is one; raise `ConfigError` if this asks for other data."""
-        if not run.config.is_file():
-            return self
-        told = run.read_config()["arguments"]
-        kept = PriorData(tuple(told.get("logs", ())), int(told.get("offline_steps", 0)))
-        if self not in (PriorData(), kept):
-            raise ConfigError(
-                f"'{run.path}' holds a run that began with {kept.offline_steps} SGD steps on "
-                f"{', '.join(kept.logs) or 'no logs'}. Choose another folder with --out."
-            )
-        return kept
 
 
 _NOTHING = PriorData()
@@ -100,10 +59,10 @@ def train(
     weights, cell = first_weights(arguments["weights"], config), load_cell(arguments["cell"])
     if weights is not None:
         load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
-    of_logs = {"logs": list(prior.logs), "offline_steps": prior.offline_steps}
-    run.begin(arguments | (of_logs if prior.logs else {}), to_mapping(config), is_resume)
+    run.begin(arguments | prior.arguments, to_mapping(config), is_resume)
     learner = method.make_trainer(config, run.path, seed, cell.workspaces[0], weights=weights)
     first = learner.new_episode
+    num_random = 0 if weights else num_random_attempts(config)
     training = _Training(learner, policy, MetricsFile(run.metrics, first))
     try:
         training.catch_up(has_weights=weights is not None)
@@ -112,25 +71,39 @@ def train(
         with make_simulated_cell(
             arguments["cell"], object_set=arguments["objects"], seed=seed
         ) as simulation:
-            scenes = derive_seed(seed, Stream.TRAINING_SCENES, first)
-            split = arguments["split"]
-            if method.is_closed_loop:
-                run_episode = make_source(method, config, policy, simulation, split, scenes).run
-            else:
-                names = split_names(simulation, split, scenes)
-                rollout = in_two_trays(simulation, policy, scenes, names)
-                num_random = 0 if weights else num_random_attempts(config)
-
-                def run_episode(number: int) -> Episode:
-                    made = rollout.attempt(number, "random" if number < num_random else "train")
-                    step = to_step(method, config, made, number, number)
-                    return [(step, to_row(made, number).extras())]
-
+            run_episode = _episodes(
+                simulation, method, config, policy, arguments["split"], seed, first, num_random
+            )
             training.add_all(run_episode, first, num_attempts)
     finally:
         learner.publish()
         learner.close()
     return run.path
+
+
+def _episodes(
+    simulation: SimulatedCell,
+    method: Method[Any],
+    config: Any,
+    policy: Policy[Any],
+    split: str,
+    seed: int,
+    first: int,
+    num_random: int,
+) -> Callable[[int], Episode]:
+    """Return what makes the attempt of a number; the first one of this process is `first`."""
+    scenes = derive_seed(seed, Stream.TRAINING_SCENES, first)
+    if method.is_closed_loop:
+        return make_source(method, config, policy, simulation, split, scenes).run
+    names = split_names(simulation, split, scenes)
+    rollout = in_two_trays(simulation, policy, scenes, names)
+
+    def attempt(number: int) -> Episode:
+        made = rollout.attempt(number, "random" if number < num_random else "train")
+        step = to_step(method, config, made, number, number)
+        return [(step, to_row(made, number).extras())]
+
+    return attempt
 
 
 class _Training:
@@ -142,6 +115,13 @@ class _Training:
     def catch_up(self, *, has_weights: bool) -> None:
         """Take the SGD steps that logs of before call for, and load what was learned so far."""
         learner = self._learner
+        if learner.num_pending_steps:
+            self._take_pending()
+        if learner.num_steps or has_weights:
+            self._policy.load(learner.weights(), learner.num_steps, "checkpoint")
+
+    def _take_pending(self) -> None:
+        learner = self._learner
         total = learner.num_steps + learner.num_pending_steps
         with tqdm(total=total, initial=learner.num_steps, unit="step", desc="logs") as bar:
             while learner.num_pending_steps:
@@ -149,8 +129,6 @@ class _Training:
                     self._metrics.add_step(report)
                     bar.update()
                 bar.set_postfix_str(f"loss {report.losses.get('loss', math.nan):.3f}", False)
-        if learner.num_steps or has_weights:
-            self._policy.load(learner.weights(), learner.num_steps, "checkpoint")
 
     def add_all(self, run_episode: Callable[[int], Episode], first: int, end: int) -> None:
         """Write down and learn from the episodes from `first` up to `end`."""

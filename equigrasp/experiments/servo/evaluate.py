@@ -44,12 +44,11 @@ def evaluate_closed_loop(
         ConfigError: if the chooser is none of these, or another process is at work in the folder.
         WeightsError: if the weights do not fit method and cell.
     """
-    method, config = load_method(arguments["method"])
     if chooser not in ("learned", "random", "heuristic"):
         raise ConfigError(
             f"--policy '{chooser}' does not act in closed loop; learned, random and heuristic do."
         )
-    task = task_of(config)
+    task = task_of(load_method(arguments["method"])[1])
     protocol = ServoProtocol(
         cell=arguments["cell"],
         objects=arguments["objects"],
@@ -58,17 +57,6 @@ def evaluate_closed_loop(
         disturbance=disturbance,
         depth_noise=arguments.get(DEPTH_NOISE, ""),
     )
-
-    def make_policy(simulation: SimulatedCell) -> Policy[GripperStep]:
-        if chooser == "heuristic":
-            return ScriptPolicy(AimedScript(task))
-        policy: Policy[GripperStep] = method.make_policy(
-            config, method.make_networks(config, protocol.seed)
-        )
-        if weights is not None:
-            cell = simulation.cell.config
-            load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
-        return policy
 
     named = {
         "policy": chooser,
@@ -80,9 +68,24 @@ def evaluate_closed_loop(
     return evaluate_servo(
         protocol,
         task,
-        make_policy,
+        lambda simulation: _policy(arguments, chooser, weights, simulation),
         num_episodes,
         out if disturbance == "none" else out / disturbance,
         named=named,
         mode="random" if chooser == "random" else "greedy",
     )
+
+
+def _policy(
+    arguments: dict[str, str], chooser: str, weights: Path | None, simulation: SimulatedCell
+) -> Policy[GripperStep]:
+    method, config = load_method(arguments["method"])
+    if chooser == "heuristic":
+        return ScriptPolicy(AimedScript(task_of(config)))
+    policy: Policy[GripperStep] = method.make_policy(
+        config, method.make_networks(config, int(arguments["seed"]))
+    )
+    if weights is not None:
+        cell = simulation.cell.config
+        load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
+    return policy

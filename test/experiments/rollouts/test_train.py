@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from equigrasp.errors import ConfigError, ReplayError
-from equigrasp.experiments.rollouts.train import PriorData, train
+from equigrasp.experiments.rollouts.prior_data import PriorData
+from equigrasp.experiments.rollouts.train import train
 from equigrasp.experiments.runs.metrics_file import read_metrics
 from equigrasp.experiments.runs.run_folder import RunFolder
 from equigrasp.experiments.servo.evaluate import evaluate_closed_loop
