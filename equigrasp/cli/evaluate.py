@@ -60,15 +60,23 @@ def add(commands: Any) -> None:
         help="learned, or a reference: random, heuristic (rates grasps by the heightmap) or oracle (knows the objects' "
         "places); references write to a subfolder [learned]",
     )
-    evaluate.add_argument(
+    _add_closed_loop_options(evaluate)
+    _add_target_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_closed_loop_options(evaluate: argparse.ArgumentParser) -> None:
+    """Add those of methods in closed loop."""
+    closed_loop = evaluate.add_argument_group(
+        "closed loop", "for methods that choose each step anew (qt_opt)"
+    )
+    closed_loop.add_argument(
         "--disturbance",
         default="none",
         choices=["none", "pushed", "moved", "camera"],
-        help="of methods in closed loop (qt_opt): balls and cans roll off as they are gripped; the nearest object is "
+        help="balls and cans roll off as they are gripped; the nearest object is "
         "shifted by 5 cm in mid-episode; all cameras are off by 15 mm and 1 degree; writes to a subfolder [none]",
     )
-    _add_target_options(evaluate)
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
