@@ -38,6 +38,7 @@ class FleetLearnerConfig:
         limiter: Balance between what robots do and what is learned; None: logs alone, without balance.
         max_steps: SGD steps of the run.
         seed: Of the run.
+        method: Name of the method, for weight files; empty: they name none.
     """
 
     shards: tuple[str, ...]
@@ -48,6 +49,7 @@ class FleetLearnerConfig:
     limiter: RateLimiter | None
     max_steps: int
     seed: int
+    method: str = ""
 
 
 class FleetLearner:
@@ -123,7 +125,11 @@ class FleetLearner:
 
     def _save(self) -> WeightFile:
         self._save_checkpoint()
-        return self._weights.save(self.num_steps, self._average.tensors, {})
+        return self._publish()
+
+    def _publish(self) -> WeightFile:
+        facts = {"method": self._config.method} if self._config.method else {}
+        return self._weights.save(self.num_steps, self._average.tensors, facts)
 
     def _save_checkpoint(self) -> None:
         save_checkpoint(
@@ -138,7 +144,7 @@ class FleetLearner:
         self.num_steps = step
         is_due = step % self._config.publish_every == 0
         if is_due and step not in self._weights.versions():
-            self._weights.save(step, self._average.tensors, {})
+            self._publish()
         _LOGGER.info("Continuing at step %d.", step)
 
     def _announce(self) -> None:
@@ -164,6 +170,7 @@ def make_learner(name: str, settings: Mapping[str, Any], peers: Peers) -> FleetL
         RateLimiter(**limiter) if limiter else None,
         settings["max_steps"],
         settings["seed"],
+        parts.method,
     )
     learner = parts.make_learner(parts.make_networks())
     return FleetLearner(Path(settings["folder"]), learner, config, peers)
