@@ -38,7 +38,8 @@ def within(kind: type[T], low: float, high: float) -> Callable[[str], T]:
     return read
 
 
-count = within(int, 1, 1_000_000)  # attempts and the like: months of a robot's time
+MOST_ATTEMPTS = 1_000_000  # months of a robot's time
+count = within(int, 1, MOST_ATTEMPTS)  # attempts and the like
 seed = within(int, 0, 2**62)
 
 
@@ -100,9 +101,10 @@ def add_acting_method(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a run that learns."""
-    parser.add_argument("--attempts", type=count, default=500, help="attempts in the run [500]")
+def add_run_options(parser: argparse.ArgumentParser, least: int = 1) -> None:
+    """Add the options of a run that learns, from `least` attempts on."""
+    attempts = within(int, least, MOST_ATTEMPTS)
+    parser.add_argument("--attempts", type=attempts, default=500, help="attempts in the run [500]")
     add_resume(parser)
 
 

@@ -60,6 +60,13 @@ def add(commands: Any) -> None:
         help="learned, or a reference: random, heuristic (rates grasps by the heightmap) or oracle (knows the objects' "
         "places); references write to a subfolder [learned]",
     )
+    evaluate.add_argument(
+        "--disturbance",
+        default="none",
+        choices=["none", "pushed", "moved", "camera"],
+        help="of methods in closed loop (qt_opt): balls and cans roll off as they are gripped; the nearest object is "
+        "shifted by 5 cm in mid-episode; all cameras are off by 15 mm and 1 degree; writes to a subfolder [none]",
+    )
     _add_target_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
@@ -119,6 +126,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         evaluation_folder,
     )
     from equigrasp.experiments.runs.run_folder import RunFolder
+    from equigrasp.methods.registry import load_method
     from equigrasp.paths import find_weights
 
     if options.freeing_pushes and (options.task != "grasps" or options.policy != "learned"):
@@ -148,13 +156,38 @@ def _evaluate(options: argparse.Namespace) -> int:
     out = out / FREEING_PUSHES if options.freeing_pushes else out
     acts = values["method"] if is_learned else options.policy
     print(f"{acts} acts" + (f" with {weights}" if weights else ""))
+    if load_method(values["method"])[0].is_closed_loop:
+        return _run_episodes(options, values, weights, out)
+    if options.disturbance != "none":
+        raise ConfigError(
+            f"--disturbance {options.disturbance} is for methods in closed loop, such as qt_opt, not "
+            f"'{values['method']}'."
+        )
     result = evaluate(values, options.policy, weights, options.attempts, out)
+    _print_success(result, "attempts")
+    return 0
+
+
+def _run_episodes(
+    options: argparse.Namespace, values: dict[str, str], weights: Path | None, out: Path
+) -> int:
+    from equigrasp.experiments.servo.evaluate import evaluate_closed_loop
+
+    if options.freeing_pushes:
+        raise ConfigError(f"--freeing-pushes is not for closed loops, as of '{values['method']}'.")
+    result = evaluate_closed_loop(
+        values, options.policy, weights, options.attempts, out, options.disturbance
+    )
+    _print_success(result, "episodes")
+    return 0
+
+
+def _print_success(result: dict[str, Any], what: str) -> None:
     low, high = result["interval_95"]
     print(
-        f"{result['successes']} of {result['attempts']} attempts succeeded: "
+        f"{result['successes']} of {result[what]} {what} succeeded: "
         f"{100 * result['success_rate']:.0f} % (95 % interval {100 * low:.0f}–{100 * high:.0f} %)"
     )
-    return 0
 
 
 def _fetch_targets(options: argparse.Namespace, run: Any, arguments: dict[str, str]) -> int:

@@ -149,12 +149,12 @@ class LoggedTrainer(Generic[B]):
 
     @property
     def _num_due(self) -> int:
-        return self._steps_due[-1] if self._steps_due else 0
+        return self._steps_due[-1] if self._steps_due else self._config.offline_steps
 
     def _next_due(self) -> int:
         """Return how many SGD steps the log and one step more call for, if none is left out."""
         if len(self._steps_due) + 1 < self._config.first_training_attempt:
-            return 0
+            return self._config.offline_steps
         return self._num_due + self._config.steps_per_attempt
 
     def _remember(self, step: Step, extras: Extras) -> None:

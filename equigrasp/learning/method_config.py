@@ -94,6 +94,7 @@ class TrainerConfig:
             steps while the arm moves leaves some out and learns from what is new; 0: it lags and takes
             them all.
         first_training_attempt: Logged steps on disk before the first SGD step.
+        offline_steps: SGD steps on prior data alone, before any logged step.
         average_decay: Of the moving average of the weights over SGD steps, which then acts in their place;
             0: they act themselves.
         num_threads: CPU threads of an SGD step; part of what makes runs repeatable.
@@ -105,6 +106,7 @@ class TrainerConfig:
     steps_per_attempt: int = 1
     max_lag: int = 0
     first_training_attempt: int = 20
+    offline_steps: int = 0
     average_decay: float = 0.0
     num_threads: int = 1
     checkpoint_every: int = 10
@@ -112,7 +114,7 @@ class TrainerConfig:
 
     def __post_init__(self) -> None:
         counts = "steps_per_attempt", "first_training_attempt", "num_threads", "checkpoint_every"
-        check_bounds(self, at_least_1=counts, at_least_0=("max_lag",))
+        check_bounds(self, at_least_1=counts, at_least_0=("max_lag", "offline_steps"))
         if not 0.0 <= self.average_decay < 1.0:
             raise ConfigError(f"average_decay must be in [0, 1), found {self.average_decay}.")
 

@@ -1,6 +1,8 @@
 """Train in one process, without ROS."""
 
-from dataclasses import replace
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from tqdm import tqdm
 
 from equigrasp.config import to_mapping
 from equigrasp.devices.calibrated_cell import load_cell
+from equigrasp.errors import ConfigError
 from equigrasp.experiments.rollouts.attempts import in_two_trays, split_names
 from equigrasp.experiments.rollouts.recording import to_row, to_step
 from equigrasp.experiments.runs.metrics_file import AttemptRow, MetricsFile
@@ -21,51 +24,108 @@ from equigrasp.replay.frames import Episode
 from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import make_simulated_cell
 
+_STEPS_OF_A_LOOK = 20  # SGD steps between two looks of a progress bar
 
-def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) -> Path:
+
+@dataclass(frozen=True)
+class PriorData:
+    """What a run learns from beside its own attempts.
+
+    Args:
+        logs: Experience logs of other runs.
+        offline_steps: SGD steps on them alone, before any attempt.
+    """
+
+    logs: tuple[str, ...] = ()
+    offline_steps: int = 0
+
+    def put_into(self, config: Any) -> Any:
+        """Return a method's configuration with these; raise `ConfigError` if its runs take no logs."""
+        if self == PriorData():
+            return config
+        if not self.logs:
+            raise ConfigError(f"{self.offline_steps} SGD steps before any attempt need a log.")
+        if not hasattr(config.training, "prior_logs"):
+            raise ConfigError(f"'{config.method}' does not learn from logs of other runs.")
+        training = replace(
+            config.training,
+            prior_logs=self.logs,
+            offline_steps=self.offline_steps,
+            num_prior_episodes=0,  # what scripts do is in the logs
+        )
+        return replace(config, training=training)
+
+    def of_run(self, run: RunFolder) -> "PriorData":
+        """Return what a run began with, where there is one; raise `ConfigError` if this asks for other data."""
+        if not run.config.is_file():
+            return self
+        told = run.read_config()["arguments"]
+        kept = PriorData(tuple(told.get("logs", ())), int(told.get("offline_steps", 0)))
+        if self not in (PriorData(), kept):
+            raise ConfigError(
+                f"'{run.path}' holds a run that began with {kept.offline_steps} SGD steps on "
+                f"{', '.join(kept.logs) or 'no logs'}. Choose another folder with --out."
+            )
+        return kept
+
+
+_NOTHING = PriorData()
+
+
+def train(
+    arguments: dict[str, str],
+    num_attempts: int,
+    is_resume: bool | None,
+    prior: PriorData = _NOTHING,
+) -> Path:
     """Learn from scratch, or carry on, one SGD round after each attempt; return the run folder.
 
     Args:
         arguments: `cell`, `method`, `objects`, `split`, `seed`, `weights` and `out`.
         num_attempts: Attempts in the run, those of before included: grasps, or in closed loop episodes.
         is_resume: See `RunFolder.begin`.
+        prior: What is learned from beside these; nothing: as the run began.
+
+    Raises:
+        ConfigError: if the folder's run is another one, or nothing is there to learn from.
     """
     method, config = load_method(arguments["method"])
     run, seed = RunFolder(Path(arguments["out"])), int(arguments["seed"])
+    prior = prior.of_run(run)
+    config = prior.put_into(config)
+    if not num_attempts and not prior.offline_steps:
+        raise ConfigError("--attempts 0 needs --log and --offline-steps: else nothing is learned.")
     policy = method.make_policy(config, method.make_networks(config, seed))
     weights, cell = first_weights(arguments["weights"], config), load_cell(arguments["cell"])
     if weights is not None:
         load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
-    run.begin(arguments, to_mapping(config), is_resume)
+    of_logs = {"logs": list(prior.logs), "offline_steps": prior.offline_steps}
+    run.begin(arguments | (of_logs if prior.logs else {}), to_mapping(config), is_resume)
     learner = method.make_trainer(config, run.path, seed, cell.workspaces[0], weights=weights)
-    if learner.num_steps or weights:
-        policy.load(learner.weights(), learner.num_steps, "checkpoint")
     first = learner.new_episode
-    num_random = 0 if weights else num_random_attempts(config)
     training = _Training(learner, policy, MetricsFile(run.metrics, first))
-    scenes = derive_seed(seed, Stream.TRAINING_SCENES, first)
     try:
+        training.catch_up(has_weights=weights is not None)
+        if first >= num_attempts:
+            return run.path
         with make_simulated_cell(
             arguments["cell"], object_set=arguments["objects"], seed=seed
         ) as simulation:
+            scenes = derive_seed(seed, Stream.TRAINING_SCENES, first)
             split = arguments["split"]
             if method.is_closed_loop:
                 run_episode = make_source(method, config, policy, simulation, split, scenes).run
             else:
                 names = split_names(simulation, split, scenes)
                 rollout = in_two_trays(simulation, policy, scenes, names)
+                num_random = 0 if weights else num_random_attempts(config)
 
                 def run_episode(number: int) -> Episode:
                     made = rollout.attempt(number, "random" if number < num_random else "train")
                     step = to_step(method, config, made, number, number)
                     return [(step, to_row(made, number).extras())]
 
-            with tqdm(total=num_attempts, initial=first, unit="attempt") as bar:
-                for number in range(first, num_attempts):
-                    training.add(run_episode(number))
-                    bar.update()
-                    rate = learner.num_successes / (number + 1)
-                    bar.set_postfix_str(f"success {100 * rate:.0f} %, version {learner.num_steps}")
+            training.add_all(run_episode, first, num_attempts)
     finally:
         learner.publish()
         learner.close()
@@ -73,19 +133,37 @@ def train(arguments: dict[str, str], num_attempts: int, is_resume: bool | None) 
 
 
 class _Training:
-    """Takes in episodes, and the SGD steps that they call for; then their policy acts by the new weights."""
+    """Takes in episodes, and the SGD steps that they call for; then the policy acts by the new weights."""
 
     def __init__(self, learner: Trainer, policy: Policy[Any], metrics: MetricsFile) -> None:
         self._learner, self._policy, self._metrics = learner, policy, metrics
 
-    def add(self, episode: Episode) -> None:
-        """Write down and learn from an episode."""
+    def catch_up(self, *, has_weights: bool) -> None:
+        """Take the SGD steps that logs of before call for, and load what was learned so far."""
         learner = self._learner
-        for step, extras in episode:
-            learner.add(replace(step, index=learner.num_attempts), extras)
-            for report in learner.train_pending(learner.num_pending_steps):
-                self._metrics.add_step(report)
-        success = int(step.reward > 0.0)
-        self._metrics.add_attempt(AttemptRow(attempt=step.episode, success=success, **extras))  # type: ignore[arg-type]
-        if learner.num_steps:
-            self._policy.load(learner.weights(), learner.num_steps, "learner")
+        total = learner.num_steps + learner.num_pending_steps
+        with tqdm(total=total, initial=learner.num_steps, unit="step", desc="logs") as bar:
+            while learner.num_pending_steps:
+                for report in learner.train_pending(_STEPS_OF_A_LOOK):
+                    self._metrics.add_step(report)
+                    bar.update()
+                bar.set_postfix_str(f"loss {report.losses.get('loss', math.nan):.3f}", False)
+        if learner.num_steps or has_weights:
+            self._policy.load(learner.weights(), learner.num_steps, "checkpoint")
+
+    def add_all(self, run_episode: Callable[[int], Episode], first: int, end: int) -> None:
+        """Write down and learn from the episodes from `first` up to `end`."""
+        learner = self._learner
+        with tqdm(total=end, initial=first, unit="attempt") as bar:
+            for number in range(first, end):
+                for step, extras in run_episode(number):
+                    learner.add(replace(step, index=learner.num_attempts), extras)
+                    for report in learner.train_pending(learner.num_pending_steps):
+                        self._metrics.add_step(report)
+                success = int(step.reward > 0.0)
+                self._metrics.add_attempt(AttemptRow(attempt=number, success=success, **extras))  # type: ignore[arg-type]
+                if learner.num_steps:
+                    self._policy.load(learner.weights(), learner.num_steps, "learner")
+                bar.update()
+                rate = learner.num_successes / (number + 1)
+                bar.set_postfix_str(f"success {100 * rate:.0f} %, version {learner.num_steps}")

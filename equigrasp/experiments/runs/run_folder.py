@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class RunFolder:
         return files[-1]
 
     def begin(
-        self, arguments: dict[str, str], method: dict[str, Any], is_resume: bool | None
+        self, arguments: Mapping[str, Any], method: dict[str, Any], is_resume: bool | None
     ) -> None:
         """Create the folder, or check that it is the same run.
 

@@ -157,6 +157,8 @@ class QtOptBatches:
             except ReplayError as error:
                 raise ReplayError(f"{path}: step {step.index}: {error}") from error
             source.add(replace(step, episode=first + step.episode))
+        if source.num_steps == first:
+            raise ReplayError(f"'{path}' holds no steps of an experience log.")
 
 
 def random_views(network: NetworkConfig, size: int, rng: np.random.Generator) -> Views:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from equigrasp.errors import EquigraspError
+from equigrasp.environments.environment import StepResult
+from equigrasp.errors import DeviceError, EquigraspError
 from equigrasp.experiments.rollouts.rollout_source import RolloutSource
+from equigrasp.geometry.actions import GripperStep
 from equigrasp.learning.weight_store import read_parameters
 from equigrasp.replay.frames import pack_episode, unpack_episode
 
@@ -43,6 +45,52 @@ def test_equal_seeds_give_equal_episodes() -> None:
 def test_an_episode_without_end_is_an_error() -> None:
     with pytest.raises(EquigraspError, match="Episode 4 has not ended after 1 steps"):
         make_source(max_steps=1).run(4)
+
+
+class BlockedRoom(ToyRoom):
+    """The second step of the first episode fails, and the episode is over."""
+
+    num_steps, has_failed = 0, False
+
+    @property
+    def is_over(self) -> bool:
+        """See `ToyRoom`."""
+        return super().is_over or self.has_failed
+
+    def step(self, action: GripperStep) -> StepResult:
+        """See `ToyRoom`."""
+        self.num_steps += 1
+        if self.num_steps == 2:
+            self.has_failed = True
+            raise DeviceError("blocked")
+        return super().step(action)
+
+    def reset(self) -> None:
+        """See `ToyRoom`."""
+        self.has_failed = False
+        super().reset()
+
+
+def test_an_episode_that_broke_off_is_cut_off_and_nothing_of_the_next_is_lost() -> None:
+    policy = ToyPolicy(make_networks(ToyConfig(), 0))
+    source = RolloutSource(METHOD, ToyConfig(), policy, BlockedRoom(3), seed=5)
+    broken, whole = source.run(0), source.run(1)
+    assert [(s.is_truncated, s.discount, s.episode) for s, _ in broken] == [(True, 0.9, 0)]
+    assert [(s.index, s.episode, s.is_truncated) for s, _ in whole] == [
+        (0, 1, False),
+        (1, 1, False),
+    ]
+    assert whole[-1][0].discount == 0.0 and whole[0][0].discount == 0.9
+
+
+def test_the_first_episodes_are_those_of_the_script() -> None:
+    learned, script = (ToyPolicy(make_networks(ToyConfig(), seed)) for seed in (0, 1))
+    script.version = 77
+    source = RolloutSource(
+        METHOD, ToyConfig(), learned, ToyRoom(3), seed=5, script=script, num_scripted=2
+    )
+    versions = [source.run(n)[0][1]["policy_version"] for n in range(3)]
+    assert versions == [77, 77, 0]
 
 
 def test_the_robot_is_let_go() -> None:

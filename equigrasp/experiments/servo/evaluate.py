@@ -1,0 +1,88 @@
+"""Frozen weights, or a reference, in the main protocol of the closed loop."""
+
+from pathlib import Path
+from typing import Any
+
+from equigrasp.environments.servo_script import AimedScript
+from equigrasp.errors import ConfigError
+from equigrasp.experiments.evaluation.evaluation import DEPTH_NOISE
+from equigrasp.experiments.runs.run_folder import commit
+from equigrasp.experiments.servo.script_policy import ScriptPolicy
+from equigrasp.experiments.servo.servo_evaluation import (
+    Disturbance,
+    ServoProtocol,
+    evaluate_servo,
+)
+from equigrasp.experiments.servo.task import task_of
+from equigrasp.geometry.actions import GripperStep
+from equigrasp.learning.interfaces import Policy
+from equigrasp.learning.trained_weights import load_trained_weights
+from equigrasp.learning.weight_store import load_weights, tensor_digest
+from equigrasp.methods.registry import load_method
+from equigrasp.simulation.make import SimulatedCell
+
+
+def evaluate_closed_loop(
+    arguments: dict[str, str],
+    chooser: str,
+    weights: Path | None,
+    num_episodes: int,
+    out: Path,
+    disturbance: Disturbance = "none",
+) -> dict[str, Any]:
+    """Run episodes without learning, or carry on running them; return `servo_evaluation.json`.
+
+    Args:
+        arguments: `cell`, `method`, `objects`, `split`, `seed`, and perhaps `depth_noise`.
+        chooser: `learned`; `random`: any steps; `heuristic`: the aimed script.
+        weights: Of `learned`.
+        num_episodes: In all.
+        out: Folder; a disturbance has a subfolder of its own.
+        disturbance: See `ServoProtocol`.
+
+    Raises:
+        ConfigError: if the chooser is none of these, or another process is at work in the folder.
+        WeightsError: if the weights do not fit method and cell.
+    """
+    method, config = load_method(arguments["method"])
+    if chooser not in ("learned", "random", "heuristic"):
+        raise ConfigError(
+            f"--policy '{chooser}' does not act in closed loop; learned, random and heuristic do."
+        )
+    task = task_of(config)
+    protocol = ServoProtocol(
+        cell=arguments["cell"],
+        objects=arguments["objects"],
+        split=arguments["split"],
+        seed=int(arguments["seed"]),
+        disturbance=disturbance,
+        depth_noise=arguments.get(DEPTH_NOISE, ""),
+    )
+
+    def make_policy(simulation: SimulatedCell) -> Policy[GripperStep]:
+        if chooser == "heuristic":
+            return ScriptPolicy(AimedScript(task))
+        policy: Policy[GripperStep] = method.make_policy(
+            config, method.make_networks(config, protocol.seed)
+        )
+        if weights is not None:
+            cell = simulation.cell.config
+            load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
+        return policy
+
+    named = {
+        "policy": chooser,
+        "method": arguments["method"],
+        "weights": "" if weights is None else weights.name,
+        "weights_digest": "" if weights is None else tensor_digest(load_weights(weights)[0]),
+        "commit": commit(),
+    }
+    return evaluate_servo(
+        protocol,
+        task,
+        make_policy,
+        num_episodes,
+        out if disturbance == "none" else out / disturbance,
+        named=named,
+        mode="random" if chooser == "random" else "greedy",
+    )
