@@ -98,7 +98,6 @@ def run_fleet(
         ConfigError: if something is unknown or does not fit, or another fleet is at work in the folder.
         ReplayError: if a log is damaged, or of another method or size.
         WeightsError: if the weights to begin with do not fit.
-        ImportError: if Ray is wanted, and is not there.
         KeyboardInterrupt: if a signal has ended it; what was learned is saved.
     """
     method, config = load_method(order.method)
@@ -157,9 +156,12 @@ def make_plan(order: FleetOrder, method: Method[Any], config: Any) -> FleetPlan:
 
 
 def make_runtime(order: FleetOrder, plan: FleetPlan) -> Runtime:
-    """Return the engine that an order names."""
+    """Return the engine that an order names; raise `ConfigError` if it is not installed, or set up unsafely."""
     if order.runtime == "ray":
-        return RayRuntime(order.address, {"robot": float(plan.num_collectors)})
+        try:
+            return RayRuntime(order.address, {"robot": float(plan.num_collectors)})
+        except ImportError as error:
+            raise ConfigError(str(error)) from error
     return ProcessRuntime() if order.runtime == "processes" else EmbeddedRuntime()
 
 

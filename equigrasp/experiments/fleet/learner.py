@@ -109,8 +109,9 @@ class FleetLearner:
         return {"steps": self.num_steps, "waits": self._num_waits, **self._metrics}
 
     def close(self) -> None:
-        """Save a checkpoint."""
-        self._save_checkpoint()
+        """Save a checkpoint, and publish what was learned."""
+        if self.num_steps not in self._weights.versions():
+            self._save()
 
     def _may_learn(self) -> bool:
         """Tell whether the balance allows a step, and tell the shards how far learning is."""

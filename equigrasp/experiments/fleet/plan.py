@@ -152,7 +152,8 @@ def make_cast(plan: FleetPlan, folder: Path) -> dict[str, RoleSpec]:
     num_versions = plan.lag // plan.publish_every + 3
 
     def role(maker: str, resources: Mapping[str, float] = _NOTHING, **settings: Any) -> RoleSpec:
-        return RoleSpec(f"{_HERE}.{maker}", common | settings, resources)
+        has_files = maker.startswith(("replay_shard:", "learner:"))
+        return RoleSpec(f"{_HERE}.{maker}", common | settings, resources, has_files)
 
     cast = {
         SHELF: role("weight_shelf:make_shelf", num_kept=num_versions),
