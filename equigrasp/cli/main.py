@@ -14,6 +14,7 @@ from equigrasp.errors import ConfigError, EquigraspError
 _COMMANDS = (
     "up",
     "train",
+    "fleet",
     "pretrain",
     "evaluate",
     "publish",
@@ -31,6 +32,7 @@ EPILOG = """examples:
   equigrasp up ur5 --robot-ip 192.168.1.102              learn on a real robot
   equigrasp virtual ur5                                  a virtual UR5 cell
   equigrasp train --attempts 300 --out results/a         the same method in one process
+  equigrasp fleet --runtime processes --out results/f     several simulated robots, one learner
   equigrasp pretrain --out results/b                     first weights without a grasp
   equigrasp evaluate results/a --attempts 100            frozen weights on unseen objects
   equigrasp report results/a                             draw the curve, write report.md

@@ -9,28 +9,17 @@ from typing import Generic, TypeVar
 import torch
 
 from equigrasp.errors import ReplayError, WeightsError
-from equigrasp.learning.checkpoint import (
-    OPTIMIZER_PREFIXES,
-    load_optimizer_state,
-    optimizer_tensors,
-)
+from equigrasp.learning.checkpoint import load_checkpoint, save_checkpoint
 from equigrasp.learning.interfaces import BatchSource, Learner, StepReport, TargetLearner
 from equigrasp.learning.method_config import TrainerConfig
 from equigrasp.learning.moving_average import MovingAverage
-from equigrasp.learning.weight_store import (
-    WeightFile,
-    WeightStore,
-    fill_parameters,
-    read_parameters,
-)
-from equigrasp.networks.clebsch_gordan import BASIS
+from equigrasp.learning.weight_store import WeightFile, WeightStore, read_parameters
 from equigrasp.replay.experience_log import ExperienceLog
 from equigrasp.replay.step import ExperienceSpec, Step
 from equigrasp.replay.step_record import Extras
 from equigrasp.seeding import Stream, derive_seed
 
 _LOGGER = logging.getLogger(__name__)
-_AVERAGE, _TARGETS = "average.", "targets."  # prefixes in a checkpoint
 _STEPS_DUE = "steps_due"  # in the log, where a learner may lag only so far
 B = TypeVar("B")  # a minibatch
 
@@ -147,13 +136,7 @@ class LoggedTrainer(Generic[B]):
 
     def save_checkpoint(self) -> None:
         """Write weights and optimiser state, whole or not at all."""
-        tensors = read_parameters(self.learner.modules)
-        tensors |= optimizer_tensors(self.learner)
-        tensors |= {f"{_AVERAGE}{name}": t for name, t in self._average.tensors.items()}
-        if self._targets is not None:
-            tensors |= {f"{_TARGETS}{name}": t for name, t in self._targets.tensors().items()}
-        metadata = {"seed": str(self._seed), "basis": BASIS}
-        self._checkpoints.save(self.num_steps, tensors, metadata)
+        save_checkpoint(self._checkpoints, self.num_steps, self.learner, self._average, self._seed)
 
     def close(self, *, is_sound: bool = True) -> None:
         """See `Trainer.close`."""
@@ -182,39 +165,20 @@ class LoggedTrainer(Generic[B]):
         self.num_successes += int(step.reward >= self._spec.reward_range[1])
 
     def _restore(self) -> None:
-        newest = self._checkpoints.newest()
-        if newest is None:
-            return
-        tensors, metadata = newest
-        step = int(metadata["version"])
+        step = load_checkpoint(
+            self._checkpoints, self.learner, self._average, self._seed, self._check_due
+        )
+        if step is not None:
+            self.num_steps = step
+            _LOGGER.info("Continuing at step %d of %d.", step, self._num_due)
+
+    def _check_due(self, step: int) -> None:
         if step > self._num_due:
             raise WeightsError(
                 f"The checkpoint of step {step} is newer than the log, whose {self.num_attempts} attempts "
                 f"call for {self._num_due} steps: the log was cut or deleted. Restore it, or have "
                 f"`equigrasp repair {self._weights.folder.parent}` move aside what learned from more."
             )
-        if metadata.get("seed") != str(self._seed):
-            raise WeightsError(
-                f"The checkpoint of step {step} is of seed {metadata.get('seed')}, not of seed "
-                f"{self._seed}. Resume with the run's own seed, or choose a new folder."
-            )
-        if metadata.get("basis") != BASIS:
-            raise WeightsError(
-                f"The checkpoint of step {step} is of an older version, whose weights mean something else "
-                "on another machine. Delete the run's folder checkpoints/, and all its attempts are "
-                "learned again from its log."
-            )
-        others = (*OPTIMIZER_PREFIXES, _AVERAGE, _TARGETS)
-        parameters = {k: v for k, v in tensors.items() if not k.startswith(others)}
-        fill_parameters(self.learner.modules, parameters, "checkpoint")
-        load_optimizer_state(self.learner, tensors)
-        for name, tensor in self._average.tensors.items():
-            tensor.copy_(tensors[f"{_AVERAGE}{name}"])
-        if self._targets is not None:
-            of_targets = {k: v for k, v in tensors.items() if k.startswith(_TARGETS)}
-            self._targets.load({k.removeprefix(_TARGETS): v for k, v in of_targets.items()})
-        self.num_steps = step
-        _LOGGER.info("Continuing at step %d of %d.", step, self._num_due)
 
     def _step(self) -> StepReport:
         began = time.perf_counter()

@@ -9,6 +9,7 @@ import torch
 
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.interfaces import BatchSource, Learner, Trainer
+from equigrasp.learning.labelled_learning import LabelledLearning
 from equigrasp.learning.logged_trainer import LoggedTrainer
 from equigrasp.learning.method_config import TrainerConfig
 from equigrasp.learning.trained_weights import read_trained_weights
@@ -54,6 +55,7 @@ class Method(Generic[C]):
             from configuration, encoded observation, encoded action and executed action; None: actions are
             carried out as chosen, or not at all.
         is_closed_loop: Whether an episode is many steps of the gripper, each chosen anew; else one grasp or push.
+        labelled: How it learns in a fleet, from labels made apart from its learner; None: it does not.
         trainer: Joins these in a run folder; arguments as those of `make_trainer`, after the method.
             None: a `LoggedTrainer`.
     """
@@ -69,6 +71,7 @@ class Method(Generic[C]):
     make_learner: Callable[[C, Modules, Workspace], Learner[Any]]
     with_executed: Callable[[C, Arrays, Arrays, Any], Arrays] | None = None
     is_closed_loop: bool = False
+    labelled: LabelledLearning[C] | None = None
     trainer: Callable[..., Trainer] | None = None
 
     def make_trainer(

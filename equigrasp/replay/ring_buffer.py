@@ -8,6 +8,7 @@ import numpy as np
 
 from equigrasp.errors import ReplayError
 from equigrasp.replay.array_ring import ArrayRing, Field, field_of
+from equigrasp.replay.learnable import now_learnable
 from equigrasp.replay.step import Arrays, ExperienceSpec, Step
 
 _OBSERVATION, _ACTION = "observation.", "action."
@@ -51,9 +52,7 @@ class Transitions:
 class RingBuffer:
     """The newest `capacity` steps, first in, first out.
 
-    A step is learned from if it ended its episode for good (discount 0), or if the step after it in its
-    episode is there too. So the last step of an episode that was cancelled is not: nobody knows what
-    would have come of it. Nor is the newest step of an episode that goes on.
+    What can be learned from is as `now_learnable` says, where both steps are kept.
 
     Args:
         spec: What the steps hold; arrays that vary in size are refused.
@@ -67,7 +66,7 @@ class RingBuffer:
         self.spec = spec
         self._ring = ArrayRing(fields | _OWN, capacity, folder)
         self._has_target = np.zeros(capacity, bool)  # by row
-        self._is_open = False  # whether the newest step's episode may go on
+        self._newest: Step | None = None  # of an episode that may go on
         self._known = (-1, -1, np.empty(0, np.int64))  # the last answer of `numbers`, and to what
 
     def __len__(self) -> int:
@@ -108,17 +107,17 @@ class RingBuffer:
         }
         row |= {_OBSERVATION + k: a for k, a in step.observation.items()}
         row |= {_ACTION + k: a for k, a in step.action.items()}
-        is_next = self._is_open and self._is_followed_by(step)
+        is_next, stands_alone = now_learnable(self._newest, step)
         number = int(self._ring.add({k: a[None] for k, a in row.items()})[0])
         if is_next:
             self._has_target[(number - 1) % self.capacity] = True
-        self._has_target[number % self.capacity] = step.discount == 0.0
-        self._is_open = not step.is_last and self.capacity > 1
+        self._has_target[number % self.capacity] = stands_alone
+        self._newest = step if self.capacity > 1 else None
         return number
 
     def add_episode(self, steps: Iterable[Step]) -> None:
         """Take in all steps of an episode: what came before is none of it, whatever its number."""
-        self._is_open = False
+        self._newest = None
         for step in steps:
             self.add(step)
 
@@ -180,11 +179,6 @@ class RingBuffer:
             rows["discount"],
             _part(following, _OBSERVATION),
         )
-
-    def _is_followed_by(self, step: Step) -> bool:
-        newest = np.array([self._ring.num_added - 1])
-        row = self._ring.read(newest, ("episode", "index"))
-        return bool(row["episode"][0] == step.episode and row["index"][0] + 1 == step.index)
 
     def _named(self, prefix: str) -> tuple[str, ...]:
         names = self.spec.observation if prefix == _OBSERVATION else self.spec.action

@@ -149,7 +149,7 @@ def test_a_checkpoint_of_another_basis_is_refused_and_its_log_learned_anew(
     for attempt in range(NUM_ATTEMPTS):
         learner.add(make_transition(attempt), {})
     learner.train_pending(1)
-    monkeypatch.setattr("equigrasp.learning.logged_trainer.BASIS", "")
+    monkeypatch.setattr("equigrasp.learning.checkpoint.BASIS", "")
     learner.close()
     monkeypatch.undo()
     with pytest.raises(WeightsError, match="Delete the run's folder checkpoints/"):

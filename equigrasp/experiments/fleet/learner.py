@@ -8,31 +8,20 @@ from typing import Any
 
 import torch
 
-from equigrasp.errors import WeightsError
 from equigrasp.experiments.fleet.message import unpack_arrays
 from equigrasp.experiments.fleet.parts import load_parts
 from equigrasp.experiments.fleet.runtime import Peers
 from equigrasp.experiments.fleet.updater import LABELS
 from equigrasp.experiments.fleet.weight_shelf import SHELF
-from equigrasp.learning.checkpoint import (
-    OPTIMIZER_PREFIXES,
-    load_optimizer_state,
-    optimizer_tensors,
-)
+from equigrasp.learning.checkpoint import load_checkpoint, save_checkpoint
 from equigrasp.learning.interfaces import Learner
 from equigrasp.learning.moving_average import MovingAverage
-from equigrasp.learning.weight_store import (
-    WeightFile,
-    WeightStore,
-    fill_parameters,
-    read_parameters,
-)
+from equigrasp.learning.weight_store import WeightFile, WeightStore, read_parameters
 from equigrasp.replay.label_ring import LabelledBatch, batch_of
 from equigrasp.replay.rate_limiter import RateLimiter
 from equigrasp.seeding import Stream, derive_seed
 
 _LOGGER = logging.getLogger(__name__)
-_AVERAGE = "average."  # prefix in a checkpoint
 _LOOK_EVERY = 100  # waits between two looks whether the shelf has the weights
 
 
@@ -49,6 +38,7 @@ class FleetLearnerConfig:
         limiter: Balance between what robots do and what is learned; None: logs alone, without balance.
         max_steps: SGD steps of the run.
         seed: Of the run.
+        method: Name of the method, for weight files; empty: they name none.
     """
 
     shards: tuple[str, ...]
@@ -59,6 +49,7 @@ class FleetLearnerConfig:
     limiter: RateLimiter | None
     max_steps: int
     seed: int
+    method: str = ""
 
 
 class FleetLearner:
@@ -118,8 +109,9 @@ class FleetLearner:
         return {"steps": self.num_steps, "waits": self._num_waits, **self._metrics}
 
     def close(self) -> None:
-        """Save a checkpoint."""
-        self._save_checkpoint()
+        """Save a checkpoint, and publish what was learned."""
+        if self.num_steps not in self._weights.versions():
+            self._save()
 
     def _may_learn(self) -> bool:
         """Tell whether the balance allows a step, and tell the shards how far learning is."""
@@ -134,35 +126,27 @@ class FleetLearner:
 
     def _save(self) -> WeightFile:
         self._save_checkpoint()
-        return self._weights.save(self.num_steps, self._average.tensors, {})
+        return self._publish()
+
+    def _publish(self) -> WeightFile:
+        facts = {"method": self._config.method} if self._config.method else {}
+        return self._weights.save(self.num_steps, self._average.tensors, facts)
 
     def _save_checkpoint(self) -> None:
-        tensors = read_parameters(self._learner.modules) | optimizer_tensors(self._learner)
-        tensors |= {f"{_AVERAGE}{name}": t for name, t in self._average.tensors.items()}
-        self._checkpoints.save(self.num_steps, tensors, {"seed": str(self._config.seed)})
+        save_checkpoint(
+            self._checkpoints, self.num_steps, self._learner, self._average, self._config.seed
+        )
 
     def _restore(self) -> None:
-        newest = self._checkpoints.newest()
-        if newest is None:
+        step = load_checkpoint(self._checkpoints, self._learner, self._average, self._config.seed)
+        if step is None:
             self._save()
             return
-        tensors, metadata = newest
-        if metadata.get("seed") != str(self._config.seed):
-            raise WeightsError(
-                f"The checkpoint in {self._checkpoints.folder} is of seed {metadata.get('seed')}, not of "
-                f"seed {self._config.seed}. Resume with the run's own seed, or choose a new folder."
-            )
-        other = (_AVERAGE, *OPTIMIZER_PREFIXES)
-        own = {k: t for k, t in tensors.items() if not k.startswith(other)}
-        fill_parameters(self._learner.modules, own, "checkpoint")
-        load_optimizer_state(self._learner, tensors)
-        for name, tensor in self._average.tensors.items():
-            tensor.copy_(tensors[f"{_AVERAGE}{name}"])
-        self.num_steps = int(metadata["version"])
-        is_due = self.num_steps % self._config.publish_every == 0
-        if is_due and self.num_steps not in self._weights.versions():
-            self._weights.save(self.num_steps, self._average.tensors, {})
-        _LOGGER.info("Continuing at step %d.", self.num_steps)
+        self.num_steps = step
+        is_due = step % self._config.publish_every == 0
+        if is_due and step not in self._weights.versions():
+            self._publish()
+        _LOGGER.info("Continuing at step %d.", step)
 
     def _announce(self) -> None:
         """Bring the shelf what it lacks of what lies on disk."""
@@ -187,6 +171,7 @@ def make_learner(name: str, settings: Mapping[str, Any], peers: Peers) -> FleetL
         RateLimiter(**limiter) if limiter else None,
         settings["max_steps"],
         settings["seed"],
+        parts.method,
     )
     learner = parts.make_learner(parts.make_networks())
     return FleetLearner(Path(settings["folder"]), learner, config, peers)

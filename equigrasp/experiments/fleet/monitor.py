@@ -3,15 +3,22 @@
 import math
 from collections.abc import Mapping
 
+from tqdm import tqdm
+
 from equigrasp.experiments.fleet.runtime import RoleState, names_of
 
 _RATES = {"replay": "steps", "updater": "labels", "learner": "steps", "collector": "episodes"}
 
 
 class FleetMonitor:
-    """Turns what roles report into a table; rates are over the time since the table before."""
+    """Turns what roles report into a table; rates are over the time since the table before.
 
-    def __init__(self) -> None:
+    Args:
+        max_steps: SGD steps of the run; 0: not known.
+    """
+
+    def __init__(self, max_steps: int = 0) -> None:
+        self._max_steps = max_steps
         self._before: tuple[float, dict[str, float]] | None = None
 
     def table(self, states: Mapping[str, RoleState], now: float) -> str:
@@ -37,7 +44,7 @@ class FleetMonitor:
             f"updaters    {_alive(states, 'updater')}  {rates['updater labels']:.0f} labels/s; age "
             f"{_number(label.get('label_age'))} steps, lag {_number(label.get('lag'))}",
             f"learner     {_alive(states, 'learner')}  {rates['learner steps']:.1f} steps/s, at step "
-            f"{totals['learner steps']:.0f}",
+            f"{totals['learner steps']:.0f}{self._left(totals, rates)}",
         ]
         lines += [
             f"! {name}: ended by {state.reason}, started again {state.num_restarts} times"
@@ -45,6 +52,14 @@ class FleetMonitor:
             if state.reason
         ]
         return "\n".join(lines)
+
+    def _left(self, totals: Mapping[str, float], rates: Mapping[str, float]) -> str:
+        """Return how much is left to learn, and for how long at the present rate."""
+        if not self._max_steps:
+            return ""
+        left, rate = self._max_steps - totals["learner steps"], rates["learner steps"]
+        time_left = f", {tqdm.format_interval(left / rate)} left" if rate else ""
+        return f" of {self._max_steps}{time_left}"
 
     def _rates(self, totals: Mapping[str, float], now: float) -> dict[str, float]:
         before, self._before = self._before, (now, dict(totals))

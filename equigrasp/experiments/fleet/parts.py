@@ -40,6 +40,7 @@ class FleetParts:
         next_values: Values the next observations of transitions.
         make_learner: Returns the learner of networks, which learns from labels.
         make_source: Returns the episodes of a collector, from the seed of the collector.
+        method: Name of the method, which goes into weight files.
     """
 
     spec: ExperienceSpec
@@ -47,6 +48,7 @@ class FleetParts:
     next_values: NextValues
     make_learner: Callable[[Modules], Learner[LabelledBatch]]
     make_source: Callable[[int], EpisodeSource]
+    method: str = ""
 
 
 def load_parts(place: str, settings: Mapping[str, Any]) -> FleetParts:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from equigrasp.config import load_config
+from equigrasp.config import find_config, from_mapping, merge, read_yaml
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.fleet.runtime import RoleSpec
 from equigrasp.experiments.fleet.updater import LABELS
@@ -15,6 +15,7 @@ from equigrasp.learning.method_config import check_bounds
 from equigrasp.replay.rate_limiter import RateLimiter
 
 _HERE = "equigrasp.experiments.fleet"
+_USES = "uses_per_transition"
 _NOTHING: Mapping[str, float] = {}
 
 
@@ -41,6 +42,7 @@ class FleetPlan:
         lag: SGD steps by which the second target lags at least.
         average_decay: Of the averaged weights, the first target.
         weights_every: Episodes of a collector between two looks for newer weights.
+        num_scripted: Episodes by scripts at the beginning, of all collectors together.
         max_steps: SGD steps of the run.
         mix: Share of on-policy data.
         seed: Of the run.
@@ -67,6 +69,7 @@ class FleetPlan:
     lag: int = 500
     average_decay: float = 0.999
     weights_every: int = 1
+    num_scripted: int = 0
     max_steps: int = 100_000
     mix: DataMix = DataMix()
     seed: int = 0
@@ -74,7 +77,7 @@ class FleetPlan:
     def __post_init__(self) -> None:
         counts = ("num_shards", "num_updaters", "batch_size", "publish_every", "weights_every")
         more = ("max_steps", "slack_batches", "first_transitions")
-        at_least_0 = ("num_collectors", "lag", "uses_per_transition")
+        at_least_0 = ("num_collectors", "lag", "uses_per_transition", "num_scripted")
         check_bounds(self, ("uses_per_label",), (*counts, *more), at_least_0)
         if not self.num_collectors and not self.logs:
             raise ConfigError("A fleet learns from collectors or from logs; found neither.")
@@ -108,9 +111,25 @@ class FleetPlan:
         return RateLimiter(self.uses_per_label, slack, self.batch_size)
 
 
-def load_plan(name: str) -> FleetPlan:
-    """Return the plan of a name below `config/fleets`, or of a YAML file."""
-    return load_config(FleetPlan, "fleets", name)
+def load_plan(
+    name: str, below: Mapping[str, Any] = _NOTHING, above: Mapping[str, Any] = _NOTHING
+) -> FleetPlan:
+    """Return a plan.
+
+    Args:
+        name: Of a file below `config/fleets`, or a path to a YAML file.
+        below: Values of keys that the file does not have.
+        above: Values of keys whatever the file says.
+
+    Raises:
+        ConfigError: if the file, a key or a value is unknown, missing or invalid.
+    """
+    path = find_config("fleets", name)
+    values, below = read_yaml(path), dict(below)
+    both = values | dict(above)
+    if _USES in below and not both.get("num_collectors", FleetPlan.num_collectors):
+        below[_USES] = 0.0  # logs alone bring no transitions to count
+    return from_mapping(FleetPlan, merge(below | values, dict(above)), str(path))
 
 
 def make_cast(plan: FleetPlan, folder: Path) -> dict[str, RoleSpec]:
@@ -133,7 +152,8 @@ def make_cast(plan: FleetPlan, folder: Path) -> dict[str, RoleSpec]:
     num_versions = plan.lag // plan.publish_every + 3
 
     def role(maker: str, resources: Mapping[str, float] = _NOTHING, **settings: Any) -> RoleSpec:
-        return RoleSpec(f"{_HERE}.{maker}", common | settings, resources)
+        has_files = maker.startswith(("replay_shard:", "learner:"))
+        return RoleSpec(f"{_HERE}.{maker}", common | settings, resources, has_files)
 
     cast = {
         SHELF: role("weight_shelf:make_shelf", num_kept=num_versions),

@@ -8,9 +8,11 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+import types
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -108,7 +110,8 @@ class ProcessRuntime:
         for peers in (self._peers, self._reports):
             peers.forget(name)
         process = context.Process(target=run_role, args=given, name=f"fleet {name}", daemon=True)
-        process.start()
+        with _without_main():
+            process.start()
         self._processes[name] = process
 
     def _wait_for(self, name: str) -> None:
@@ -145,6 +148,17 @@ def run_role(name: str, spec: str, folder: str, key: bytes, owner: Owner) -> Non
         loop.end()
     listen(loop, socket_path(Path(folder), name), key)
     loop.run()
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep a process that is spawned from running this one's program again before it runs its role."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _reason(code: int) -> str:

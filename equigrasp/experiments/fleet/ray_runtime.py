@@ -159,11 +159,13 @@ class RayRuntime:
         return {name: int(found[1]) for name, found in self._identities.items()}
 
     def start(self, cast: Mapping[str, RoleSpec]) -> None:
-        """See `Runtime.start`.
+        """See `Runtime.start`. Roles with files run on this machine, the others wherever there is room.
 
         Raises:
+            ConfigError: if the cluster does not offer what the roles need.
             FleetError: if a role does not begin.
         """
+        self._check_resources(cast)
         paths = os.pathsep.join(path for path in sys.path if path)
         actor = self._ray.remote(RoleActor)
         try:
@@ -172,6 +174,7 @@ class RayRuntime:
                     name=name,
                     num_cpus=0,
                     resources=dict(spec.resources),
+                    scheduling_strategy=self._here() if spec.has_files else "DEFAULT",
                     max_restarts=-1,
                     max_task_retries=0,  # a call is made once at most; callers ask again
                     max_concurrency=_NUM_CALLERS,
@@ -224,6 +227,24 @@ class RayRuntime:
             with contextlib.suppress(self._ray.exceptions.RayError):
                 self._ray.kill(handle, no_restart=True)
         self._clean()
+
+    def _check_resources(self, cast: Mapping[str, RoleSpec]) -> None:
+        offered = self._ray.cluster_resources()
+        for key in sorted({key for spec in cast.values() for key in spec.resources}):
+            needed = sum(spec.resources.get(key, 0.0) for spec in cast.values())
+            if offered.get(key, 0.0) < needed:
+                raise ConfigError(
+                    f"The fleet needs {needed:g} of the resource '{key}', the cluster offers "
+                    f"{offered.get(key, 0.0):g}. Start its machines with ray start --resources "
+                    f"'{{\"{key}\": N}}', or ask for fewer collectors."
+                )
+
+    def _here(self) -> Any:
+        """Return that an actor is to run on this machine."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        node = self._ray.get_runtime_context().get_node_id()
+        return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
 
     def _clean(self) -> None:
         self._ray.shutdown()

@@ -59,11 +59,13 @@ class RoleSpec:
         make: `module:function`, called with the role's name, settings and peers.
         settings: Plain values, as JSON knows them.
         resources: What the role needs of a machine, for engines that place roles: `robot`, `sim`, `gpu`.
+        has_files: Whether it keeps files in the run folder, so that it runs on the machine of the command.
     """
 
     make: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     resources: Mapping[str, float] = field(default_factory=dict)
+    has_files: bool = False
 
     def build(self, name: str, peers: Peers) -> Role:
         """Return the role."""

@@ -84,7 +84,7 @@ class MetricsFile:
         log = path.parent / LOG_NAME
         missing = {}
         if any(number not in known for number in range(num_attempts)) and log.is_file():
-            missing = {row.attempt: row for row in _rows_of_log(log)}
+            missing = {row.attempt: row for row in rows_of_log(log)}
         rows = []
         for number in range(num_attempts):
             if number in known:
@@ -156,7 +156,7 @@ def _is_sound(row: dict[str, str]) -> bool:
     return is_finite and row["attempt"].isdigit() and row["attempt"].isascii()
 
 
-def _rows_of_log(path: Path) -> Iterator[AttemptRow]:
+def rows_of_log(path: Path) -> Iterator[AttemptRow]:
     """Yield what an experience log tells of its attempts: of each episode, by its last step."""
     for step, extras in ExperienceLog(path, is_writing=False):
         if not step.is_last:

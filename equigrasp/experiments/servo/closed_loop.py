@@ -36,6 +36,7 @@ def make_source(
     simulation: SimulatedCell,
     split: str,
     seed: int,
+    num_scripted: int | None = None,
 ) -> RolloutSource:
     """Return episodes of a run: the first by scripts, those that follow by the policy as it explores.
 
@@ -46,7 +47,10 @@ def make_source(
         simulation: The cell.
         split: Part of the object set: `train`, `test` or `all`.
         seed: Of scenes and choices.
+        num_scripted: Episodes by scripts; None: as the configuration says.
     """
+    if num_scripted is None:
+        num_scripted = config.training.num_prior_episodes
     task, rules, objects = task_of(config), SceneRules(), simulation.world.object_set
     environment = ServoGraspEnv(
         simulation.cell,
@@ -73,7 +77,7 @@ def make_source(
         environment,
         seed,
         script=ScriptPolicy(mixed_script(task), encode),
-        num_scripted=config.training.num_prior_episodes,
+        num_scripted=num_scripted,
     )
 
 

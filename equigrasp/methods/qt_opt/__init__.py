@@ -7,6 +7,7 @@ sampled steps of the gripper takes the policy's place, in acting as in targets.
 from equigrasp.learning.method import Method
 from equigrasp.methods.qt_opt.batches import QtOptBatches
 from equigrasp.methods.qt_opt.config import QtOptConfig
+from equigrasp.methods.qt_opt.labelled import LABELLED
 from equigrasp.methods.qt_opt.learner import METRICS, make_learner
 from equigrasp.methods.qt_opt.networks import make_networks
 from equigrasp.methods.qt_opt.policy import make_policy
@@ -24,4 +25,5 @@ METHOD = Method(
     make_learner=make_learner,
     with_executed=with_executed,
     is_closed_loop=True,
+    labelled=LABELLED,
 )

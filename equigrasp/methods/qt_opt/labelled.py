@@ -7,6 +7,7 @@ import torch
 
 from equigrasp.errors import ConfigError
 from equigrasp.learning.bellman_updater import Modules
+from equigrasp.learning.labelled_learning import LabelledLearning, LabelSchedule
 from equigrasp.methods.qt_opt.batches import random_views, taken
 from equigrasp.methods.qt_opt.config import QtOptConfig
 from equigrasp.methods.qt_opt.learner import QtOptLearner, following_values
@@ -84,6 +85,22 @@ class LabelledLearner:
         labels = torch.from_numpy(batch.labels.targets).to(device)
         metrics = self._learner.fit(seen, actions, labels)
         return metrics | {"label": float(labels.mean())}
+
+
+def label_schedule(config: QtOptConfig) -> LabelSchedule:
+    """Return how much is learned: as much from each step as where one process does all."""
+    training = config.training
+    return LabelSchedule(
+        training.batch_size,
+        training.average_decay,
+        training.target_period,
+        float(training.steps_per_attempt * training.batch_size),
+        training.first_training_attempt,
+        training.num_prior_episodes,
+    )
+
+
+LABELLED = LabelledLearning(QtOptNextValues, LabelledLearner, label_schedule)
 
 
 def _rows(arrays: Arrays, numbers: Sequence[int] | np.ndarray) -> list[Arrays]:

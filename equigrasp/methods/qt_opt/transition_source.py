@@ -3,14 +3,14 @@
 import bisect
 
 from equigrasp.methods.qt_opt.servo_step import is_success
+from equigrasp.replay.learnable import now_learnable
 from equigrasp.replay.step import Step
 
 
 class TransitionSource:
     """Steps of one source in order, and which of them can be learned from.
 
-    A terminal step stands alone. Any other needs the next step of its episode: the last of an episode that
-    was cut off, and one whose successor was never written, teach nothing.
+    Those are as `now_learnable` says.
 
     Args:
         needs_outcome: Whether a step can be learned from only when its episode has ended by itself.
@@ -33,13 +33,10 @@ class TransitionSource:
         self.num_bytes += sum(
             a.nbytes for arrays in (step.observation, step.action) for a in arrays.values()
         )
-        usable = []
-        if previous is not None and not previous.is_last and previous.episode == step.episode:
-            usable.append(number - 1)
-        elif self._open:
+        is_next, stands_alone = now_learnable(previous, step)
+        if not is_next:
             self._open = []  # of an episode that was never ended
-        if step.discount == 0.0:
-            usable.append(number)
+        usable = [number - 1] * is_next + [number] * stands_alone
         if self._needs_outcome:
             self._open += usable
             usable = self._closed(step)
