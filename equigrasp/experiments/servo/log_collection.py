@@ -15,6 +15,7 @@ from equigrasp.environments.servo_script import (
     UniformScript,
 )
 from equigrasp.environments.servo_task import ServoTask
+from equigrasp.experiments.rollouts.rollout_source import RolloutSource
 from equigrasp.experiments.servo.closed_loop import make_source
 from equigrasp.experiments.servo.task import task_of
 from equigrasp.learning.trained_weights import load_trained_weights
@@ -90,22 +91,30 @@ def collect_log(
                 script=log_script(task_of(config)),
                 num_scripted=sys.maxsize if weights is None else 0,
             )
-            with tqdm(total=num_steps, initial=counts.transitions, unit="step", desc="log") as bar:
-                while counts.transitions < num_steps:
-                    episode = source.run(counts.episodes)
-                    at = enumerate(episode, counts.transitions)
-                    log.append_episode(
-                        [(replace(step, index=i), extras) for i, (step, extras) in at]
-                    )
-                    is_success = episode[-1][0].reward > 0.0
-                    counts = LogCounts(
-                        counts.transitions + len(episode),
-                        counts.episodes + 1,
-                        counts.successes + int(is_success),
-                    )
-                    tell(counts)
-                    bar.update(len(episode))
-            return counts
+            return _append(log, source, counts, num_steps, tell)
+
+
+def _append(
+    log: ExperienceLog,
+    source: RolloutSource,
+    counts: LogCounts,
+    num_steps: int,
+    tell: Callable[[LogCounts], None],
+) -> LogCounts:
+    """Append episodes; see `collect_log`."""
+    with tqdm(total=num_steps, initial=counts.transitions, unit="step", desc="log") as bar:
+        while counts.transitions < num_steps:
+            episode = source.run(counts.episodes)
+            at = enumerate(episode, counts.transitions)
+            log.append_episode([(replace(step, index=i), extras) for i, (step, extras) in at])
+            counts = LogCounts(
+                counts.transitions + len(episode),
+                counts.episodes + 1,
+                counts.successes + int(episode[-1][0].reward > 0.0),
+            )
+            tell(counts)
+            bar.update(len(episode))
+    return counts
 
 
 def log_script(task: ServoTask) -> MixedScript:
