@@ -52,8 +52,8 @@ def evaluate_closed_loop(
             the folder.
         WeightsError: if the weights do not fit method and cell.
     """
-    method, config = load_method(arguments["method"])
     _check(chooser, num_pictures)
+    _, config = load_method(arguments["method"])
     task = task_of(config)
     protocol = ServoProtocol(
         cell=arguments["cell"],
@@ -64,24 +64,13 @@ def evaluate_closed_loop(
         depth_noise=arguments.get(DEPTH_NOISE, ""),
     )
 
-    def make_policy(simulation: SimulatedCell) -> Policy[GripperStep]:
-        if chooser == "heuristic":
-            return ScriptPolicy(AimedScript(task))
-        policy: Policy[GripperStep] = method.make_policy(
-            config, method.make_networks(config, protocol.seed)
-        )
-        if weights is not None:
-            cell = simulation.cell.config
-            load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
-        return policy
-
     out = out if disturbance == "none" else out / disturbance
     out = out / "emptying" if num_rounds else out
     strips = ServoStrips(out / "strips", num_pictures, config.network.pixel_size, task.largest)
     return evaluate_servo(
         protocol,
         task,
-        make_policy,
+        lambda simulation: _policy(arguments, chooser, weights, simulation),
         num_episodes,
         out,
         named=_named(arguments, chooser, weights),
@@ -109,3 +98,18 @@ def _named(arguments: dict[str, str], chooser: str, weights: Path | None) -> dic
         "weights_digest": "" if weights is None else tensor_digest(load_weights(weights)[0]),
         "commit": commit(),
     }
+
+
+def _policy(
+    arguments: dict[str, str], chooser: str, weights: Path | None, simulation: SimulatedCell
+) -> Policy[GripperStep]:
+    """Return the policy that is measured; see `evaluate_closed_loop`."""
+    method, config = load_method(arguments["method"])
+    if chooser == "heuristic":
+        return ScriptPolicy(AimedScript(task_of(config)))
+    modules = method.make_networks(config, int(arguments["seed"]))
+    policy: Policy[GripperStep] = method.make_policy(config, modules)
+    if weights is not None:
+        cell = simulation.cell.config
+        load_trained_weights(policy, weights, config, cell.workspaces, cell.gripper)
+    return policy
