@@ -33,6 +33,7 @@ class Stream(enum.IntEnum):
     REPLAY_DRAWS = 51  # which transitions get labels
     LABEL_DRAWS = 52  # which labels a minibatch holds
     COLLECTORS = 53  # of each robot of a fleet
+    LOGS = 54  # scenes and choices of logs that others learn from
 
 
 @enum.unique

@@ -9,11 +9,12 @@ from equigrasp.cli.arguments import add_units, count, objects_of, seed
 from equigrasp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from equigrasp.experiments.benchmarks.protocol import Order
+    from equigrasp.experiments.benchmarks.protocol import LogAmounts, Order
 
 NAMES = (
     *("speed", "table1", "table2", "table3", "table5", "figure3"),
     *("push_table1", "push_figure8", "push_table2", "push_table3"),
+    *("qt_table7", "qt_table8", "qt_table9", "qt_table4", "qt_table5"),
 )
 DESCRIPTION = """speed             medians of decision, SGD step, simulator, attempt, messages, CPU, memory (default)
 table3, figure3   ours and the baselines in simulation: one tray of 15 objects, episodes of at most
@@ -22,6 +23,9 @@ table5            the ablations, under the same protocol and in the same folder
 table1, table2    the on-robot protocol, simulated: two trays, 500 (1000) attempts, then unseen objects
 push_table1, push_figure8, push_table2, push_table3
                   push-grasp: targets out of clutter, what pushes add, clearing the table, tight layouts
+qt_table7, qt_table8, qt_table9, qt_table4, qt_table5
+                  QT-Opt in closed loop: state, penalty and end; labels by outcome; logs alone, by who made
+                  them; end and double Q-learning, from logs. 700 episodes at each checkpoint
 
 The results folder holds the whole state of the queue. Stop it at any time, even with kill -9: at most the
 attempt in flight is lost, and the same command continues. Several commands may work on one folder,
@@ -35,7 +39,9 @@ EPILOG = """examples:
   equigrasp bench table3 --methods asr fcn/rot --seeds 0    these two first
   equigrasp bench table3 table5 --size paper --device cuda  as published, on a GPU
   equigrasp bench push_table1 push_figure8 --only validate --seeds 0 1 --weights push_grasp=RUN_0 push_grasp=RUN_1
-                                                            with existing weights"""
+                                                            with existing weights
+  equigrasp bench qt_table7 qt_table9 --attempts 1000 --transitions 5000 --validation-attempts 100
+                                                            QT-Opt's, at a reduced budget, which the tables state"""
 
 
 def add(commands: Any) -> None:
@@ -55,7 +61,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--attempts",
         type=count,
-        help="attempts of a run [500; paper size in simulation: 1500; push_*: 2000 pushes of a training]",
+        help="attempts of a run [500; paper size in simulation: 1500; push_*: 2000 pushes of a training; "
+        "qt_*: 5000 episodes]",
     )
     parser.add_argument(
         "--size",
@@ -65,15 +72,13 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--cell",
-        help="robot cell [as published: kuka in simulation, ur5 on-robot; push_*: gantry]",
+        help="robot cell [as published: kuka in simulation, ur5 on-robot; push_*: gantry; qt_*: ur5]",
     )
     parser.add_argument(
         "--objects", default="", help="object set [household; push_*: household+random_urdfs]"
     )
     add_units(parser)
-    parser.add_argument(
-        "--num-objects", type=count, default=15, metavar="N", help="objects at the start [15]"
-    )
+    parser.add_argument("--num-objects", type=count, metavar="N", help="objects at the start [15]")
     parser.add_argument(
         "--validate-every",
         type=count,
@@ -85,9 +90,10 @@ def add(commands: Any) -> None:
         "--validation-attempts",
         type=count,
         metavar="N",
-        help="attempts at each checkpoint [60; paper size: 1000; on-robot: 100]",
+        help="attempts at each checkpoint [60; paper size: 1000; on-robot: 100; qt_*: 700 episodes]",
     )
     _add_target_options(parser)
+    _add_log_options(parser)
     _add_queue_options(parser)
     parser.set_defaults(run=_bench)
 
@@ -102,8 +108,21 @@ def _add_target_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="METHOD=WEIGHTS",
-        help="push_*: trained weights instead of a training: a name below models, a file or a run folder; "
+        help="push_*, qt_*: trained weights instead of a training: a name below models, a file or a run folder; "
         "the k-th of a method belongs to the k-th seed",
+    )
+
+
+def _add_log_options(parser: argparse.ArgumentParser) -> None:
+    """Add those of learning from logs."""
+    parser.add_argument(
+        "--transitions",
+        type=count,
+        metavar="N",
+        help="qt_table9, 4 and 5: of each kind of log, for the published 300 k [20000]",
+    )
+    parser.add_argument(
+        "--sgd-steps", type=count, metavar="N", help="qt_table9, 4 and 5: on the logs [40000]"
     )
 
 
@@ -179,7 +198,7 @@ def _run_queue(options: argparse.Namespace) -> int:
         return 0
     open_results(out, order, options.any_commit)
     if options.weights:
-        from equigrasp.experiments.benchmarks.target_pieces import take_weights
+        from equigrasp.experiments.benchmarks.given_weights import take_weights
 
         take_weights(options.weights, order, out)
     task = Task(str(out), order, only, options.device, max(1, cores // workers))
@@ -193,18 +212,14 @@ def _run_queue(options: argparse.Namespace) -> int:
 
 def _order(options: argparse.Namespace) -> "Order":
     from equigrasp.experiments.benchmarks import protocol
+    from equigrasp.experiments.rollouts.protocol import NUM_OBJECTS
 
     names = tuple(dict.fromkeys(options.names))
     if "speed" in names:
         raise ConfigError("`speed` runs alone.")
     kind = protocol.protocol_of(names)
+    _check_options(options, kind)
     is_targets = kind == "targets"
-    if not is_targets and (options.weights or options.targets):
-        raise ConfigError("--weights and --targets need benchmarks whose names begin with push.")
-    if is_targets and set(options.only) - {"train", "validate"}:
-        raise ConfigError(
-            "Training of push-grasp cannot be split: use --only train, validate or both."
-        )
     options.objects = options.objects or protocol.DEFAULT_OBJECTS[kind]
     given = options.targets if is_targets else options.validation_attempts
     conditions = protocol.Conditions(
@@ -213,8 +228,9 @@ def _order(options: argparse.Namespace) -> "Order":
         size=options.size,
         objects=objects_of(options),
         validate_every=options.validate_every,
-        num_objects=options.num_objects,
+        num_objects=options.num_objects or NUM_OBJECTS,
         validation_attempts=given or protocol.default_validation(kind, options.size),
+        logs=_log_amounts(options) if kind == "servo" else None,
     )
     return protocol.Order(
         names,
@@ -223,6 +239,33 @@ def _order(options: argparse.Namespace) -> "Order":
         tuple(options.seeds),
         options.attempts or protocol.default_attempts(kind, options.size),
     )
+
+
+def _check_options(options: argparse.Namespace, kind: str) -> None:
+    """Raise `ConfigError` where options are given that the benchmarks do not have."""
+    is_targets, is_servo = kind == "targets", kind == "servo"
+    if options.targets and not is_targets:
+        raise ConfigError("--targets needs benchmarks whose names begin with push.")
+    if options.weights and not (is_targets or is_servo):
+        raise ConfigError("--weights needs benchmarks whose names begin with push or qt.")
+    if (options.transitions or options.sgd_steps) and not is_servo:
+        raise ConfigError(
+            "--transitions and --sgd-steps need benchmarks whose names begin with qt."
+        )
+    if options.num_objects and is_servo:
+        raise ConfigError("--num-objects is not for qt_*: a new scene has 6 objects.")
+    if (is_targets or is_servo) and set(options.only) - {"train", "validate"}:
+        raise ConfigError(
+            f"Training of {'push-grasp' if is_targets else 'QT-Opt'} cannot be split: use --only train, "
+            "validate or both."
+        )
+
+
+def _log_amounts(options: argparse.Namespace) -> "LogAmounts":
+    from equigrasp.experiments.benchmarks.protocol import LogAmounts
+
+    given = {"transitions": options.transitions, "sgd_steps": options.sgd_steps}
+    return LogAmounts(**{key: value for key, value in given.items() if value})
 
 
 def _name(text: str) -> str:

@@ -66,16 +66,17 @@ def add(commands: Any) -> None:
 
 
 def _add_closed_loop_options(evaluate: argparse.ArgumentParser) -> None:
-    """Add those of methods in closed loop."""
-    closed_loop = evaluate.add_argument_group(
-        "closed loop", "for methods that choose each step anew (qt_opt)"
-    )
-    closed_loop.add_argument(
+    """Add those of methods whose episodes have many steps."""
+    group = evaluate.add_argument_group("closed loop", "for methods in closed loop (qt_opt)")
+    group.add_argument(
         "--disturbance",
         default="none",
         choices=["none", "pushed", "moved", "camera"],
         help="balls and cans roll off as they are gripped; the nearest object is "
         "shifted by 5 cm in mid-episode; all cameras are off by 15 mm and 1 degree; writes to a subfolder [none]",
+    )
+    group.add_argument(
+        "--rounds", type=count, default=5, help="trays of --task emptying, of 28 objects each [5]"
     )
 
 
@@ -87,9 +88,10 @@ def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
     targets.add_argument(
         "--task",
         default="grasps",
-        choices=["grasps", "clutter", "clearing", "tight"],
+        choices=["grasps", "clutter", "clearing", "tight", "emptying"],
         help="grasps: attempts at any object; clutter, tight: fetch each object once, always from the restored "
-        "scene; clearing: empty one table after the other; rows go to the subfolder tasks [grasps]",
+        "scene; clearing: empty one table after the other; rows go to the subfolder tasks; emptying: of methods "
+        "in closed loop (qt_opt), 28 objects in a tray, 30 grasps, none comes back; writes to a subfolder [grasps]",
     )
     targets.add_argument(
         "--targets",
@@ -113,7 +115,8 @@ def _add_target_options(evaluate: argparse.ArgumentParser) -> None:
         "--draw",
         type=within(int, 0, 1000),
         default=0,
-        help="pictures, look by look, of so many targets that were pushed; not of clearing [0]",
+        help="pictures, look by look, of so many targets that were pushed, not of clearing; of methods in closed "
+        "loop: of so many episodes, step by step, into the subfolder strips [0]",
     )
     targets.add_argument(
         "--masks",
@@ -144,7 +147,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         )
     run = RunFolder(options.folder)
     arguments = read_yaml(run.config)["arguments"] if run.config.is_file() else {}
-    if options.task != "grasps":
+    if options.task not in ("grasps", "emptying"):
         return _fetch_targets(options, run, arguments)
     is_learned = options.policy == "learned"
     given = find_weights(options.weights) if options.weights else None
@@ -166,11 +169,15 @@ def _evaluate(options: argparse.Namespace) -> int:
     print(f"{acts} acts" + (f" with {weights}" if weights else ""))
     if load_method(values["method"])[0].is_closed_loop:
         return _run_episodes(options, values, weights, out)
-    if options.disturbance != "none":
-        raise ConfigError(
-            f"--disturbance {options.disturbance} is for methods in closed loop, such as qt_opt, not "
-            f"'{values['method']}'."
-        )
+    for option, value, default in (
+        ("disturbance", options.disturbance, "none"),
+        ("task", options.task, "grasps"),
+    ):
+        if value != default:
+            raise ConfigError(
+                f"--{option} {value} is for methods in closed loop, such as qt_opt, not "
+                f"'{values['method']}'."
+            )
     result = evaluate(values, options.policy, weights, options.attempts, out)
     _print_success(result, "attempts")
     return 0
@@ -183,10 +190,28 @@ def _run_episodes(
 
     if options.freeing_pushes:
         raise ConfigError(f"--freeing-pushes is not for closed loops, as of '{values['method']}'.")
+    is_emptying = options.task == "emptying"
+    if is_emptying and options.disturbance != "none":
+        raise ConfigError(
+            f"--task emptying is undisturbed, found --disturbance {options.disturbance}."
+        )
     result = evaluate_closed_loop(
-        values, options.policy, weights, options.attempts, out, options.disturbance
+        values,
+        options.policy,
+        weights,
+        options.attempts,
+        out,
+        options.disturbance,
+        num_rounds=options.rounds if is_emptying else 0,
+        num_pictures=options.draw,
     )
     _print_success(result, "episodes")
+    if is_emptying:
+        first = [f"{100 * result[k]:.0f}" for k in ("first_10", "first_20", "first_30")]
+        print(
+            f"first 10 / 20 / 30 grasps: {' / '.join(first)} %; {result['emptied']} of {result['rounds']} "
+            "trays emptied"
+        )
     return 0
 
 

@@ -8,7 +8,9 @@ from equigrasp.experiments.runs.claims import read_json, write_json
 
 _NAME = "pieces.json"
 _RUNS = "runs"
-_PIECE = re.compile(r"runs/[\w-]+/seed_\d+/(training|simulation|validation)_\w+\.json")
+_PIECE = re.compile(
+    r"runs/[\w-]+/seed_\d+/((training|simulation|validation)_\w+|collection)\.json"
+)
 
 
 def keep_pieces(out: Path) -> None:

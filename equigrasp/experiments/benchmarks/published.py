@@ -13,7 +13,7 @@ from pathlib import Path
 
 from equigrasp.config import from_mapping, read_yaml
 from equigrasp.errors import ConfigError
-from equigrasp.learning.method_names import name_from_file
+from equigrasp.learning.method_names import full_name, name_from_file
 from equigrasp.paths import config_dir
 
 
@@ -47,6 +47,13 @@ class Row:
         weights_of: The method whose training it acts with; empty: its own.
         is_trained: Whether it needs weights.
         without_pushes: The row that is the same without pushes; empty: none.
+        figures: Published success by benchmark of `servo`, a figure a column [%].
+        configuration: The method that acts, perhaps with its size; empty: the row's own name.
+        episodes: Of `servo`: its own episodes, as a share of a training's; 0: it learns from logs alone.
+        logs: Of `servo`: rows of logs that it learns from at first, and how much of each: shares of
+            `LogAmounts.transitions`.
+        collected_by: Of a log: `script`, or the row whose policy acts; empty: it is no log.
+        stop_rate: Success in training, as a share, at which it ends and the weights are kept; 0: never.
     """
 
     folder: str = ""
@@ -60,11 +67,18 @@ class Row:
     weights_of: str = ""
     is_trained: bool = True
     without_pushes: str = ""
+    figures: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    configuration: str = ""
+    episodes: float = 1.0
+    logs: dict[str, float] = field(default_factory=dict)
+    collected_by: str = ""
+    stop_rate: float = 0.0
 
 
 def benchmark_files() -> list[Path]:
     """Return the files that hold tables and their rows."""
-    return [config_dir() / "benchmarks" / f"{name}.yaml" for name in ("paper", "push_grasp")]
+    names = "paper", "push_grasp", "qt_opt"
+    return [config_dir() / "benchmarks" / f"{name}.yaml" for name in names]
 
 
 @cache
@@ -99,6 +113,12 @@ def row(method: str) -> Row:
     if renamed != method and renamed in rows():
         raise ConfigError(f"Method '{method}' is called '{renamed}' now.")
     raise ConfigError(f"Method '{method}' is in no table. Methods: {', '.join(rows())}.")
+
+
+def configuration(method: str, size: str) -> str:
+    """Return the full name of the method that a row learns and acts with, at the size of the others."""
+    name = row(method).configuration or method
+    return full_name(name, "" if ":" in name else size)
 
 
 def simulation(method: str) -> dict[int, Figure]:

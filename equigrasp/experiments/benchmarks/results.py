@@ -37,6 +37,30 @@ def estimate(values: list[float]) -> Estimate:
     return Estimate(float(np.mean(values)), error, len(values))
 
 
+@dataclass(frozen=True, eq=False)
+class Share:
+    """A rate over all seeds with its interval, and the rates of the seeds.
+
+    Args:
+        rate: Of all seeds together.
+        low: Of its 95 % interval.
+        high: Of its 95 % interval.
+        of_seeds: Rates of the single trainings.
+    """
+
+    rate: float
+    low: float
+    high: float
+    of_seeds: tuple[float, ...]
+
+    def __str__(self) -> str:
+        text = f"{100 * self.rate:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+        if len(self.of_seeds) < 2:
+            return text
+        low, high = 100 * min(self.of_seeds), 100 * max(self.of_seeds)
+        return f"{text} ({len(self.of_seeds)} seeds: {low:.1f} to {high:.1f})"
+
+
 @dataclass
 class MethodResults:
     """All seeds of a method.
@@ -66,7 +90,7 @@ def read_results(order: Order, out: Path) -> dict[str, MethodResults]:
 
     All seeds that lie in the folder count, whether the order names them or not.
     """
-    seeds = tuple(sorted(set(_seeds_in(out)) | set(order.seeds)))
+    seeds = tuple(sorted(set(seeds_in(out)) | set(order.seeds)))
     whole = Order(order.benchmarks, order.conditions, (), seeds, order.attempts)
     found = {method: MethodResults() for method in whole.chosen_methods()}
     for piece in make_plan(whole):
@@ -98,6 +122,7 @@ def _outcomes(piece: Piece, out: Path) -> np.ndarray:
     return np.array([int(r["success"]) for r in rows], dtype=int)[: piece.attempts]
 
 
-def _seeds_in(out: Path) -> list[int]:
+def seeds_in(out: Path) -> list[int]:
+    """Return the seeds of which a results folder holds runs."""
     names = {p.name.removeprefix("seed_") for p in out.glob("runs/*/seed_*")}
     return [int(n) for n in names if n.isdigit()]

@@ -14,6 +14,7 @@ from equigrasp.experiments.benchmarks.kept_pieces import keep_pieces
 from equigrasp.experiments.benchmarks.plan import Piece, chosen_pieces
 from equigrasp.experiments.benchmarks.protocol import Order
 from equigrasp.experiments.benchmarks.results import read_results
+from equigrasp.experiments.benchmarks.servo_tables import write_servo_tables
 from equigrasp.experiments.benchmarks.status import describe, survey
 from equigrasp.experiments.benchmarks.tables import write_tables
 from equigrasp.experiments.benchmarks.worker import Task, error_path
@@ -37,6 +38,9 @@ def redraw(order: Order, out: Path) -> None:
         write_target_tables(order, out)
         return
     keep_pieces(out)
+    if order.conditions.protocol == "servo":
+        write_servo_tables(order, out)
+        return
     results = read_results(order, out)
     write_tables(order, out, results)
     draw_curves(order, out, results)

@@ -12,6 +12,8 @@ from equigrasp.experiments.benchmarks.protocol import (
     Conditions,
     num_targets,
 )
+from equigrasp.experiments.benchmarks.published import row
+from equigrasp.experiments.benchmarks.servo_progress import num_lines, servo_progress
 from equigrasp.experiments.benchmarks.worker import error_path, lock_path
 from equigrasp.experiments.runs.claims import is_claimed, read_json
 from equigrasp.experiments.runs.metrics_file import seconds_per_attempt
@@ -80,23 +82,30 @@ def _status(
     conditions: Conditions,
 ) -> PieceStatus:
     is_training = piece.kind != "validate"
-    is_headed = is_training or conditions.protocol == "targets"  # a line that names the columns
     total = piece.attempts if is_training else _num_rows(piece, conditions)
     if piece.result(out).is_file():
         return PieceStatus(piece, "finished", total, total, 0.0, False)
-    if is_training and conditions.protocol == "targets":
-        done = int(total * _share_trained(piece, out))
-    else:
-        progress = piece.run(out).metrics if is_training else piece.result(out).with_suffix(".csv")
-        done = min(total, _num_lines(progress) - int(is_headed))
+    done = max(0, min(total, _num_done(piece, out, conditions)))
     state = "ready" if piece.is_ready(out) else "waiting"
     if error_path(piece, out).is_file():
         state = "failed"
     if is_claimed(lock_path(piece, out)):
         state = "running"
     cost = costs[piece] or _mean(costs, piece, same_method=True) or _mean(costs, piece)
-    seconds = (total - max(0, done)) * (cost or _GUESS)
-    return PieceStatus(piece, state, max(0, done), total, seconds, cost is None)
+    seconds = (total - done) * (cost or _GUESS)
+    return PieceStatus(piece, state, done, total, seconds, cost is None)
+
+
+def _num_done(piece: Piece, out: Path, conditions: Conditions) -> int:
+    """Return how far a piece is that is not finished, in its own unit."""
+    is_training, is_targets = piece.kind != "validate", conditions.protocol == "targets"
+    if conditions.protocol == "servo":
+        return servo_progress(piece, out)
+    if is_training and is_targets:
+        return int(piece.attempts * _share_trained(piece, out))
+    progress = piece.run(out).metrics if is_training else piece.result(out).with_suffix(".csv")
+    is_headed = is_training or is_targets  # a line that names the columns
+    return num_lines(progress) - int(is_headed)
 
 
 def _share_trained(piece: Piece, out: Path) -> float:
@@ -113,7 +122,9 @@ def _mean(
     known = [
         c
         for p, c in costs.items()
-        if c is not None and p.kind == piece.kind and (p.method == piece.method or not same_method)
+        if c is not None
+        and (p.kind, row(p.method).episodes > 0) == (piece.kind, row(piece.method).episodes > 0)
+        and (p.method == piece.method or not same_method)
     ]
     return statistics.mean(known) if known else None
 
@@ -137,7 +148,3 @@ def _num_rows(piece: Piece, conditions: Conditions) -> int:
         return max(1, round(count / int(number)))
     is_by_scene = piece.method == LIMIT and kind == "clutter"
     return math.ceil(count / LIMIT_TARGETS_OF_SCENE) if is_by_scene else count
-
-
-def _num_lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.is_file() else 0

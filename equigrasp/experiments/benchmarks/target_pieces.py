@@ -1,20 +1,18 @@
 """Pieces of work of push-grasp's tables: train, fetch targets, clear tables, try 64 grasps."""
 
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-from equigrasp.errors import ConfigError
+from equigrasp.experiments.benchmarks.given_weights import keep_weights
 from equigrasp.experiments.benchmarks.learning import CheckStop
 from equigrasp.experiments.benchmarks.plan import Piece
 from equigrasp.experiments.benchmarks.protocol import (
     LIMIT,
     LIMIT_TARGETS_OF_SCENE,
     Conditions,
-    Order,
     num_targets,
 )
 from equigrasp.experiments.benchmarks.published import row
@@ -23,12 +21,8 @@ from equigrasp.experiments.push_grasp.pretraining import Amounts, PushGraspPretr
 from equigrasp.experiments.push_grasp.target_evaluation import TargetConditions, run_targets
 from equigrasp.experiments.push_grasp.task_scenes import TargetTask
 from equigrasp.experiments.runs.claims import write_json
-from equigrasp.experiments.runs.run_folder import RunFolder, commit
+from equigrasp.experiments.runs.run_folder import commit
 from equigrasp.learning.method_names import full_name
-from equigrasp.learning.trained_weights import read_trained_weights
-from equigrasp.learning.weight_store import load_weights, tensor_digest
-from equigrasp.methods.registry import load_method
-from equigrasp.paths import find_weights
 from equigrasp.simulation.clutter_spreads import clutter_spread
 
 _SCENES = 1000  # seed of the scenes: the same for all methods and trainings
@@ -68,41 +62,7 @@ def train_target_piece(piece: Piece, out: Path, conditions: Conditions, num_thre
     began = time.monotonic()
     weights = PushGraspPretraining(arguments, Amounts(num_pushes=piece.attempts), None).run()
     seconds = (time.monotonic() - began) / piece.attempts
-    _keep(piece, out, weights, conditions.size, seconds)
-
-
-def take_weights(given: list[str], order: Order, out: Path) -> None:
-    """Put trained weights into a results folder, in the place of trainings of its own.
-
-    Args:
-        given: `METHOD=WEIGHTS` each: a name below models, a safetensors file, or a run folder. The k-th of a
-            method belongs to the k-th seed.
-        order: Whose trainings they stand for.
-        out: Results folder.
-
-    Raises:
-        ConfigError: if there are more weights than seeds, or others lie there already.
-        WeightsError: if they are of another method.
-    """
-    of_method: dict[str, list[str]] = {}
-    for text in given:
-        method, is_pair, name = text.partition("=")
-        if not is_pair:
-            raise ConfigError(f"--weights needs METHOD=WEIGHTS, found '{text}'.")
-        of_method.setdefault(method, []).append(name)
-    for method, names in of_method.items():
-        if len(names) > len(order.seeds):
-            raise ConfigError(
-                f"{len(names)} weights of '{method}' need as many --seeds, found {len(order.seeds)}."
-            )
-        if row(method).weights_of or not row(method).is_trained:
-            owner = row(method).weights_of or "none"
-            raise ConfigError(f"'{method}' has no weights of its own; it acts with: {owner}.")
-        for seed, name in zip(order.seeds, names, strict=False):
-            path = Path(name)
-            found = RunFolder(path).newest_weights() if path.is_dir() else find_weights(name)
-            piece = Piece(method, seed, "train", order.attempts)
-            _keep(piece, out, found, order.conditions.size, 0.0)
+    keep_weights(piece, out, weights, conditions.size, seconds)
 
 
 def fetch_piece(
@@ -164,18 +124,3 @@ def _finish(piece: Piece, out: Path, found: Mapping[str, object], clock: _Clock)
         "commit": commit(),
     }
     write_json(piece.result(out), {**found, **facts})
-
-
-def _keep(piece: Piece, out: Path, weights: Path, size: str, seconds: float) -> None:
-    """Copy weights to where a piece's validations look for them; the piece is then finished."""
-    read_trained_weights(weights, load_method(piece.method, size)[1])
-    path = piece.snapshot(out)
-    digest = tensor_digest(load_weights(weights)[0])
-    if path.is_file() and tensor_digest(load_weights(path)[0]) != digest:
-        raise ConfigError(f"'{path}' holds other weights than '{weights}'; choose another --out.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    shutil.copyfile(weights, partial)
-    partial.replace(path)
-    facts = {"attempts": piece.attempts, "weights": digest, "seconds_per_attempt": seconds}
-    write_json(piece.result(out), facts | {"commit": commit()})

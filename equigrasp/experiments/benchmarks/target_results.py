@@ -8,6 +8,7 @@ import numpy as np
 
 from equigrasp.experiments.benchmarks.plan import Piece, make_plan
 from equigrasp.experiments.benchmarks.protocol import LIMIT, Order, benchmarks
+from equigrasp.experiments.benchmarks.results import Share, seeds_in
 from equigrasp.experiments.push_grasp.clearing_task import ClearingResult
 from equigrasp.experiments.push_grasp.difficulty import Difficulty
 from equigrasp.experiments.push_grasp.result_rows import read_rows
@@ -18,30 +19,6 @@ Row = TargetResult | ClearingResult | Difficulty
 Key = tuple[int, int]  # scene and target
 _APART = 1_000_000  # scenes of two cells
 Only = Callable[[int, TargetResult], bool]
-
-
-@dataclass(frozen=True, eq=False)
-class Share:
-    """A rate over all seeds with its interval, and the rates of the seeds.
-
-    Args:
-        rate: Of all seeds together.
-        low: Of its 95 % interval.
-        high: Of its 95 % interval.
-        of_seeds: Rates of the single trainings.
-    """
-
-    rate: float
-    low: float
-    high: float
-    of_seeds: tuple[float, ...]
-
-    def __str__(self) -> str:
-        text = f"{100 * self.rate:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
-        if len(self.of_seeds) < 2:
-            return text
-        low, high = 100 * min(self.of_seeds), 100 * max(self.of_seeds)
-        return f"{text} ({len(self.of_seeds)} seeds: {low:.1f} to {high:.1f})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +74,7 @@ class Cell:
 
 def read_cells(order: Order, out: Path) -> dict[tuple[str, str], Cell]:
     """Return what is finished, by method and set of scenes, of all seeds and benchmarks in the folder."""
-    lying = {p.name.removeprefix("seed_") for p in out.glob("runs/*/seed_*")}
-    seeds = tuple(sorted({int(n) for n in lying if n.isdigit()} | set(order.seeds)))
+    seeds = tuple(sorted(set(seeds_in(out)) | set(order.seeds)))
     protocol = order.conditions.protocol
     names = tuple(name for name, b in benchmarks().items() if b.protocol == protocol)
     whole = Order(names, order.conditions, (), seeds, order.attempts)

@@ -14,11 +14,11 @@ from equigrasp.experiments.benchmarks.protocol import (
     num_targets,
 )
 from equigrasp.experiments.benchmarks.published import Row, others, rows
+from equigrasp.experiments.benchmarks.results import Share
 from equigrasp.experiments.benchmarks.results_folder import commits_in
 from equigrasp.experiments.benchmarks.tables import comma_separated, markdown
 from equigrasp.experiments.benchmarks.target_results import (
     Cell,
-    Share,
     merged,
     read_cells,
     rounds_of,

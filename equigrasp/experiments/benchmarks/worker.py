@@ -25,7 +25,7 @@ from equigrasp.experiments.benchmarks.plan import (
     chosen_pieces,
     make_plan,
 )
-from equigrasp.experiments.benchmarks.protocol import Conditions, Order
+from equigrasp.experiments.benchmarks.protocol import Conditions, LogAmounts, Order
 from equigrasp.experiments.runs.claims import claim, is_claimed, write_whole
 
 _LOGGER = logging.getLogger(__name__)
@@ -62,7 +62,10 @@ class Task:
         """Return a task from its text."""
         values = json.loads(text)
         order: dict[str, Any] = values.pop("order")
-        order["conditions"] = Conditions(**order["conditions"])
+        conditions: dict[str, Any] = order["conditions"]
+        logs = conditions.pop("logs")
+        amounts = None if logs is None else LogAmounts(**logs)
+        order["conditions"] = Conditions(logs=amounts, **conditions)
         lists: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in order.items()
         }
@@ -136,6 +139,12 @@ def _do(piece: Piece, task: Task, stop: "_StopSignal") -> None:
         return
     how = task.device, task.num_threads, stop.check
     marks = checkpoints(task.order, piece.method)
+    if conditions.protocol == "servo":
+        from equigrasp.experiments.benchmarks.servo_pieces import do_servo_piece
+
+        with stop.at_once():
+            do_servo_piece(piece, out, conditions, marks, task.num_threads)
+        return
     if piece.kind == "learn":
         from equigrasp.experiments.benchmarks.learning import learn_piece
 
@@ -154,12 +163,12 @@ def _do(piece: Piece, task: Task, stop: "_StopSignal") -> None:
 
 
 def _is_worth_waiting(plan: list[Piece], open_pieces: list[Piece], out: Path) -> bool:
-    """Tell whether work may turn up: somebody is training what a validation waits for."""
-    waiting = {p.snapshot(out).parent for p in open_pieces if not p.is_ready(out)}
+    """Tell whether work may turn up: somebody is making what a piece waits for."""
+    waiting = {f for p in open_pieces for f in p.needs(out) if not f.is_file()}
     return any(
         is_claimed(lock_path(p, out))
         for p in plan
-        if p.kind == "train" and p.snapshot(out).parent in waiting
+        if p.kind != "validate" and any(f.is_relative_to(p.run(out).path) for f in waiting)
     )
 
 

@@ -24,10 +24,10 @@ def draw_decision(observation: Observation, decision: Decision[PlanarGrasp]) -> 
         RGB picture, uint8; base +x points down and base +y right, as in the arrays.
     """
     size, border = observation.heightmap.shape[0], observation.workspace.border_px
-    heights = _colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS)
+    heights = colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS)
     q_map = np.zeros((size, size), np.float32)
     q_map[border : size - border, border : size - border] = decision.views[Q_MAP]
-    values = _colorize(q_map, cv2.COLORMAP_INFERNO)
+    values = colorize(q_map, cv2.COLORMAP_INFERNO)
     panels = [_enlarge(p) for p in (heights, values)]
     for panel in panels:
         low, high = border * _SCALE, (size - border) * _SCALE
@@ -59,7 +59,7 @@ def draw_action(
     Where there are labels the objects are outlined, and what is aimed at in red.
     """
     workspace, size = observation.workspace, observation.heightmap.shape[0]
-    heights = _enlarge(_colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS))
+    heights = _enlarge(colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS))
     labels = observation.arrays.get(LABELS, np.zeros(0, np.uint8))
     for label in np.unique(labels[labels > 0]):
         cv2.drawContours(heights, _outlines(labels == label), -1, (220, 220, 220), 1)
@@ -97,8 +97,8 @@ def draw_push_map(observation: Observation, decision: Decision[Push]) -> np.ndar
     values[low:high, low:high][is_push] = 0.15 + 0.85 * (of_pushes[is_push] - least) / max(
         most - least, 1e-6
     )
-    heights = _colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS)
-    panels = [_enlarge(p) for p in (heights, _colorize(values, cv2.COLORMAP_INFERNO))]
+    heights = colorize(observation.heightmap / _TOP, cv2.COLORMAP_VIRIDIS)
+    panels = [_enlarge(p) for p in (heights, colorize(values, cv2.COLORMAP_INFERNO))]
     outlines = _outlines(decision.aimed(observation).goal[TARGET] > 0)
     for panel in panels:
         cv2.drawContours(panel, outlines, -1, (255, 255, 255), 1)
@@ -167,7 +167,8 @@ def draw_learning_curve(path: Path, rows: list[dict[str, str]], title: str) -> N
     figure.savefig(path, dpi=110)
 
 
-def _colorize(values: np.ndarray, color_map: int) -> np.ndarray:
+def colorize(values: np.ndarray, color_map: int) -> np.ndarray:
+    """Return values from 0 to 1, shape (H, W), as colours, RGB uint8 (H, W, 3)."""
     bytes_ = (np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
     return cv2.cvtColor(cv2.applyColorMap(bytes_, color_map), cv2.COLOR_BGR2RGB)
 
@@ -187,7 +188,7 @@ def _draw_push(panel: np.ndarray, push: Push, workspace: Workspace) -> None:
     start = np.array(workspace.xy_to_pixel(push.x, push.y)[::-1]) + 0.5
     way = np.array([np.sin(push.direction), np.cos(push.direction)]) * push.length
     end = start + way / workspace.pixel_size
-    ends = _point(start * _SCALE), _point(end * _SCALE)
+    ends = point(start * _SCALE), point(end * _SCALE)
     cv2.arrowedLine(panel, *ends, (80, 255, 80), 2, cv2.LINE_AA, tipLength=0.25)
 
 
@@ -201,11 +202,11 @@ def _draw_gripper(panel: np.ndarray, grasp: PlanarGrasp, workspace: Workspace) -
     across = np.array([opening[1], -opening[0]])
     pad = 0.011 / pixel_size * _SCALE
     ends = [centre - half * opening, centre + half * opening]
-    cv2.line(panel, _point(ends[0]), _point(ends[1]), (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.line(panel, point(ends[0]), point(ends[1]), (255, 255, 255), 1, cv2.LINE_AA)
     for end in ends:
-        corners = _point(end - pad * across), _point(end + pad * across)
+        corners = point(end - pad * across), point(end + pad * across)
         cv2.line(panel, *corners, (255, 80, 80), 4, cv2.LINE_AA)
-    cv2.circle(panel, _point(centre), 4, (80, 255, 80), -1, cv2.LINE_AA)
+    cv2.circle(panel, point(centre), 4, (80, 255, 80), -1, cv2.LINE_AA)
 
 
 def _draw_yaws(decision: Decision[PlanarGrasp], side: int) -> np.ndarray:
@@ -218,10 +219,11 @@ def _draw_yaws(decision: Decision[PlanarGrasp], side: int) -> np.ndarray:
         arm = np.array([np.sin(theta), np.cos(theta)]) * float(value) * side / 4.4
         is_chosen = k == chosen
         color, width = ((220, 50, 50), 4) if is_chosen else ((90, 90, 160), 2)
-        cv2.line(panel, _point(centre - arm), _point(centre + arm), color, width, cv2.LINE_AA)
-    cv2.circle(panel, _point(centre), int(side / 4.4), (200, 200, 200), 1, cv2.LINE_AA)
+        cv2.line(panel, point(centre - arm), point(centre + arm), color, width, cv2.LINE_AA)
+    cv2.circle(panel, point(centre), int(side / 4.4), (200, 200, 200), 1, cv2.LINE_AA)
     return panel
 
 
-def _point(position: np.ndarray) -> tuple[int, int]:
+def point(position: np.ndarray) -> tuple[int, int]:
+    """Return the pixel of a position (x, y) in a picture."""
     return round(float(position[0])), round(float(position[1]))

@@ -8,6 +8,7 @@ from equigrasp.environments.servo_script import (
     MixedScript,
     Noise,
     NoisyScript,
+    ServoScript,
     UniformScript,
 )
 from equigrasp.environments.servo_task import ServoTask
@@ -36,6 +37,8 @@ def make_source(
     simulation: SimulatedCell,
     split: str,
     seed: int,
+    *,
+    script: ServoScript | None = None,
     num_scripted: int | None = None,
 ) -> RolloutSource:
     """Return episodes of a run: the first by scripts, those that follow by the policy as it explores.
@@ -47,10 +50,9 @@ def make_source(
         simulation: The cell.
         split: Part of the object set: `train`, `test` or `all`.
         seed: Of scenes and choices.
-        num_scripted: Episodes by scripts; None: as the configuration says.
+        script: Chooses in the first episodes; None: `mixed_script`.
+        num_scripted: How many those are; None: as the configuration says.
     """
-    if num_scripted is None:
-        num_scripted = config.training.num_prior_episodes
     task, rules, objects = task_of(config), SceneRules(), simulation.world.object_set
     environment = ServoGraspEnv(
         simulation.cell,
@@ -76,8 +78,8 @@ def make_source(
         policy,
         environment,
         seed,
-        script=ScriptPolicy(mixed_script(task), encode),
-        num_scripted=num_scripted,
+        script=ScriptPolicy(script or mixed_script(task), encode),
+        num_scripted=config.training.num_prior_episodes if num_scripted is None else num_scripted,
     )
 
 

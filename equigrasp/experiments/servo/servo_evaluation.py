@@ -8,7 +8,7 @@ the tray's middle each way, at any yaw, fingers open.
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,7 +22,10 @@ from equigrasp.environments.servo_task import ServoTask
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.rollouts.loop import Loop, Rules
 from equigrasp.experiments.runs.claims import claim
-from equigrasp.experiments.servo.servo_folder import EpisodeRow, ServoFolder
+from equigrasp.experiments.servo.episode_row import EpisodeRow
+from equigrasp.experiments.servo.extent import Emptying, Episodes, Extent
+from equigrasp.experiments.servo.servo_folder import ServoFolder
+from equigrasp.experiments.servo.servo_strip import Look, ServoStrips
 from equigrasp.geometry.actions import GripperStep
 from equigrasp.learning.interfaces import Mode, Policy
 from equigrasp.planning.ompl_planner import OmplPlanner
@@ -78,6 +81,8 @@ def evaluate_servo(
     *,
     named: Mapping[str, Any],
     mode: Mode = "greedy",
+    emptying: Emptying | None = None,
+    strips: ServoStrips | None = None,
 ) -> dict[str, Any]:
     """Run episodes without learning, or carry on running them, and return `servo_evaluation.json`.
 
@@ -85,10 +90,12 @@ def evaluate_servo(
         protocol: Where and how.
         task: Steps, view, reward and end.
         make_policy: Makes the policy that is measured.
-        num_episodes: How many, those that lie there already included.
+        num_episodes: How many, those that lie there already included; not of `emptying`.
         out: Folder; see `ServoFolder`.
         named: What names the policy: name, weights, commit. Under other names all begins anew.
         mode: Of the policy.
+        emptying: Full trays are emptied, in the place of single episodes; has scenes of its own.
+        strips: Draws episodes.
 
     Raises:
         ConfigError: if another process is at work in the folder.
@@ -97,11 +104,15 @@ def evaluate_servo(
         key: getattr(protocol, key)
         for key in ("cell", "objects", "split", "seed", "disturbance", "depth_noise")
     }
+    extent: Extent = Episodes(num_episodes) if emptying is None else emptying
+    if emptying is not None:
+        protocol = replace(protocol, scenes=emptying.scenes)
+        conditions |= {"task": "emptying", "num_objects": emptying.scenes.num_objects}
     with claim(out / "servo_evaluation.lock") as is_mine:
         if not is_mine:
             raise ConfigError(f"Another process is evaluating into '{out}'.")
-        folder = ServoFolder(out, conditions, num_episodes)
-        if len(folder.rows) < num_episodes:
+        folder = ServoFolder(out, conditions, extent)
+        if not folder.is_whole:
             with make_simulated_cell(
                 protocol.cell,
                 object_set=protocol.objects,
@@ -109,7 +120,8 @@ def evaluate_servo(
                 depth_noise=protocol.depth_noise,
             ) as simulation:
                 policy = make_policy(simulation)
-                _carry_on(folder, protocol, task, policy, simulation, num_episodes, mode)
+                runner = _Runner(protocol, task, policy, simulation, mode, strips)
+                runner.carry_on(folder, extent.total)
         return folder.result()
 
 
@@ -171,48 +183,62 @@ def _check_in_motion(simulation: SimulatedCell, env: ServoGraspEnv, event: Pushe
     simulation.physics.add_step_hook(check)
 
 
-def _carry_on(
-    folder: ServoFolder,
-    protocol: ServoProtocol,
-    task: ServoTask,
-    policy: Policy[GripperStep],
-    simulation: SimulatedCell,
-    num_episodes: int,
-    mode: Mode,
-) -> None:
-    """Run the episodes that are missing."""
-    env, event = make_environment(simulation, protocol, task, folder.next_scene)
-    loop = Loop(env, policy, _RULES, derive_seed(protocol.seed, Stream.EVALUATION_SCENES))
-    with tqdm(
-        total=num_episodes, initial=len(folder.rows), unit="episode", desc=protocol.disturbance
-    ) as bar:
-        while len(folder.rows) < num_episodes:
-            for row in _episode(env, loop, event, mode):
-                folder.add(row)
-                bar.update()
-            bar.set_postfix_str(f"success {100 * folder.result()['success_rate']:.0f} %", False)
+class _Runner:
+    """Runs the episodes that are missing."""
 
+    def __init__(
+        self,
+        protocol: ServoProtocol,
+        task: ServoTask,
+        policy: Policy[GripperStep],
+        simulation: SimulatedCell,
+        mode: Mode,
+        strips: ServoStrips | None,
+    ) -> None:
+        self._protocol, self._task, self._policy = protocol, task, policy
+        self._simulation, self._mode, self._strips = simulation, mode, strips
 
-def _episode(
-    env: ServoGraspEnv, loop: Loop[GripperStep], event: Event | None, mode: Mode
-) -> list[EpisodeRow]:
-    """Run one episode to its end; those before it that broke off are failures."""
-    env.reset()
-    rows, tally = [], _Tally(env)
-    while True:
-        number = (env.scene * 1000 + env.episode) * 1000 + env.num_steps
-        made = loop.attempt(number, mode)
-        if not tally.is_of(env):  # an error ended the one before
-            rows.append(tally.row("error", 0, event=None))
-            tally = _Tally(env)
-        assert isinstance(made.result, ServoResult)
-        tally.add(made.result, made.decision.value)
-        if made.result.is_last:
-            disagreeing = int(made.result.is_disagreeing)
-            success = int(made.result.outcome.is_success)
-            duration = made.result.outcome.duration
-            rows.append(tally.row(made.result.ended_by, success, event, disagreeing, duration))
-            return rows
+    def carry_on(self, folder: ServoFolder, total: int) -> None:
+        """Go on where a folder ends; `total`: episodes at most."""
+        protocol = self._protocol
+        env, event = make_environment(self._simulation, protocol, self._task, folder.next_scene)
+        seed = derive_seed(protocol.seed, Stream.EVALUATION_SCENES)
+        loop = Loop(env, self._policy, _RULES, seed)
+        with tqdm(
+            total=total, initial=len(folder.rows), unit="episode", desc=protocol.disturbance
+        ) as bar:
+            while not folder.is_whole:
+                for row in self._episode(env, loop, event):
+                    folder.add(row)
+                    bar.update()
+                rate = folder.result()["success_rate"]
+                bar.set_postfix_str(f"success {100 * rate:.0f} %", False)
+
+    def _episode(
+        self, env: ServoGraspEnv, loop: Loop[GripperStep], event: Event | None
+    ) -> list[EpisodeRow]:
+        """Run one episode to its end; those before it that broke off are failures."""
+        env.reset()
+        rows, tally, looks = list[EpisodeRow](), _Tally(env), list[Look]()
+        while True:
+            number = (env.scene * 1000 + env.episode) * 1000 + env.num_steps
+            made = loop.attempt(number, self._mode)
+            if not tally.is_of(env):  # an error ended the one before
+                rows.append(tally.row("error", 0, event=None))
+                tally, looks = _Tally(env), []
+            assert isinstance(made.result, ServoResult)
+            tally.add(made.result, made.decision.value)
+            looks.append((made.observation, made.decision))
+            if made.result.is_last:
+                disagreeing = int(made.result.is_disagreeing)
+                outcome, left = made.result.outcome, _num_left(env)
+                success, ended_by = int(outcome.is_success), made.result.ended_by
+                rows.append(
+                    tally.row(ended_by, success, event, disagreeing, outcome.duration, left)
+                )
+                if self._strips is not None:
+                    self._strips.draw(rows[-1], looks)
+                return rows
 
 
 class _Tally:
@@ -220,6 +246,7 @@ class _Tally:
 
     def __init__(self, env: ServoGraspEnv) -> None:
         self._scene, self._episode = env.scene, env.episode
+        self._left = _num_left(env)
         self._began = time.monotonic()
         self._num_steps = self._contacts = self._shortened = 0
         self._value = math.nan
@@ -241,6 +268,7 @@ class _Tally:
         event: Event | None,
         disagreeing: int = 0,
         duration: float = 0.0,
+        left: int | None = None,
     ) -> EpisodeRow:
         return EpisodeRow(
             self._scene,
@@ -255,6 +283,7 @@ class _Tally:
             self._value,
             duration,
             time.monotonic() - self._began,
+            self._left if left is None else left,
         )
 
 
@@ -263,3 +292,8 @@ def _is_shortened(result: ServoResult) -> bool:
     assert asked is not None and executed is not None
     way = np.subtract(asked.d_position, executed.d_position)
     return bool(np.abs(way).max() > _SHORTER or abs(asked.d_theta - executed.d_theta) > _SHORTER)
+
+
+def _num_left(env: ServoGraspEnv) -> int:
+    """Return how many objects are in the tray."""
+    return len(env.world.object_names_in(env.workspace))

@@ -4,46 +4,14 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from equigrasp.experiments.runs.claims import read_json, write_json
+from equigrasp.experiments.servo.episode_row import EpisodeRow
+from equigrasp.experiments.servo.extent import Extent
 from equigrasp.experiments.statistics import wilson_interval
-
-
-@dataclass(frozen=True)
-class EpisodeRow:
-    """One episode.
-
-    Args:
-        scene: Number of its scene.
-        episode: Its number in the scene.
-        success: 1 or 0.
-        ended_by: See `ServoResult`; `error`: the robot could not go on, which counts as a failure.
-        steps: How many it took.
-        contacts: Steps in which something pushed back.
-        shortened: Steps that were shortened.
-        disturbed: 1 where the event happened.
-        disagreeing: 1 where simulator and detector disagree.
-        value: Predicted return at the first step; nan: the policy predicts none.
-        duration: From its beginning to its end [s, robot clock].
-        seconds: The same [s, wall clock].
-    """
-
-    scene: int
-    episode: int
-    success: int
-    ended_by: str
-    steps: int
-    contacts: int
-    shortened: int
-    disturbed: int
-    disagreeing: int
-    value: float
-    duration: float
-    seconds: float
-
 
 _COLUMNS = tuple(field.name for field in fields(EpisodeRow))
 
@@ -56,17 +24,17 @@ class ServoFolder:
     Args:
         path: The folder.
         conditions: What must be equal to carry on what lies there.
-        num_episodes: That are wanted; what is whole is left as it is.
+        extent: What is wanted; what is whole is left as it is.
     """
 
-    def __init__(self, path: Path, conditions: Mapping[str, Any], num_episodes: int) -> None:
-        self._conditions = dict(conditions)
+    def __init__(self, path: Path, conditions: Mapping[str, Any], extent: Extent) -> None:
+        self._conditions, self._extent = dict(conditions), extent
         self._result, self._csv = path / "servo_evaluation.json", path / "servo_evaluation.csv"
         before = read_json(self._result) or {}
         is_same = all(before.get(key) == value for key, value in self._conditions.items())
         rows = _read(self._csv) if is_same else []
         self.next_scene = rows[-1].scene if rows else 0
-        is_whole = len(rows) >= num_episodes
+        is_whole = extent.is_whole(rows)
         self.rows = [row for row in rows if is_whole or row.scene < self.next_scene]
         path.mkdir(parents=True, exist_ok=True)
         self._csv.write_text(_text(self.rows, has_head=True), encoding="utf-8")
@@ -78,6 +46,11 @@ class ServoFolder:
         with self._csv.open("a", encoding="utf-8") as file:
             file.write(_text([row]))
         write_json(self._result, self.result())
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing is missing."""
+        return self._extent.is_whole(self.rows)
 
     def result(self) -> dict[str, Any]:
         """Return counts, rates and conditions, which is what `servo_evaluation.json` holds."""
@@ -97,6 +70,7 @@ class ServoFolder:
             "disagreeing": sum(row.disagreeing for row in rows),
             "duration": sum(row.duration for row in rows) / count,
             "ended_by": dict(Counter(row.ended_by for row in rows)),
+            **self._extent.facts(rows),
         } | self._conditions
 
 

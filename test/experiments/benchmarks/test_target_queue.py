@@ -11,6 +11,7 @@ from equigrasp.cli.main import main
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
 from equigrasp.experiments.benchmarks import results_folder, worker
+from equigrasp.experiments.benchmarks.given_weights import take_weights
 from equigrasp.experiments.benchmarks.plan import Piece, make_plan
 from equigrasp.experiments.benchmarks.protocol import (
     Conditions,
@@ -23,7 +24,7 @@ from equigrasp.experiments.benchmarks.published import others, rows
 from equigrasp.experiments.benchmarks.results_folder import open_results
 from equigrasp.experiments.benchmarks.runner import redraw
 from equigrasp.experiments.benchmarks.status import listing, survey
-from equigrasp.experiments.benchmarks.target_pieces import take_weights, target_conditions
+from equigrasp.experiments.benchmarks.target_pieces import target_conditions
 from equigrasp.experiments.benchmarks.worker import Task
 from equigrasp.experiments.push_grasp.clearing_task import ClearingResult
 from equigrasp.experiments.push_grasp.difficulty import Difficulty
@@ -81,7 +82,7 @@ def test_every_row_of_the_tables_is_known_and_every_variant_has_one() -> None:
         if method != "limit" and not row.weights_of:
             continue
         assert method == "limit" or _same_networks(method, row.weights_of)
-    assert {o for b in wanted for o in b.others} == set(others())
+    assert {o for b in benchmarks().values() for o in b.others} == set(others())
 
 
 def _same_networks(one: str, other: str) -> bool:
@@ -239,7 +240,7 @@ def test_weights_that_are_given_stand_for_trainings(tmp_path: Path) -> None:
 
 def test_options_of_other_benchmarks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "table3", "--targets", "5", "--dry-run"]) == 2
-    assert "need benchmarks whose names begin with push" in capsys.readouterr().err
+    assert "needs benchmarks whose names begin with push" in capsys.readouterr().err
     assert main(["bench", "push_table1", "--only", "learn", "--dry-run"]) == 2
     assert "cannot be split" in capsys.readouterr().err
     assert main(["bench", "push_table1", "table3", "--dry-run"]) == 2
