@@ -17,7 +17,8 @@ from equigrasp.experiments.benchmarks.servo_progress import (
     evaluation_folder,
     servo_progress,
 )
-from equigrasp.experiments.rollouts.train import PriorData, train
+from equigrasp.experiments.rollouts.prior_data import PriorData
+from equigrasp.experiments.rollouts.train import train
 from equigrasp.experiments.runs.claims import write_json
 from equigrasp.experiments.runs.metrics_file import read_metrics
 from equigrasp.experiments.runs.run_folder import RunFolder, commit

@@ -56,5 +56,5 @@ class SimulatedSource:
             self._simulation,
             self._settings.split,
             derive_seed(self._seed, first),
-            self._settings.num_scripted,
+            num_scripted=self._settings.num_scripted,
         )
