@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import secrets
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,3 +74,38 @@ def test_a_cluster_without_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_cluster_that_is_not_there_is_named() -> None:
     with pytest.raises(FleetError, match="Ray cannot be started at '127.0.0.1:1'"):
         RayRuntime("127.0.0.1:1")
+
+
+def test_learning_goes_on_without_a_lost_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three raylets one dies; what ran there begins elsewhere, and the log is whole."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", os.environ.get("RAY_AUTH_TOKEN", secrets.token_hex(32)))
+    from ray.cluster_utils import Cluster
+
+    own = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args=own | {"include_dashboard": False})
+    lost, _ = [cluster.add_node(**own, resources={"robot": 2.0}) for _ in range(2)]
+    runtime = RayRuntime(cluster.address)
+    try:
+        with pytest.raises(ConfigError, match="needs 5 of the resource 'robot', .* offers 4"):
+            runtime.start(make_cast(small_plan(num_collectors=5), tmp_path))
+        runtime.start(make_cast(PLAN, tmp_path))
+        states = watch_until(runtime, lambda s: s["learner"].figures.get("steps", 0) > 20)
+        begun, logged = states["learner"].figures["steps"], states["replay0"].figures["episodes"]
+        cluster.remove_node(lost, allow_graceful=False)
+        states = watch_until(
+            runtime,
+            lambda s: (
+                s["learner"].figures.get("steps", 0) > begun + 40
+                and any(state.num_restarts for state in s.values())
+            ),
+        )
+        assert not any(states[name].num_restarts for name in ("learner", "replay0"))
+    finally:
+        runtime.stop()
+        cluster.shutdown()
+    log = [step for step, _ in ExperienceLog(tmp_path / "replay0.log", is_writing=False)]
+    assert [step.index for step in log] == list(range(len(log)))
+    assert sum(step.is_last for step in log) >= logged
