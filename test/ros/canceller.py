@@ -43,10 +43,13 @@ class Joints:
             self.speeds.append((sent, max(map(abs, message.velocity))))
 
     def stay_at_rest(self, since: float) -> bool:
-        """Return whether no joint moves in what the driver sends after `since` [s]."""
+        """Return whether no joint moves in what the driver sends after `since` [s].
+
+        Not in the first message: it may have been measured before.
+        """
 
         def sent() -> list[float]:
-            return [speed for t, speed in self.speeds if t > since]
+            return [speed for t, speed in self.speeds if t > since][1:]
 
         wait_for(lambda: len(sent()) > _ENOUGH, 10.0, "joint states")
         return max(sent()) < AT_REST

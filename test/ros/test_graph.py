@@ -29,10 +29,12 @@ from equigrasp_interfaces.msg import Grasp as GraspMsg  # noqa: E402
 from equigrasp_interfaces.srv import GetObjects  # noqa: E402
 from graph import Graph, wait_for  # noqa: E402
 
+from equigrasp.devices.calibrated_cell import load_cell  # noqa: E402
 from equigrasp.experiments.runs.metrics_file import read_metrics  # noqa: E402
 from equigrasp.primitives.outcome import Phase  # noqa: E402
 from equigrasp.replay.experience_log import ExperienceLog  # noqa: E402
 from equigrasp.ros import names, qos  # noqa: E402
+from equigrasp.ros.messages.gripper_commands import FingerCommand, GripperAction  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(600)]
 STOP_TIME = 0.2  # [s]
@@ -140,6 +142,14 @@ def test_cancels_stop_the_arm_and_the_next_goal_is_accepted(
         wall_clock.hold(cancel.time_to_accept, ACCEPT_TIME, str(cancel))
 
 
+def let_go(graph: Graph) -> None:
+    """Open the fingers: a cancelled grasp leaves in them what they held, and a push needs them closed."""
+    config = load_cell("ur5").load_gripper()
+    action = GripperAction(config)
+    goal = action.to_goal(FingerCommand(config.stroke, 0.0, 0.0))
+    graph.result(graph.send(action.type, names.GRIPPER_COMMAND, goal), 20.0)
+
+
 def push_goal() -> ExecuteAction.Goal:
     goal = ExecuteAction.Goal(action=Action(kind=Action.KIND_PUSH))
     push = goal.action.push
@@ -152,6 +162,7 @@ def push_goal() -> ExecuteAction.Goal:
 def test_a_push_is_carried_out_and_stopped_in_its_stroke(
     graph: Graph, joints: Joints, wall_clock: Any
 ) -> None:
+    let_go(graph)
     phases: list[int] = []
     done = graph.send(
         ExecuteAction,
