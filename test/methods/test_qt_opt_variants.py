@@ -42,6 +42,7 @@ CHANGES: dict[str, dict[str, Any]] = {  # of `compact`
     "no_prior": {"training.num_prior_episodes": 0},
     "half_uses": {"training.steps_per_attempt": 1},
     "executed_motion": {"training.motion": "executed"},
+    "weak": {"training.num_prior_episodes": 100, "training.first_training_attempt": 600},
 }
 SMALL_PUBLISHED = {
     "network.crop_px": "36",
