@@ -13,8 +13,8 @@ DESCRIPTION = """Writes three things into models/ (or --out):
 
 Everything on the card comes from files of the run and of its evaluations. --evaluate makes the
 evaluations that are missing, on easy, hard and all unseen objects, and keeps them in the run
-folder. Stop it at any time; the same command continues. The card of push_grasp reports earlier
-results of equigrasp evaluate --task."""
+folder. Stop it at any time; the same command continues. The cards of push_grasp and qt_opt report
+earlier results of equigrasp evaluate."""
 EPILOG = """examples:
   equigrasp publish results/a --name asr_compact_ur5 --evaluate 100
   equigrasp evaluate results/a --split hard --attempts 100      the same, one set at a time
@@ -72,7 +72,13 @@ def _publish(options: argparse.Namespace) -> int:
     )
     run = RunFolder(order.run)
     name = run.read_config()["arguments"]["method"] if run.config.is_file() else ""
-    if name and load_method(name)[0].name == "push_grasp":
+    method = load_method(name)[0] if name else None
+    if method and method.is_closed_loop:
+        from equigrasp.experiments.servo.publication import publish_closed_loop
+
+        weights = order.weights or run.newest_weights()
+        card = publish_closed_loop(run, order.name, weights, order.folder, order.note, print)
+    elif method and method.name == "push_grasp":
         from equigrasp.experiments.push_grasp.publication import publish_push_grasp
 
         weights = order.weights or run.newest_weights()

@@ -9,10 +9,10 @@ from typing import Any
 from equigrasp.config import from_mapping
 from equigrasp.devices.calibrated_cell import load_cell
 from equigrasp.errors import ConfigError
+from equigrasp.experiments.publishing.card_page import card_page, what_fits
 from equigrasp.experiments.publishing.checked_weights import write_checked
 from equigrasp.experiments.runs.claims import read_json, write_whole
 from equigrasp.experiments.runs.run_folder import RunFolder
-from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.method_names import full_name, name_from_file
 from equigrasp.learning.weight_store import load_weights, tensor_digest
 from equigrasp.methods.push_grasp.config import PushGraspConfig
@@ -94,49 +94,16 @@ def publish_push_grasp(
         f"| file | [{path.name}]({path.name}), {count} parameters, SHA-256 `{sha256}` |",
         f"| method | `{method}` |",
         *_learned_from(_Source.of(run), values),
-        f"| fits | {_what_fits(workspace)}, gripper `{cell.gripper}` |",
+        what_fits(workspace, cell.gripper),
         *_threshold(read_json(run.path / "calibration.json") or {}),
     ]
     command = f"equigrasp up sim --method {method} --cell ur5_table --weights {name}"
     pictures = _pictures(run.path / "tasks", list(tasks), folder / name)
     card = folder / f"{name}.md"
-    found = list(tasks.values())
-    write_whole(card, _card(name, command, note, facts_of_file, found, pictures, run))
+    sections = [*_success(list(tasks.values())), *(["", *pictures[:-1]] if pictures else [])]
+    config_text = run.config.read_text(encoding="utf-8")
+    write_whole(card, card_page(name, command, note, facts_of_file, sections, config_text))
     return card
-
-
-def _card(
-    name: str,
-    command: str,
-    note: str,
-    facts: list[str],
-    tasks: list[dict[str, Any]],
-    pictures: list[str],
-    run: RunFolder,
-) -> str:
-    lines = [
-        f"# {name}",
-        "",
-        f"    {command}",
-        "",
-        *([note, ""] if note else []),
-        "| | |",
-        "|---|---|",
-        *facts,
-        "",
-        *_success(tasks),
-        "",
-        *pictures,
-        "## Configuration of the run",
-        "",
-        "```yaml",
-        run.config.read_text(encoding="utf-8").rstrip(),
-        "```",
-        "",
-        "This page was written by `equigrasp publish` from the files of the run and its evaluations.",
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def _tasks(folder: Path, method: str, digest: str) -> dict[str, dict[str, Any]]:
@@ -176,11 +143,6 @@ def _learned_from(source: _Source, values: dict[str, Any]) -> list[str]:
         f"| seed | {a['seed']} |",
         f"| commit | `{values['commit']}` |",
     ]
-
-
-def _what_fits(workspace: Workspace) -> str:
-    size, cell_mm = workspace.heightmap_size_px, 1000 * workspace.pixel_size
-    return f"heightmaps of {size} × {size} cells of {cell_mm:g} mm"
 
 
 def _threshold(found: dict[str, Any]) -> list[str]:
