@@ -146,8 +146,10 @@ def let_go(graph: Graph) -> None:
     """Open the fingers: a cancelled grasp leaves in them what they held, and a push needs them closed."""
     config = load_cell("ur5").load_gripper()
     action = GripperAction(config)
-    goal = action.to_goal(FingerCommand(config.stroke, 0.0, 0.0))
-    graph.result(graph.send(action.type, names.GRIPPER_COMMAND, goal), 20.0)
+    goal = action.to_goal(FingerCommand(config.limits.stroke, 0.0, 0.0))
+    answer = graph.result(graph.send(action.type, names.GRIPPER_COMMAND, goal), 20.0)
+    opened = action.from_result(answer.result)
+    assert opened.has_arrived, opened
 
 
 def push_goal() -> ExecuteAction.Goal:
