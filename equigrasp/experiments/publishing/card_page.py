@@ -7,7 +7,7 @@ from equigrasp.geometry.workspace import Workspace
 
 def card_page(
     name: str,
-    command: str,
+    commands: Sequence[str],
     note: str,
     facts: Sequence[str],
     sections: Sequence[str],
@@ -17,16 +17,16 @@ def card_page(
 
     Args:
         name: Of the weights.
-        command: That uses them.
+        commands: That use them.
         note: A sentence; may be empty.
         facts: Rows of the table at its head.
-        sections: Lines about success, with their titles.
+        sections: Lines about success and what else was seen, with their titles.
         config_text: The run's `config.yaml`.
     """
     lines = [
         f"# {name}",
         "",
-        f"    {command}",
+        *(f"    {command}" for command in commands),
         "",
         *([note, ""] if note else []),
         "| | |",

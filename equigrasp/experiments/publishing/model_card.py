@@ -11,6 +11,7 @@ import torch
 
 from equigrasp.experiments.evaluation.evaluation import DEPTH_NOISE, DIFFICULTIES, shape_names
 from equigrasp.experiments.evaluation.evaluation_folder import failure_picture
+from equigrasp.experiments.publishing.card_page import card_page, what_fits
 from equigrasp.experiments.runs.pictures import lay_out, load_picture, save_picture
 from equigrasp.geometry.workspace import Workspace
 from equigrasp.learning.trained_weights import name_of_first_weights
@@ -99,30 +100,14 @@ def card_text(
         has_failures: Whether there is a picture of failures.
         run_config: The run's `config.yaml`, which is put in whole.
     """
-    lines = [
-        f"# {model.name}",
-        "",
-        f"    equigrasp up sim --method {model.acting} --weights {model.name}",
-        f"    ros2 launch equigrasp sim.launch.py method:={model.acting} weights:={model.name}",
-        "",
-        *([model.note, ""] if model.note else []),
-        *_summary(model, sha256, workspace, gripper),
-        "",
-        *_success(model),
-        "",
-        *_learning_curve(model),
-        *_failures(model, has_failures),
-        "",
-        "## Configuration of the run",
-        "",
-        "```yaml",
-        run_config.read_text(encoding="utf-8").rstrip(),
-        "```",
-        "",
-        "This page was written by `equigrasp publish` from the files of the run and its evaluations.",
-        "",
+    commands = [
+        f"equigrasp up sim --method {model.acting} --weights {model.name}",
+        f"ros2 launch equigrasp sim.launch.py method:={model.acting} weights:={model.name}",
     ]
-    return "\n".join(lines)
+    sections = [*_success(model), "", *_learning_curve(model), *_failures(model, has_failures)]
+    facts = _summary(model, sha256, workspace, gripper)
+    config_text = run_config.read_text(encoding="utf-8")
+    return card_page(model.name, commands, model.note, facts, sections, config_text)
 
 
 def draw_failures(path: Path, evaluations: list[Evaluation]) -> bool:
@@ -178,12 +163,9 @@ def _learned_from(model: Model) -> list[str]:
 
 def _summary(model: Model, sha256: str, workspace: Workspace, gripper: str) -> list[str]:
     a = model.arguments
-    size, cell_mm = workspace.heightmap_size_px, 1000 * workspace.pixel_size
     count = sum(t.numel() for t in model.tensors.values())
     commits = sorted({str(e.result.get("commit", "unknown")) for e in model.evaluations})
     return [
-        "| | |",
-        "|---|---|",
         f"| file | [{model.name}.safetensors]({model.name}.safetensors), {count} parameters, "
         f"SHA-256 `{sha256}` |",
         f"| method | `{a['method']}`, package `{model.config.method}`; evaluated as `{model.acting}` acts |",
@@ -191,7 +173,7 @@ def _summary(model: Model, sha256: str, workspace: Workspace, gripper: str) -> l
         f"| objects | {_training_objects(a)} |",
         f"| seed | {a['seed']} |",
         f"| commit | learned: `{model.commit}`; evaluated: {', '.join(f'`{c}`' for c in commits)} |",
-        f"| fits | heightmaps of {size} × {size} cells of {cell_mm:g} mm, gripper `{gripper}` |",
+        what_fits(workspace, gripper),
     ]
 
 

@@ -102,7 +102,7 @@ def publish_push_grasp(
     card = folder / f"{name}.md"
     sections = [*_success(list(tasks.values())), *(["", *pictures[:-1]] if pictures else [])]
     config_text = run.config.read_text(encoding="utf-8")
-    write_whole(card, card_page(name, command, note, facts_of_file, sections, config_text))
+    write_whole(card, card_page(name, [command], note, facts_of_file, sections, config_text))
     return card
 
 

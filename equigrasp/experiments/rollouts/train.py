@@ -27,8 +27,6 @@ from equigrasp.seeding import Stream, derive_seed
 from equigrasp.simulation.make import SimulatedCell, make_simulated_cell
 
 _STEPS_OF_A_LOOK = 20  # SGD steps between two looks of a progress bar
-
-
 _NOTHING = PriorData()
 
 

@@ -69,7 +69,7 @@ def publish_closed_loop(
     command = f"equigrasp up sim --method {method} --weights {name}"
     card = folder / f"{name}.md"
     config_text = _without_folders(run.config.read_text(encoding="utf-8"), config)
-    write_whole(card, card_page(name, command, note, rows, _success(evaluations), config_text))
+    write_whole(card, card_page(name, [command], note, rows, _success(evaluations), config_text))
     return card
 
 
